@@ -1,0 +1,17 @@
+"""A zoo of Keras models; its flagship, `kerasmodels.bsde`, solves parabolic PDEs."""
+
+import keras
+
+from kerasmodels._version import __version__
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "`kerasmodels` needs Keras on its TensorFlow backend. Received: "
+        f"keras.backend.backend()={keras.backend.backend()!r}. Set the environment "
+        'variable KERAS_BACKEND=tensorflow (or "backend" in ~/.keras/keras.json) '
+        "before Keras is imported."
+    )
+
+from kerasmodels import bsde  # noqa: E402  (the backend is checked first)
+
+__all__ = ["__version__", "bsde"]

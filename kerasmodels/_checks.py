@@ -1,0 +1,111 @@
+"""Argument checks. One form of message: who, which argument, expected, received, do."""
+
+import difflib
+import math
+import numbers
+
+import numpy as np
+
+
+def message(owner, argument, expected, received, advice=""):
+    """Returns the text of an argument error in the one form used everywhere."""
+    text = f"`{owner}` expects `{argument}` to be {expected}. Received: {received}."
+    return f"{text} {advice}" if advice else text
+
+
+def describe(value):
+    """Returns a short description of a received value: its shape if it has one."""
+    shape = getattr(value, "shape", None)
+    if shape is not None and tuple(shape) != ():
+        return f"shape {tuple(shape)}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def positive_int(owner, argument, value, minimum=1):
+    """Returns `value` as an int that is at least `minimum`, or raises ValueError."""
+    integral = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not integral or value < minimum:
+        raise ValueError(
+            message(
+                owner,
+                argument,
+                f"an integer of at least {minimum}",
+                f"{argument}={describe(value)}",
+            )
+        )
+    return int(value)
+
+
+def finite_float(owner, argument, value, above=None, at_least=None):
+    """Returns `value` as a finite float within its bounds, or raises ValueError."""
+    expected = "a finite number"
+    if above is not None:
+        expected += f" above {above:g}"
+    if at_least is not None:
+        expected += f" of at least {at_least:g}"
+    error = message(owner, argument, expected, f"{argument}={describe(value)}")
+    if isinstance(value, (bool, str)):
+        raise ValueError(error)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(error) from None
+    too_low = (above is not None and number <= above) or (
+        at_least is not None and number < at_least
+    )
+    if not math.isfinite(number) or too_low:
+        raise ValueError(error)
+    return number
+
+
+def one_of(owner, argument, value, choices):
+    """Returns `value` if it is one of `choices`, or raises with the nearest one."""
+    if value in choices:
+        return value
+    near = difflib.get_close_matches(str(value), list(choices), n=1)
+    raise ValueError(
+        message(
+            owner,
+            argument,
+            "one of " + ", ".join(repr(c) for c in choices),
+            f"{argument}={describe(value)}",
+            f"Did you mean {near[0]!r}?" if near else "",
+        )
+    )
+
+
+def point(owner, argument, value, dim):
+    """Returns `value`, a number or `dim` numbers, as a float64 array `[dim]`."""
+    try:
+        array = np.asarray(value, dtype="float64")
+    except (TypeError, ValueError):
+        array = np.asarray(np.nan)
+    if array.shape not in ((), (dim,)) or not np.all(np.isfinite(array)):
+        raise ValueError(
+            message(
+                owner,
+                argument,
+                f"a finite number or {dim} finite numbers (one per dimension)",
+                f"{argument}={describe(value)}",
+            )
+        )
+    return np.array(np.broadcast_to(array, (dim,)))
+
+
+def seed_pair(owner, seed):
+    """Returns `seed`, an int or a pair of ints or an int tensor `[2]`, as a pair."""
+    if isinstance(seed, numbers.Integral) and not isinstance(seed, bool):
+        return (int(seed), 0)
+    if getattr(seed, "shape", None) == (2,):
+        return seed
+    if isinstance(seed, (tuple, list)) and len(seed) == 2:
+        return tuple(seed)
+    raise ValueError(
+        message(
+            owner,
+            "seed",
+            "an integer, or a pair of integers (seed, step)",
+            f"seed={describe(seed)}",
+        )
+    )

@@ -1,0 +1,69 @@
+"""The deep BSDE method: high-dimensional semilinear parabolic PDEs as Keras models."""
+
+from kerasmodels.bsde.checking import EquationError, check_equation
+from kerasmodels.bsde.control import (
+    ExactControl,
+    PerStepControl,
+    SharedControl,
+    StackedControl,
+    TerminalSkip,
+    ZSubnet,
+)
+from kerasmodels.bsde.equation import (
+    Equation,
+    GeometricBrownian,
+    Published,
+    Reference,
+    squared_norm,
+)
+from kerasmodels.bsde.equations import *  # noqa: F403  (its __all__ is the list)
+from kerasmodels.bsde.equations import __all__ as _equations
+from kerasmodels.bsde.global_model import GlobalModel
+from kerasmodels.bsde.losses import ClippedSquaredError, clipped_squared_error
+from kerasmodels.bsde.optimizer import decaying_adam
+from kerasmodels.bsde.paths import path_dataset, sample_paths, tile_times, time_grid
+from kerasmodels.bsde.pretraining import (
+    fit_subnets,
+    load_subnets,
+    pretrain_subnets,
+    save_subnets,
+    z_samples,
+)
+from kerasmodels.bsde.solution import Solution
+from kerasmodels.bsde.solve import default_settings, solve, train
+from kerasmodels.bsde.start import baseline
+
+__all__ = [
+    "ClippedSquaredError",
+    "Equation",
+    "EquationError",
+    "ExactControl",
+    "GeometricBrownian",
+    "GlobalModel",
+    "PerStepControl",
+    "Published",
+    "Reference",
+    "SharedControl",
+    "StackedControl",
+    "ZSubnet",
+    "check_equation",
+    "clipped_squared_error",
+    "path_dataset",
+    "sample_paths",
+    "squared_norm",
+    "tile_times",
+    "time_grid",
+    "Solution",
+    "decaying_adam",
+    "default_settings",
+    "fit_subnets",
+    "load_subnets",
+    "pretrain_subnets",
+    "save_subnets",
+    "solve",
+    "train",
+    "z_samples",
+    "TerminalSkip",
+    "baseline",
+    *_equations,
+]

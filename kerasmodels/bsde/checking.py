@@ -1,0 +1,280 @@
+"""Checks an equation before anybody trains on it: shapes, dtypes, and the PDE itself."""
+
+import numpy as np
+import tensorflow as tf
+
+from kerasmodels import _checks
+from kerasmodels.bsde.equation import Equation
+from kerasmodels.bsde.paths import sample_paths, time_grid
+
+# Automatic differentiation in float64 leaves about 1e-12 of the terms that cancel; a
+# wrong factor leaves its own size.
+TOLERANCE = 1e-6
+
+
+class EquationError(ValueError):
+    """An equation contradicts itself: a shape, a dtype, or its own exact solution."""
+
+
+def check_equation(equation, num_points=16, seed=0):
+    """Checks that an equation is what it says it is.
+
+    At random points (t, x) on forward paths: every coefficient has the right shape and
+    dtype and is finite, in float32 and in float64, in Python and in a compiled graph;
+    `diffusion_prod` is linear in `dw`; `step` agrees with Euler-Maruyama for a short
+    step. Where there is an exact solution, u(T, x) = g(x) and the PDE
+
+        u_t + 1/2 Tr(sigma sigma^T Hess u) + mu . grad u + f(t, x, u, sigma^T grad u) = 0
+
+    holds, with all derivatives by automatic differentiation. Where the residual is not
+    zero, the usual mistakes are tried in turn, and the one that explains it is named.
+
+    What it cannot see: an error in a driver that vanishes on the exact solution, and any
+    error of sign or factor where there is no exact solution.
+
+    Args:
+        equation: `Equation`.
+        num_points: int. Number of random points.
+        seed: int. Seed of the points.
+
+    Returns:
+        A dict with `num_points`, and where there is an exact solution
+        `largest_residual` and `largest_terminal_error`, both relative.
+
+    Raises:
+        EquationError: a check failed; the message says which, at which point, and by how
+            much. It is a ValueError.
+        TypeError: `equation` is not an `Equation`.
+    """
+    if not isinstance(equation, Equation):
+        raise TypeError(
+            _checks.message("check_equation", "equation", "an `Equation`", repr(equation))
+        )
+    num_points = _checks.positive_int("check_equation", "num_points", num_points)
+    for dtype in ("float32", "float64"):
+        _check_coefficients(equation, num_points, seed, dtype)
+    t, x = _random_points(equation, num_points, seed, "float64")
+    _check_linearity(equation, t, x, seed)
+    _check_step(equation, t, x, seed)
+    report = {"num_points": num_points}
+    if equation.has_exact_solution:
+        report["largest_terminal_error"] = _check_terminal(equation, x)
+        report["largest_residual"] = _check_residual(equation, t, x)
+    return report
+
+
+def _random_points(equation, num_points, seed, dtype):
+    """Random points of forward paths, at times inside (0, T)."""
+    grid = time_grid(equation.terminal_time, 8)
+    x, _ = sample_paths(equation, grid, num_points, (seed, 0), dtype)
+    index = np.random.default_rng(seed).integers(1, 8, num_points)
+    t = tf.constant(grid[index][:, None], dtype)
+    return t, tf.gather(x, index, batch_dims=1)
+
+
+def _normal(shape, seed, dtype):
+    return tf.random.stateless_normal(shape, (seed, 1), dtype=dtype, alg="philox")
+
+
+def _fail(equation, text):
+    raise EquationError(f"`{type(equation).__name__}` {text}")
+
+
+def _point(t, x, i):
+    values = np.array2string(
+        np.asarray(x[i]), precision=4, threshold=6, edgeitems=2, separator=", "
+    )
+    return f"point {i}, t={float(t[i, 0]):.4g}, x={values}"
+
+
+def _check_coefficients(equation, num_points, seed, dtype):
+    t, x = _random_points(equation, num_points, seed, dtype)
+    z = _normal(x.shape, seed, dtype)
+    u = z[:, :1]
+    dt = tf.constant([[0.01]], dtype)
+    scalars, vectors = (num_points, 1), (num_points, equation.dim)
+    calls = {
+        "drift": ((t, x), vectors),
+        "diffusion_prod": ((t, x, z), vectors),
+        "step": ((t, dt, x, 0.1 * z), vectors),
+        "driver": ((t, x, u, z), scalars),
+        "terminal": ((x,), scalars),
+        "exact_solution": ((t, x), scalars),
+    }
+    for name, (arguments, shape) in calls.items():
+        method = getattr(equation, name)
+        value = method(*arguments)
+        if value is None and name == "exact_solution":
+            continue
+        value = tf.convert_to_tensor(value) if value is not None else None
+        received = None if value is None else tuple(value.shape)
+        if received != shape:
+            _fail(
+                equation,
+                f"returned the wrong shape from `{name}` for a batch of {num_points}. "
+                f"Expected: {shape}. Received: {received}. Sums and means over "
+                "coordinates need axis=-1, keepdims=True.",
+            )
+        if value.dtype != dtype:
+            _fail(
+                equation,
+                f"returned {value.dtype.name} from `{name}` for {dtype} arguments. Use "
+                "Python numbers for constants, and `keras.ops` for functions.",
+            )
+        bad = np.flatnonzero(~np.all(np.isfinite(value), axis=1))
+        if len(bad):
+            _fail(
+                equation,
+                f"returned {np.asarray(value[bad[0]])[:4]} from `{name}`, which is not "
+                f"finite, at {_point(t, x, bad[0])} ({dtype}).",
+            )
+        try:
+            # As Keras compiles: Python branches are not rewritten.
+            compiled = tf.function(method, autograph=False)(*arguments)
+        except Exception as error:
+            raise EquationError(
+                f"`{type(equation).__name__}` cannot run `{name}` in a compiled graph, "
+                "where tensors have no values yet. Use `keras.ops` instead of NumPy or "
+                f"Python branches. TensorFlow says: {error}"
+            ) from error
+        if not np.allclose(compiled, value, rtol=1e-3, atol=1e-5):
+            _fail(
+                equation,
+                f"gives other values of `{name}` in a compiled graph than in Python. "
+                "Does it hold state, or draw random numbers?",
+            )
+
+
+def _check_linearity(equation, t, x, seed):
+    dw = _normal(x.shape, seed, x.dtype)
+    once = equation.diffusion_prod(t, x, dw)
+    error = np.max(np.abs(equation.diffusion_prod(t, x, 2 * dw) - 2 * once), axis=1)
+    size = np.max(np.abs(once)) + 1e-300
+    worst = int(np.argmax(error))
+    if error[worst] > TOLERANCE * size:
+        _fail(
+            equation,
+            "has a `diffusion_prod` that is not linear in `dw`: doubling `dw` changes "
+            f"twice the noise by {error[worst]:.3g} at {_point(t, x, worst)}. It must "
+            "return sigma(t, x) dw.",
+        )
+
+
+def _check_step(equation, t, x, seed):
+    """A short step with dw ~ dt^1/2 may differ from Euler-Maruyama by O(dt) alone."""
+    noise = _normal(x.shape, seed, x.dtype)
+    gaps = []
+    for dt in (1e-4, 1e-6):
+        dt = dt * equation.terminal_time
+        dw = dt**0.5 * noise
+        euler = x + equation.drift(t, x) * dt + equation.diffusion_prod(t, x, dw)
+        exact = equation.step(t, tf.constant([[dt]], x.dtype), x, dw)
+        gaps.append(np.max(np.abs(exact - euler), axis=1) / dt)
+    # gap / dt stays bounded for a step that solves the SDE, up to the Ito correction
+    # whose mean is zero; a wrong noise term makes it grow like dt^-1/2, tenfold here.
+    worst = int(np.argmax(gaps[1]))
+    if gaps[1][worst] > 3 * gaps[0][worst] + 1e-3 * np.max(np.abs(x)):
+        _fail(
+            equation,
+            "has a `step` that does not follow its `drift` and `diffusion_prod`: over a "
+            f"step of {1e-6 * equation.terminal_time:.3g} it differs from Euler-Maruyama "
+            f"by {gaps[1][worst]:.3g} dt, and by only {gaps[0][worst]:.3g} dt over a "
+            f"hundred times that, at {_point(t, x, worst)}.",
+        )
+
+
+def _check_terminal(equation, x):
+    t = tf.fill((x.shape[0], 1), tf.constant(equation.terminal_time, x.dtype))
+    solution = equation.exact_solution(t, x)
+    terminal = equation.terminal(x)
+    error = np.abs(solution - terminal)[:, 0] / (1e-300 + np.max(np.abs(terminal)))
+    worst = int(np.argmax(error))
+    if error[worst] > TOLERANCE:
+        _fail(
+            equation,
+            "has an exact solution that misses its own terminal condition. At "
+            f"{_point(t, x, worst)}: exact_solution(T, x)={float(solution[worst, 0]):.9g}"
+            f", terminal(x)={float(terminal[worst, 0]):.9g}.",
+        )
+    return float(error[worst])
+
+
+def pde_terms(equation, t, x):
+    """The terms of the PDE on the exact solution, by automatic differentiation.
+
+    Returns:
+        A dict of `[batch, 1]` float arrays: `u_t`, `diffusion`
+        (1/2 Tr(sigma sigma^T Hess u)), `drift` (mu . grad u), `driver`; and, to explain a
+        residual, `driver_of_gradient`, the driver fed with grad u in place of z.
+    """
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch((t, x))
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            u = equation.exact_solution(t, x)
+        gradient = inner.gradient(u, x, unconnected_gradients="zero")
+    u_t = outer.gradient(u, t, unconnected_gradients="zero")
+    hessian = outer.batch_jacobian(gradient, x, unconnected_gradients="zero")
+    del outer
+    # Column k of sigma, one coordinate of the noise at a time: O(batch dim) memory.
+    trace = tf.zeros_like(u)
+    for k in range(equation.dim):
+        unit = tf.one_hot(tf.fill((x.shape[0],), k), equation.dim, dtype=x.dtype)
+        column = equation.diffusion_prod(t, x, unit)
+        image = tf.einsum("bij,bj->bi", hessian, column)
+        trace += tf.reduce_sum(column * image, axis=-1, keepdims=True)
+    z = equation.diffusion_transpose_prod(t, x, gradient)
+    terms = {
+        "u_t": u_t,
+        "diffusion": trace / 2,
+        "drift": tf.reduce_sum(equation.drift(t, x) * gradient, axis=-1, keepdims=True),
+        "driver": equation.driver(t, x, u, z),
+        "driver_of_gradient": equation.driver(t, x, u, gradient),
+    }
+    return {name: np.asarray(value) for name, value in terms.items()}
+
+
+def _check_residual(equation, t, x):
+    terms = pde_terms(equation, t, x)
+    linear = terms["u_t"] + terms["diffusion"] + terms["drift"]
+    driver = terms["driver"]
+    size = sum(np.abs(terms[name]) for name in ("u_t", "diffusion", "drift", "driver"))
+    size = np.max(size) + 1e-300
+
+    def error_with(driver):
+        return np.abs(linear + driver)[:, 0] / size
+
+    error = error_with(driver)
+    worst = int(np.argmax(error))
+    if error[worst] > TOLERANCE:
+        guesses = {
+            "with the sign of the driver flipped: `driver` is f in u_t + ... + f = 0": (
+                -driver
+            ),
+            "with half the driver: is a factor 1/2 missing?": driver / 2,
+            "with twice the driver: is there a factor 1/2 too many?": 2 * driver,
+            "when `driver` is given grad u: its `z` is sigma^T grad u": (
+                terms["driver_of_gradient"]
+            ),
+            "with twice the second-order term: `diffusion_prod` may lack a factor "
+            "sqrt(2)": driver + terms["diffusion"],
+            "with half the second-order term: `diffusion_prod` may have a factor "
+            "sqrt(2) too many": driver - terms["diffusion"] / 2,
+        }
+        hints = [
+            text
+            for text, value in guesses.items()
+            if np.max(error_with(value)) <= TOLERANCE
+        ]
+        hint = f" The residual vanishes {hints[0]}." if hints else ""
+        parts = ", ".join(
+            f"{name}={float(terms[name][worst, 0]):.6g}"
+            for name in ("u_t", "diffusion", "drift", "driver")
+        )
+        _fail(
+            equation,
+            "does not satisfy its own PDE. At "
+            f"{_point(t, x, worst)}: residual "
+            f"{float((linear + driver)[worst, 0]):.6g}, the sum of {parts}.{hint}",
+        )
+    return float(error[worst])

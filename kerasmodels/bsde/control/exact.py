@@ -1,0 +1,61 @@
+"""The control process of a known solution."""
+
+import keras
+from keras import ops
+
+from kerasmodels import _checks
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class ExactControl(keras.layers.Layer):
+    """The exact control sigma^T grad u of an equation with a known solution.
+
+    Nothing to train: what is left of the terminal mismatch is the time grid's error.
+
+    Args:
+        equation: `Equation` with an `exact_solution`.
+
+    Call arguments:
+        t: Tensor `[batch, times, 1]`.
+        x: Tensor `[batch, times, dim]`.
+
+    Output shape:
+        `[batch, times, dim]`.
+
+    Raises:
+        ValueError: the equation has no exact solution.
+    """
+
+    num_times = None
+    standardized = True
+
+    def __init__(self, equation, **kwargs):
+        super().__init__(**kwargs)
+        self.equation = equation
+        if not equation.has_exact_solution:
+            raise ValueError(
+                _checks.message(
+                    "ExactControl",
+                    "equation",
+                    "an equation with an `exact_solution`",
+                    repr(equation),
+                )
+            )
+        self.built = True
+
+    def call(self, t, x, training=False):
+        dim = self.equation.dim
+        z = self.equation.exact_z(ops.reshape(t, (-1, 1)), ops.reshape(x, (-1, dim)))
+        return ops.reshape(z, ops.shape(x))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "equation": keras.saving.serialize_keras_object(self.equation),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        config["equation"] = keras.saving.deserialize_keras_object(config["equation"])
+        return cls(**config)

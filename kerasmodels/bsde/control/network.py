@@ -1,0 +1,137 @@
+"""The small network behind every learnt control process, written once."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasmodels import _checks
+
+
+def init_seeds(seed, count):
+    """Returns `count` independent integer seeds derived from one."""
+    return [int(s) for s in np.random.SeedSequence(seed).generate_state(count)]
+
+
+def default_hidden(dim):
+    """Two hidden layers of d + 10, as published."""
+    return (dim + 10, dim + 10)
+
+
+class Network(keras.Model):
+    """Standardised input -> (dense -> [batch norm] -> activation)* -> dense -> scaled.
+
+    The one place where the architecture is written; `ZSubnet`, `StackedControl` and
+    `SharedControl` differ in the dense layer they ask for and in what they feed it.
+
+    Until `standardize` is called the input is used as it comes and z as it leaves.
+    """
+
+    def __init__(
+        self, dim, hidden, activation, batch_norm, seed, standardized, stats, **kwargs
+    ):
+        super().__init__(**kwargs)
+        owner = type(self).__name__
+        self.dim = _checks.positive_int(owner, "dim", dim)
+        if hidden is None:
+            hidden = default_hidden(self.dim)
+        if not isinstance(hidden, (list, tuple)):
+            raise ValueError(
+                _checks.message(
+                    owner, "hidden", "a list of layer widths", f"hidden={hidden!r}"
+                )
+            )
+        self.hidden = tuple(_checks.positive_int(owner, "hidden", h) for h in hidden)
+        self.activation = keras.activations.get(activation)
+        self.batch_norm = bool(batch_norm)
+        self.seed = _checks.positive_int(owner, "seed", seed, minimum=0)
+        self.standardized = bool(standardized)
+        self._make_network()
+        frozen = {"trainable": False, "dtype": self.variable_dtype}
+        self.input_mean = self.add_weight(
+            shape=stats, initializer="zeros", name="input_mean", **frozen
+        )
+        self.input_scale = self.add_weight(
+            shape=stats, initializer="ones", name="input_scale", **frozen
+        )
+        self.output_scale = self.add_weight(
+            shape=(), initializer="ones", name="output_scale", **frozen
+        )
+
+    def _make_network(self):
+        seeds = init_seeds(self.seed, len(self.hidden) + 1)
+        fan_in, self.blocks = self._input_width(), []
+        for width, seed in zip(self.hidden, seeds):
+            # He initialisation, written out: the fan-in of a stacked kernel is that of
+            # one time step, which Keras's own initialisers would have to guess.
+            dense = self._dense(width, (2 / fan_in) ** 0.5, seed, not self.batch_norm)
+            norm = self._batch_norm() if self.batch_norm else None
+            self.blocks.append([dense, norm] if norm else [dense])
+            fan_in = width
+        # z starts small against its scale, so that training starts near z = 0 (or near
+        # the terminal gradient, where the model adds that), but not at a saddle point.
+        self.last = self._dense(self.dim, 0.1 * (1 / fan_in) ** 0.5, seeds[-1], True)
+
+    def _input_width(self):
+        return self.dim
+
+    def _dense(self, width, stddev, seed, use_bias):
+        return keras.layers.Dense(
+            width,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=stddev, seed=seed),
+            use_bias=use_bias,
+            dtype=self.dtype_policy,
+        )
+
+    def _batch_norm(self):
+        return keras.layers.BatchNormalization(dtype=self.dtype_policy)
+
+    def _build_network(self, shape):
+        for block in self.blocks:
+            block[0].build(shape)
+            shape = block[0].compute_output_shape(shape)
+            for norm in block[1:]:
+                norm.build(self._norm_shape(shape))
+        self.last.build(shape)
+        if not self.trainable:
+            # Keras forgets the freezing of children that are made after `trainable` is
+            # set; without this a frozen network thaws when its file is loaded.
+            for layer in self._flatten_layers(include_self=False):
+                layer.trainable = False
+
+    def _norm_shape(self, shape):
+        return shape
+
+    def _normalize(self, norm, h, training):
+        return norm(h, training=training)
+
+    def _standardized(self, x):
+        mean = ops.cast(self.input_mean, x.dtype)
+        return (x - mean) / ops.cast(self.input_scale, x.dtype)
+
+    def _run(self, h, training):
+        for block in self.blocks:
+            h = block[0](h)
+            for norm in block[1:]:
+                h = self._normalize(norm, h, training)
+            h = self.activation(h)
+        return self.last(h) * ops.cast(self.output_scale, h.dtype)
+
+    def _set_statistics(self, mean, std, output_scale):
+        """Sets the constants; a coordinate or a z that does not vary keeps scale 1."""
+        std = np.where(std > 1e-6 * (np.abs(mean) + np.max(std) + 1e-30), std, 1.0)
+        self.input_mean.assign(mean)
+        self.input_scale.assign(std)
+        usable = np.isfinite(output_scale) and output_scale > 0
+        self.output_scale.assign(output_scale if usable else 1.0)
+        self.standardized = True
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "dim": self.dim,
+            "hidden": list(self.hidden),
+            "activation": keras.activations.serialize(self.activation),
+            "batch_norm": self.batch_norm,
+            "seed": self.seed,
+            "standardized": self.standardized,
+        }

@@ -1,0 +1,93 @@
+"""A list of networks, one per inner time."""
+
+import keras
+from keras import ops
+
+from kerasmodels import _checks
+from kerasmodels.bsde.control.network import init_seeds
+from kerasmodels.bsde.control.subnet import ZSubnet
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class PerStepControl(keras.Model):
+    """One network per inner time, held as a list: z_n = subnets[n - 1](x_n).
+
+    Args:
+        subnets: list of N - 1 Keras models, each `[batch, dim]` -> `[batch, dim]`, in the
+            order of the times. They may be the user's own, loaded from files.
+
+    Call arguments:
+        t: Tensor `[batch, N - 1, 1]`. Not used: each network belongs to one time.
+        x: Tensor `[batch, N - 1, dim]`.
+        training: bool.
+
+    Output shape:
+        `[batch, N - 1, dim]`.
+
+    Raises:
+        ValueError: `subnets` is empty or holds something that is not a Keras model.
+    """
+
+    def __init__(self, subnets, **kwargs):
+        super().__init__(**kwargs)
+        subnets = list(subnets) if isinstance(subnets, (list, tuple)) else []
+        if not subnets or not all(isinstance(s, keras.layers.Layer) for s in subnets):
+            raise ValueError(
+                _checks.message(
+                    "PerStepControl",
+                    "subnets",
+                    "a list of Keras models, one per inner time",
+                    f"subnets={_checks.describe(subnets)}",
+                )
+            )
+        self.subnets = subnets
+
+    @classmethod
+    def fresh(cls, num_times, dim, seed=0, dtype=None, **options):
+        """Returns `num_times` new `ZSubnet`s of one architecture, as a control process."""
+        seeds = init_seeds(seed, num_times)
+        nets = [ZSubnet(dim, seed=s, dtype=dtype, **options) for s in seeds]
+        return cls(nets, dtype=dtype)
+
+    @property
+    def num_times(self):
+        return len(self.subnets)
+
+    @property
+    def standardized(self):
+        return all(getattr(net, "standardized", True) for net in self.subnets)
+
+    def build(self, t_shape=None, x_shape=None):
+        for net in self.subnets:
+            if not net.built:
+                if x_shape is None:
+                    return
+                net.build((x_shape[0], x_shape[-1]))
+        if not self.trainable:
+            for net in self.subnets:
+                net.trainable = False
+
+    def call(self, t, x, training=False):
+        states = ops.unstack(x, axis=1)
+        z = [net(x_n, training=training) for net, x_n in zip(self.subnets, states)]
+        return ops.stack(z, axis=1)
+
+    def standardize(self, t, x, output_scale):
+        """Standardises the subnets that are not yet, from x `[num_paths, N - 1, dim]`."""
+        for n, net in enumerate(self.subnets):
+            if not getattr(net, "standardized", True):
+                net.standardize(x[:, n], output_scale)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "subnets": [keras.saving.serialize_keras_object(s) for s in self.subnets],
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        config["subnets"] = [
+            keras.saving.deserialize_keras_object(s) for s in config["subnets"]
+        ]
+        return cls(**config)

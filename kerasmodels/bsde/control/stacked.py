@@ -1,0 +1,134 @@
+"""One architecture for all inner times, in batched products."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasmodels import _checks
+from kerasmodels.bsde.control.network import Network
+from kerasmodels.bsde.control.subnet import ZSubnet
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class StackedControl(Network):
+    """The same architecture for all inner times, stacked into batched products.
+
+    Equal to `PerStepControl` over `ZSubnet`s with the same weights (`from_subnets`),
+    with kernels `[N - 1, in, out]`: a few large products instead of many small ones.
+
+    Args:
+        num_times: int. N - 1.
+        dim, hidden, activation, batch_norm, seed, standardized: as in `ZSubnet`.
+
+    Call arguments:
+        t: Tensor `[batch, N - 1, 1]`. Not used: each slice belongs to one time.
+        x: Tensor `[batch, N - 1, dim]`.
+        training: bool.
+
+    Output shape:
+        `[batch, N - 1, dim]`.
+
+    Raises:
+        ValueError: an argument is not of the form above.
+    """
+
+    def __init__(
+        self,
+        num_times,
+        dim,
+        hidden=None,
+        activation="relu",
+        batch_norm=False,
+        seed=0,
+        standardized=False,
+        **kwargs,
+    ):
+        self._num_times = _checks.positive_int("StackedControl", "num_times", num_times)
+        stats = (self._num_times, dim)
+        super().__init__(
+            dim, hidden, activation, batch_norm, seed, standardized, stats, **kwargs
+        )
+        self.build()
+
+    @property
+    def num_times(self):
+        return self._num_times
+
+    def _dense(self, width, stddev, seed, use_bias):
+        return keras.layers.EinsumDense(
+            "bni,nio->bno",
+            output_shape=(self._num_times, width),
+            bias_axes="no" if use_bias else None,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=stddev, seed=seed),
+            dtype=self.dtype_policy,
+        )
+
+    def _norm_shape(self, shape):
+        return (shape[0], shape[1] * shape[2])
+
+    def _normalize(self, norm, h, training):
+        # Time and feature share one axis, so that every time has statistics of its own.
+        flat = ops.reshape(h, (-1, h.shape[1] * h.shape[2]))
+        return ops.reshape(norm(flat, training=training), (-1, *h.shape[1:]))
+
+    def build(self, t_shape=None, x_shape=None):
+        self._build_network((None, self._num_times, self.dim))
+
+    def call(self, t, x, training=False):
+        return self._run(self._standardized(x), training)
+
+    def standardize(self, t, x, output_scale):
+        """Sets input mean and scale from x `[num_paths, N - 1, dim]`, and z's scale."""
+        x = np.asarray(x)
+        self._set_statistics(x.mean(axis=0), x.std(axis=0), output_scale)
+
+    def get_config(self):
+        return {**super().get_config(), "num_times": self._num_times}
+
+    @classmethod
+    def from_subnets(cls, subnets):
+        """Returns the stack of a list of `ZSubnet`s of one architecture, with weights.
+
+        Raises:
+            ValueError: the list is empty, or the architectures differ.
+        """
+        if not subnets or not all(isinstance(s, ZSubnet) for s in subnets):
+            raise ValueError(
+                _checks.message(
+                    "StackedControl.from_subnets",
+                    "subnets",
+                    "a list of `ZSubnet`s",
+                    f"subnets={_checks.describe(list(subnets))}",
+                    "Other models can be used as they are by `PerStepControl`.",
+                )
+            )
+        architectures = [
+            {**s.get_config(), "name": None, "seed": None, "trainable": None}
+            for s in subnets
+        ]
+        if any(a != architectures[0] for a in architectures):
+            raise ValueError(
+                "`StackedControl.from_subnets` expects `subnets` of one architecture. "
+                "Received subnets whose dim, hidden, activation, batch_norm, "
+                "standardized or dtype differ. Use `PerStepControl` for those."
+            )
+        first = subnets[0]
+        stack = cls(
+            len(subnets),
+            first.dim,
+            first.hidden,
+            first.activation,
+            first.batch_norm,
+            standardized=True,
+            dtype=first.dtype_policy,
+        )
+        columns = zip(*([np.asarray(w.numpy()) for w in s.weights] for s in subnets))
+        for weight, values in zip(stack.weights, columns):
+            # The output scales of the subnets are folded in below; batch norm keeps
+            # times and features on one axis.
+            if weight is not stack.output_scale:
+                weight.assign(np.stack(values).reshape(weight.shape))
+        scales = np.array([float(s.output_scale.numpy()) for s in subnets])
+        stack.last.kernel.assign(stack.last.kernel * scales[:, None, None])
+        stack.last.bias.assign(stack.last.bias * scales[:, None])
+        return stack

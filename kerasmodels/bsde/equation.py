@@ -1,0 +1,228 @@
+"""What a semilinear parabolic PDE is: its coefficients and nothing of any method."""
+
+import abc
+import inspect
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from kerasmodels import _checks
+
+
+class Published(NamedTuple):
+    """The setting in which the literature states the problem.
+
+    `num_steps` is the number of time steps of the published experiment. It is kept for
+    comparison; the grid belongs to the method.
+    """
+
+    source: str
+    dim: int
+    terminal_time: float
+    num_steps: int
+    x0: str
+
+
+class Reference(NamedTuple):
+    """A known value of u(0, x0), where it comes from, and how far it can be trusted.
+
+    `tolerance` is the absolute error of `value` as far as it is known, NaN if it is not.
+    """
+
+    value: float
+    source: str
+    tolerance: float
+
+
+class Equation(abc.ABC):
+    """A semilinear parabolic PDE with a terminal condition, and its forward SDE.
+
+        u_t + 1/2 Tr(sigma sigma^T Hess u) + mu . grad u + f(t, x, u, z) = 0
+        u(T, x) = g(x),        z = sigma^T grad u
+        dX = mu dt + sigma dW, X_0 = x0
+
+    A subclass gives `diffusion_prod`, `driver` and `terminal`, and `drift` if it is not
+    zero, as functions of batches. Everything is written with `keras.ops` (or TensorFlow)
+    so that it runs in a compiled graph, in float32 and in float64.
+
+    `get_config` collects the arguments of the subclass's constructor from attributes of
+    the same names, so a constructor stores each argument under its own name.
+
+    Args:
+        dim: int. State dimension d; the noise has the same dimension.
+        terminal_time: float. T > 0, in the equation's own unit of time.
+        x0: float or `dim` floats. The point at which u(0, x0) is wanted.
+
+    Shapes, in every method:
+        t: `[batch, 1]`; x, dw, z: `[batch, dim]`; u: `[batch, 1]`.
+
+    Raises:
+        ValueError: `dim`, `terminal_time` or `x0` is not of the form above.
+
+    Reference: Pardoux and Peng (1990), https://doi.org/10.1016/0167-6911(90)90082-6
+    """
+
+    published = None
+
+    def __init__(self, dim, terminal_time, x0=0.0):
+        owner = type(self).__name__
+        self.dim = _checks.positive_int(owner, "dim", dim)
+        self.terminal_time = _checks.finite_float(
+            owner, "terminal_time", terminal_time, above=0.0
+        )
+        self.x0 = _checks.point(owner, "x0", x0, self.dim)
+
+    def drift(self, t, x):
+        """mu(t, x), `[batch, dim]`. Zero unless overridden."""
+        return ops.zeros_like(x)
+
+    @abc.abstractmethod
+    def diffusion_prod(self, t, x, dw):
+        """sigma(t, x) dw, `[batch, dim]`; linear in `dw`. sigma itself is not formed."""
+
+    @abc.abstractmethod
+    def driver(self, t, x, u, z):
+        """f(t, x, u, z), `[batch, 1]`, where z = sigma^T grad u (not grad u)."""
+
+    @abc.abstractmethod
+    def terminal(self, x):
+        """g(x), `[batch, 1]`."""
+
+    def exact_solution(self, t, x):
+        """u(t, x), `[batch, 1]`, or None where it is not known in closed form."""
+        return None
+
+    @property
+    def has_exact_solution(self):
+        """Whether `exact_solution` gives a value."""
+        return self._exact_start() is not None
+
+    def _exact_start(self):
+        t = tf.zeros((1, 1), "float64")
+        return self.exact_solution(t, tf.constant(self.x0[None, :]))
+
+    def reference(self):
+        """The known u(0, x0) as a `Reference`, or None. By default the exact solution."""
+        u = self._exact_start()
+        if u is None:
+            return None
+        return Reference(float(np.asarray(u)[0, 0]), "exact solution", 0.0)
+
+    def step(self, t, dt, x, dw):
+        """X at t + dt given X = `x` at t. Euler-Maruyama unless overridden.
+
+        Override it where the forward SDE can be solved over one step. `dt` is `[1, 1]`
+        or `[batch, 1]`; `dw` is the Brownian increment over the step, variance dt.
+        """
+        return x + self.drift(t, x) * dt + self.diffusion_prod(t, x, dw)
+
+    def diffusion_transpose_prod(self, t, x, v):
+        """sigma(t, x)^T v, `[batch, dim]`, by a vector-Jacobian product."""
+        # diffusion_prod is linear in dw, so its derivative at 0 is sigma everywhere.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            dw = tf.zeros_like(v)
+            tape.watch(dw)
+            noise = self.diffusion_prod(t, x, dw)
+        return tape.gradient(noise, dw, output_gradients=v, unconnected_gradients="zero")
+
+    def value_and_z(self, u, t, x):
+        """The pair (u, sigma^T grad_x u) at (t, x) for any function `u(t, x)`."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            x = tf.convert_to_tensor(x)
+            tape.watch(x)
+            value = u(t, x)
+        gradient = tape.gradient(value, x, unconnected_gradients="zero")
+        return value, self.diffusion_transpose_prod(t, x, gradient)
+
+    def exact_z(self, t, x):
+        """sigma^T grad u of the exact solution, or None where there is none."""
+        if not self.has_exact_solution:
+            return None
+        return self.value_and_z(self.exact_solution, t, x)[1]
+
+    def terminal_and_z(self, t, x):
+        """The pair (g(x), sigma(t, x)^T grad g(x)): u and z if u were g at all times."""
+        return self.value_and_z(lambda _, x: self.terminal(x), t, x)
+
+    def get_config(self):
+        """The constructor's arguments as plain Python values."""
+        config = {}
+        for name in inspect.signature(type(self).__init__).parameters:
+            if name == "self":
+                continue
+            if not hasattr(self, name):
+                raise NotImplementedError(
+                    f"`{type(self).__name__}` has a constructor argument `{name}` but no "
+                    f"attribute of that name. Write `self.{name} = {name}` in its "
+                    "`__init__`, or override `get_config`."
+                )
+            value = getattr(self, name)
+            config[name] = value.tolist() if hasattr(value, "tolist") else value
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+    def __repr__(self):
+        config = {
+            name: f"[{value[0]:g}, ... {len(value)} values]"
+            if isinstance(value, list) and len(value) > 4
+            else value
+            for name, value in self.get_config().items()
+        }
+        arguments = ", ".join(f"{name}={value}" for name, value in config.items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def squared_norm(x):
+    """|x|^2 over the last axis, kept as an axis of size 1."""
+    return ops.sum(ops.square(x), axis=-1, keepdims=True)
+
+
+class GeometricBrownian(Equation):
+    """An equation whose forward SDE is geometric Brownian motion, stepped exactly.
+
+        dX = drift_rate X dt + volatility diag(X) dW
+
+    X stays log-normal, so there is no sampling bias whatever the time step. Still
+    abstract: a subclass gives `driver` and `terminal`.
+
+    Args:
+        dim: int. d.
+        terminal_time: float. T.
+        x0: float or `dim` floats, all > 0.
+        drift_rate: float. Per unit of time.
+        volatility: float. sigma > 0, per square root of a unit of time.
+
+    Raises:
+        ValueError: an argument is not of the form above.
+    """
+
+    def __init__(self, dim, terminal_time, x0, drift_rate, volatility):
+        super().__init__(dim, terminal_time, x0)
+        owner = type(self).__name__
+        if np.any(self.x0 <= 0):
+            raise ValueError(
+                _checks.message(
+                    owner,
+                    "x0",
+                    "positive",
+                    f"x0={_checks.describe(x0)}",
+                    "Geometric Brownian motion never leaves or crosses zero.",
+                )
+            )
+        self.drift_rate = _checks.finite_float(owner, "drift_rate", drift_rate)
+        self.volatility = _checks.finite_float(owner, "volatility", volatility, above=0.0)
+
+    def drift(self, t, x):
+        return self.drift_rate * x
+
+    def diffusion_prod(self, t, x, dw):
+        return self.volatility * x * dw
+
+    def step(self, t, dt, x, dw):
+        growth = (self.drift_rate - self.volatility**2 / 2) * dt
+        return x * ops.exp(growth + self.volatility * dw)

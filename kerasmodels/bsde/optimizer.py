@@ -1,0 +1,14 @@
+"""The one optimizer setting of the package."""
+
+import keras
+
+
+def decaying_adam(learning_rate, steps):
+    """Adam whose learning rate falls along a cosine to a hundredth of its start.
+
+    The noise that Adam leaves in u0 is about its last learning rate, hence the decay.
+    """
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01)
+    # Gradients scale with the square of the solution (1e-8 for a solution of 1e-2 is
+    # usual), so the epsilon that guards against 0/0 must lie far below that.
+    return keras.optimizers.Adam(schedule, epsilon=1e-12)

@@ -1,0 +1,179 @@
+"""Brownian increments and forward paths: a pure function of its arguments."""
+
+import numbers
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasmodels import _checks
+
+
+def time_grid(terminal_time, num_steps):
+    """Returns the uniform grid 0 = t_0 < ... < t_N = T as a float64 array `[N + 1]`."""
+    terminal_time = _checks.finite_float(
+        "time_grid", "terminal_time", terminal_time, above=0.0
+    )
+    num_steps = _checks.positive_int("time_grid", "num_steps", num_steps)
+    return np.linspace(0.0, terminal_time, num_steps + 1)
+
+
+def as_time_grid(owner, equation, t):
+    """Returns the grid that `t` means for `equation`: `t` equal steps, or times given.
+
+    Raises:
+        ValueError: `t` is neither a positive integer nor a strictly increasing
+            sequence of at least two finite times from 0 to the terminal time.
+    """
+    if isinstance(t, numbers.Integral) and not isinstance(t, bool):
+        return time_grid(equation.terminal_time, _checks.positive_int(owner, "t", t))
+    try:
+        grid = np.asarray(t, dtype="float64")
+    except (TypeError, ValueError):
+        grid = np.asarray(np.nan)
+    terminal_time = equation.terminal_time
+    if (
+        grid.ndim != 1
+        or len(grid) < 2
+        or not np.all(np.isfinite(grid))
+        or not np.all(np.diff(grid) > 0)
+        or grid[0] != 0.0
+        # Times that went through float32 are still the same grid.
+        or abs(grid[-1] - terminal_time) > 1e-6 * terminal_time
+    ):
+        raise ValueError(
+            _checks.message(
+                owner,
+                "t",
+                "a number of steps, or strictly increasing times from 0 to the "
+                f"terminal time {terminal_time:g}",
+                f"t={_checks.describe(t)}",
+                "`time_grid(terminal_time, num_steps)` makes a uniform grid.",
+            )
+        )
+    return grid
+
+
+def tile_times(t, batch_size, dtype=None):
+    """Returns the grid `t` repeated for each path, `[batch_size, N + 1, 1]`."""
+    grid = tf.constant(np.asarray(t)[None, :, None], dtype or keras.config.floatx())
+    return tf.tile(grid, (batch_size, 1, 1))
+
+
+def simulate(equation, t, dw):
+    """Steps the forward SDE along given increments.
+
+        X_{n+1} = step(t_n, dt_n, X_n, dW_n),        X_0 = x0
+
+    Args:
+        equation: `Equation`.
+        t: array `[N + 1]`. The time grid.
+        dw: Tensor `[batch, N, dim]`. Brownian increments, variance dt.
+
+    Returns:
+        The list of N + 1 tensors X_n, each `[batch, dim]`.
+    """
+    grid = tf.constant(np.asarray(t), dw.dtype)
+    x = tf.zeros_like(dw[:, 0]) + tf.constant(equation.x0, dw.dtype)
+    path = [x]
+    for n, dw_n in enumerate(tf.unstack(dw, axis=1)):
+        t_n = tf.zeros_like(x[:, :1]) + grid[n]
+        x = equation.step(t_n, grid[n + 1] - grid[n], x, dw_n)
+        path.append(x)
+    return path
+
+
+def brownian_increments(t, batch_size, dim, seed, dtype=None):
+    """Returns dW, `[batch_size, N, dim]`, variance dt: a pure function of its arguments.
+
+    Args:
+        t: array `[N + 1]`. The time grid.
+        batch_size: int. Number of paths.
+        dim: int. Dimension of the noise.
+        seed: int, or a pair (seed, step) of ints or int tensors.
+        dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
+    """
+    seed = _checks.seed_pair("brownian_increments", seed)
+    dtype = dtype or keras.config.floatx()
+    root_dt = tf.constant(np.sqrt(np.diff(t))[:, None], dtype)
+    shape = (batch_size, len(t) - 1, dim)
+    # Philox by name: the generator that is chosen by default is slow under XLA.
+    seed = tf.stack([_int64(seed[0]), _int64(seed[1])])
+    return root_dt * tf.random.stateless_normal(shape, seed=seed, dtype=dtype, alg="philox")
+
+
+def _int64(value):
+    if tf.is_tensor(value):
+        return tf.cast(value, "int64")
+    return tf.constant(int(value), "int64")
+
+
+def sample_paths(equation, t, batch_size, seed, dtype=None):
+    """Samples Brownian increments and the forward paths that they drive.
+
+    The same arguments give the same paths, in Python and inside a `tf.function`. Under
+    XLA the same seed gives other paths, though always the same ones: sample outside what
+    XLA compiles, as `path_dataset` does, where runs must agree across both.
+
+    Args:
+        equation: `Equation`.
+        t: int or sequence of floats. Number of equal time steps N, or the N + 1 grid
+            times from 0 to the terminal time; they need not be equally spaced.
+        batch_size: int. Number of paths.
+        seed: int, or a pair (seed, step) of ints or int tensors. An int s is (s, 0).
+            Batch k of `path_dataset(..., seed=s)` is drawn with the pair (s, k).
+        dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
+
+    Returns:
+        The pair (x, dw): x `[batch_size, N + 1, dim]`, dw `[batch_size, N, dim]`.
+
+    Raises:
+        ValueError: `t`, `batch_size` or `seed` is not of the form above.
+    """
+    t = as_time_grid("sample_paths", equation, t)
+    batch_size = _checks.positive_int("sample_paths", "batch_size", batch_size)
+    dw = brownian_increments(t, batch_size, equation.dim, seed, dtype)
+    return tf.stack(simulate(equation, t, dw), axis=1), dw
+
+
+def path_dataset(
+    equation, t, batch_size, seed=0, start_step=0, num_batches=None, dtype=None
+):
+    """A `tf.data.Dataset` of `((x, dw, t), g(x_N))` with fresh paths in every element.
+
+    Element k depends on (seed, start_step + k) alone, so a data set started at step k
+    continues one that was stopped there.
+
+    Args:
+        equation: `Equation`.
+        t: int or sequence of floats. As in `sample_paths`.
+        batch_size: int. Paths per element.
+        seed: int. The stream of random numbers.
+        start_step: int. The step of the first element.
+        num_batches: int or None. Number of elements; None never ends.
+        dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
+
+    Returns:
+        A data set whose elements are x `[batch, N + 1, dim]`, dw `[batch, N, dim]` and
+        t `[batch, N + 1, 1]` as inputs, and g(x_N) `[batch, 1]` as target.
+
+    Raises:
+        ValueError: an argument is not of the form above.
+    """
+    owner = "path_dataset"
+    t = as_time_grid(owner, equation, t)
+    batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+    seed = _checks.positive_int(owner, "seed", seed, minimum=0)
+    start_step = _checks.positive_int(owner, "start_step", start_step, minimum=0)
+    if num_batches is not None:
+        num_batches = _checks.positive_int(owner, "num_batches", num_batches)
+    dtype = dtype or keras.config.floatx()
+
+    def batch(step):
+        x, dw = sample_paths(equation, t, batch_size, (seed, step), dtype)
+        return (x, dw, tile_times(t, batch_size, dtype)), equation.terminal(x[:, -1])
+
+    steps = tf.data.Dataset.counter(start=start_step)
+    if num_batches is not None:
+        steps = steps.take(num_batches)
+    return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)

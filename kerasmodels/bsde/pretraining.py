@@ -1,0 +1,224 @@
+"""Pre-trained subnets: one regression per time step, before they are stacked.
+
+The workflow, each step one function: `z_samples` makes pairs (x_n, z_n), `fit_subnets`
+trains one `ZSubnet` per inner time on them, `save_subnets` and `load_subnets` keep them
+as one `.keras` file each, and `GlobalModel(equation, t, control=subnets,
+train_control=False)` stacks them, so that fitting it finds (u0, z0) alone. Setting
+`model.train_control = True` and compiling again fine-tunes everything.
+"""
+
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasmodels import _checks
+from kerasmodels._files import replacing
+from kerasmodels.bsde.control import ZSubnet
+from kerasmodels.bsde.control.network import init_seeds
+from kerasmodels.bsde.optimizer import decaying_adam
+from kerasmodels.bsde.paths import as_time_grid, brownian_increments, simulate
+
+LABELS = ("exact", "pathwise", "malliavin")
+
+
+def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
+    """Samples pairs (x_n, z_n) at the inner times t_1, ..., t_{N-1}.
+
+    The mean of z_n given x_n is what a subnet regresses on. `labels` says where it comes
+    from:
+
+        "exact":      z_n = sigma^T grad u(t_n, x_n), from the exact solution
+        "pathwise":   z_n = sigma^T (dX_N / dX_n)^T grad g(X_N), by automatic
+                      differentiation along the path; g must be differentiable
+        "malliavin":  z_n = (g(X_N) - g(x_n)) dW_n / dt_n; no derivative of g is taken, but
+                      the variance grows like 1 / dt
+
+    The last two are the control of the driver-free equation: sigma^T grad E g(X_T). They
+    are exact where f = 0 and a start for fine-tuning elsewhere. As labels they are
+    noisy; the regression averages them.
+
+    Reference: Fournie et al. (1999), https://doi.org/10.1007/s007800050068 (both weights)
+
+    Args:
+        equation: `Equation`.
+        t: int or sequence of floats. As in `sample_paths`.
+        num_paths: int.
+        seed: int, or a pair (seed, step).
+        labels: "exact", "pathwise" or "malliavin".
+        dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
+
+    Returns:
+        The pair (x, z) of arrays `[num_paths, N - 1, dim]`.
+
+    Raises:
+        ValueError: `labels` is none of these, or is "exact" for an equation without an
+            exact solution; or another argument is not of the form above.
+    """
+    owner = "z_samples"
+    t = as_time_grid(owner, equation, t)
+    _checks.one_of(owner, "labels", labels, LABELS)
+    num_paths = _checks.positive_int(owner, "num_paths", num_paths)
+    if len(t) < 3:
+        raise ValueError(
+            _checks.message(
+                owner, "t", "a grid with inner times", f"{len(t) - 1} time step"
+            )
+        )
+    dw = brownian_increments(t, num_paths, equation.dim, seed, dtype)
+    label = {"exact": _exact, "pathwise": _pathwise, "malliavin": _malliavin}[labels]
+    x, z = tf.function(lambda dw: label(equation, t, dw))(dw)
+    return x.numpy(), z.numpy()
+
+
+def _times(t, x):
+    """t_1, ..., t_{N-1} as `[batch, 1]` tensors."""
+    return [tf.zeros_like(x[:, :1]) + tf.constant(t_n, x.dtype) for t_n in t[1:-1]]
+
+
+def _exact(equation, t, dw):
+    x = simulate(equation, t, dw)[1:-1]
+    z = [equation.exact_z(t_n, x_n) for t_n, x_n in zip(_times(t, x[0]), x)]
+    if z[0] is None:
+        raise ValueError(
+            _checks.message(
+                "z_samples",
+                "labels",
+                '"pathwise" or "malliavin" where there is no exact solution',
+                f'labels="exact" for {equation!r}',
+            )
+        )
+    return tf.stack(x, axis=1), tf.stack(z, axis=1)
+
+
+def _pathwise(equation, t, dw):
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        # Every state is computed from dw, so the tape follows g(X_N) back to each x_n.
+        tape.watch(dw)
+        path = simulate(equation, t, dw)
+        terminal = equation.terminal(path[-1])
+    x = path[1:-1]
+    gradients = tape.gradient(terminal, x, unconnected_gradients="zero")
+    z = [
+        equation.diffusion_transpose_prod(t_n, x_n, gradient)
+        for t_n, x_n, gradient in zip(_times(t, x[0]), x, gradients)
+    ]
+    return tf.stack(x, axis=1), tf.stack(z, axis=1)
+
+
+def _malliavin(equation, t, dw):
+    path = simulate(equation, t, dw)
+    terminal = equation.terminal(path[-1])
+    # Subtracting g(x_n), known at t_n, leaves the mean as it is and takes out most of
+    # the variance.
+    z = [
+        (terminal - equation.terminal(path[n])) * dw[:, n] / (t[n + 1] - t[n])
+        for n in range(1, len(t) - 1)
+    ]
+    return tf.stack(path[1:-1], axis=1), tf.stack(z, axis=1)
+
+
+def fit_subnets(x, z, epochs=10, batch_size=32, learning_rate=1e-3, seed=0, **options):
+    """Trains one `ZSubnet` per inner time on pairs (x_n, z_n), in mean square.
+
+    Args:
+        x: array `[num_paths, N - 1, dim]`. States.
+        z: array `[num_paths, N - 1, dim]`. Labels.
+        epochs: int.
+        batch_size: int.
+        learning_rate: float. Of Adam, decaying to a hundredth along a cosine.
+        seed: int. Of initial weights and of the order of the samples.
+        **options: `hidden`, `activation`, `batch_norm`, `dtype` of `ZSubnet`.
+
+    Returns:
+        The pair (subnets, losses): N - 1 `ZSubnet`s and their final training losses.
+
+    Raises:
+        ValueError: the shapes of x and z are not as above, or not equal.
+    """
+    x, z = np.asarray(x), np.asarray(z)
+    if x.ndim != 3 or x.shape != z.shape or x.size == 0:
+        raise ValueError(
+            "`fit_subnets` expects `x` and `z` of one shape (num_paths, num_times, dim). "
+            f"Received: x.shape={x.shape}, z.shape={z.shape}."
+        )
+    epochs = _checks.positive_int("fit_subnets", "epochs", epochs)
+    batch_size = _checks.positive_int("fit_subnets", "batch_size", batch_size)
+    num_paths, num_times, dim = x.shape
+    subnets, losses = [], []
+    for n, subnet_seed in enumerate(init_seeds(seed, num_times)):
+        subnet = ZSubnet(dim, seed=subnet_seed, **options)
+        subnet.standardize(x[:, n], np.sqrt(np.mean(z[:, n] ** 2)))
+        steps = epochs * -(-num_paths // batch_size)
+        subnet.compile(decaying_adam(learning_rate, steps), loss="mse")
+        # Keras's own shuffling of arrays depends on global state.
+        data = (
+            tf.data.Dataset.from_tensor_slices((x[:, n], z[:, n]))
+            .shuffle(num_paths, seed=subnet_seed % 2**31)
+            .batch(batch_size)
+        )
+        history = subnet.fit(data, epochs=epochs, shuffle=False, verbose=0)
+        subnets.append(subnet)
+        losses.append(float(history.history["loss"][-1]))
+    return subnets, losses
+
+
+def save_subnets(subnets, folder):
+    """Writes each subnet to its own file, `z_001.keras` for t_1, and so on.
+
+    Returns:
+        The list of paths.
+    """
+    folder = pathlib.Path(folder)
+    paths = [folder / f"z_{n:03d}.keras" for n in range(1, len(subnets) + 1)]
+    for subnet, path in zip(subnets, paths):
+        with replacing(path) as temporary:
+            subnet.save(temporary)
+    return paths
+
+
+def load_subnets(folder):
+    """Reads the subnets that `save_subnets` wrote, in the order of their times.
+
+    Raises:
+        ValueError: the folder holds no `z_*.keras`, or a number is missing.
+    """
+    folder = pathlib.Path(folder)
+    paths = sorted(folder.glob("z_*.keras"))
+    expected = [folder / f"z_{n:03d}.keras" for n in range(1, len(paths) + 1)]
+    if not paths or paths != expected:
+        raise ValueError(
+            "`load_subnets` expects files z_001.keras, z_002.keras, ... without gaps in "
+            f"`folder`. Received: folder={str(folder)!r} with "
+            f"{[path.name for path in paths]}."
+        )
+    return [keras.saving.load_model(path) for path in paths]
+
+
+def pretrain_subnets(equation, t, folder, num_paths=4096, seed=0, labels=None, **options):
+    """Samples, trains, saves, and loads again: the subnets come back from their files.
+
+    Args:
+        equation: `Equation`.
+        t: int or sequence of floats. As in `sample_paths`.
+        folder: str or path. Where the files are written.
+        num_paths: int. Number of pairs (x_n, z_n) per time.
+        seed: int.
+        labels: as in `z_samples`; None is "exact" where there is an exact solution and
+            "pathwise" elsewhere.
+        **options: passed on to `fit_subnets`.
+
+    Returns:
+        The pair (subnets, losses).
+
+    Raises:
+        ValueError: as `z_samples` and `fit_subnets`.
+    """
+    dtype = options.get("dtype")
+    if labels is None:
+        labels = "exact" if equation.has_exact_solution else "pathwise"
+    x, z = z_samples(equation, t, num_paths, seed, labels, dtype)
+    subnets, losses = fit_subnets(x, z, seed=seed, **options)
+    save_subnets(subnets, folder)
+    return load_subnets(folder), losses

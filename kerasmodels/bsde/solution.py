@@ -1,0 +1,102 @@
+"""What `solve` returns: the numbers, the trained model, and how to keep them."""
+
+import csv
+import dataclasses
+import io
+import math
+import pathlib
+
+from kerasmodels import _files
+from kerasmodels.bsde.equation import Equation, Reference
+from kerasmodels.bsde.global_model import GlobalModel
+
+
+@dataclasses.dataclass
+class Solution:
+    """u(0, x0) of an equation, as trained, beside what is known of it.
+
+    Attributes:
+        name: str. Name of the equation.
+        equation: `Equation`.
+        model: the trained `GlobalModel`.
+        baseline_u0: float. E g(X_T), what one gets without solving anything.
+        baseline_standard_error: float. Of that mean.
+        history: dict of lists: `step`, `loss` (mean since the point before), `u0`.
+        seconds: float. Wall time of building and training.
+        seed, batch_size, learning_rate: as trained.
+        versions: dict of str.
+    """
+
+    name: str
+    equation: Equation
+    model: GlobalModel
+    baseline_u0: float
+    baseline_standard_error: float
+    history: dict
+    seconds: float
+    seed: int
+    batch_size: int
+    learning_rate: float
+    versions: dict
+
+    @property
+    def u0(self):
+        """u(0, x0) as trained."""
+        return float(self.model.u0.numpy())
+
+    @property
+    def z0(self):
+        """sigma^T grad u(0, x0) as trained, `[dim]`."""
+        return self.model.z0.numpy()
+
+    def to_dict(self):
+        """The numbers as plain Python values, ready for JSON. Unknown ones are None."""
+        reference = self.equation.reference() or Reference(math.nan, None, math.nan)
+        relative_error = None
+        if math.isfinite(reference.value) and reference.value != 0:
+            relative_error = abs(self.u0 - reference.value) / abs(reference.value)
+        config = self.equation.get_config()
+        if len(set(config["x0"])) == 1:
+            config["x0"] = config["x0"][0]
+        return {
+            "equation": self.name,
+            "equation_config": config,
+            "dim": self.equation.dim,
+            "num_steps": self.model.num_steps,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "steps": self.history["step"][-1],
+            "num_parameters": self.model.count_params(),
+            "u0": self.u0,
+            "reference_u0": _number(reference.value),
+            "reference_source": reference.source,
+            "reference_tolerance": _number(reference.tolerance),
+            "relative_error": relative_error,
+            "baseline_u0": self.baseline_u0,
+            "baseline_standard_error": self.baseline_standard_error,
+            "loss": self.history["loss"][-1],
+            "seconds": self.seconds,
+            "seed": self.seed,
+            "versions": self.versions,
+            "history": self.history,
+        }
+
+    def save(self, folder):
+        """Writes `result.json`, `history.csv`, `model.keras` and `export/`.
+
+        Each is written beside its place and renamed, so that none is ever half written.
+        """
+        folder = pathlib.Path(folder)
+        _files.write_json(folder / "result.json", self.to_dict())
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(self.history)
+        writer.writerows(zip(*self.history.values()))
+        _files.write_text(folder / "history.csv", table.getvalue())
+        with _files.replacing(folder / "model.keras") as temporary:
+            self.model.save(temporary)
+        self.model.export(folder / "export")
+
+
+def _number(value):
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,82 @@
+"""Where training starts, from a sample of forward paths before any network exists."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from kerasmodels.bsde.paths import sample_paths, time_grid
+
+# Stream of random numbers that no training step uses: steps count from 0.
+_STREAM = -1
+# At most this many normals are drawn, whatever the dimension.
+_MAX_NORMALS = 2**25
+
+
+class Start(NamedTuple):
+    """What a sample of paths says before training.
+
+    u0: mean of g(x_N), the trivial baseline for u(0, x0) (exact where f = 0);
+    u0_standard_error: of that mean;
+    g_std: standard deviation of g(x_N), the scale of u;
+    z0: mean of sigma^T grad g(x_N), `[dim]`;
+    z_scale: root mean square of sigma^T grad g(x_N) per coordinate;
+    x_inner: states at the inner times, `[paths, N - 1, dim]`, to standardise inputs by.
+    """
+
+    u0: float
+    u0_standard_error: float
+    g_std: float
+    z0: np.ndarray
+    z_scale: float
+    x_inner: np.ndarray
+
+
+def estimate_start(equation, t, seed, dtype=None):
+    """Samples paths and returns a `Start`.
+
+    Args:
+        equation: `Equation`.
+        t: array `[N + 1]`. The time grid.
+        seed: int.
+        dtype: "float32" or "float64".
+    """
+    per_path = (len(t) - 1) * equation.dim
+    block = int(np.clip(2**21 // per_path, 16, 4096))
+    num_blocks = max(1, min(2**14, _MAX_NORMALS // per_path) // block)
+
+    @tf.function
+    def sample(number):
+        # Blocks use seeds (seed, -1), (seed, -2), ...
+        x, _ = sample_paths(equation, t, block, (seed, number), dtype)
+        end = x[:, -1]
+        time = tf.fill((block, 1), tf.constant(t[-1], x.dtype))
+        return *equation.terminal_and_z(time, end), x[:, 1:-1]
+
+    g, z, x_inner = [], [], None
+    for k in range(num_blocks):
+        g_k, z_k, x_k = (v.numpy() for v in sample(tf.constant(_STREAM - k, "int64")))
+        g.append(g_k)
+        z.append(z_k)
+        x_inner = x_k if x_inner is None else x_inner
+    g = np.concatenate(g).astype("float64")
+    z = np.concatenate(z).astype("float64")
+    # A terminal condition may have an infinite slope at single points.
+    z = np.where(np.isfinite(z), z, 0.0)
+    return Start(
+        float(g.mean()),
+        float(g.std() / len(g) ** 0.5),
+        float(g.std()),
+        z.mean(axis=0),
+        float(np.sqrt(np.mean(z**2))),
+        x_inner,
+    )
+
+
+def baseline(equation, num_steps=20, seed=0):
+    """E g(X_T): what one gets for u(0, x0) without solving anything.
+
+    Exact where the driver is zero. Print it beside every result: a method that does not
+    beat it has learnt nothing.
+    """
+    return estimate_start(equation, time_grid(equation.terminal_time, num_steps), seed).u0

@@ -1,0 +1,101 @@
+"""The whole way: small problems are solved, and the files say so."""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from kerasmodels import bsde
+from tests.helpers import Hand
+
+
+@pytest.mark.parametrize("control", ["stacked", "shared"])
+def test_small_hjb_is_solved(control):
+    solution = bsde.solve(bsde.HJB(5), 10, control=control, steps=300, hidden=[16])
+    result = solution.to_dict()
+    # The baseline E g(X_T) is 3.3 % off; the grid alone costs 0.3 %.
+    assert result["relative_error"] < 0.01
+    assert result["loss"] < 0.1 * 0.33  # a tenth of the variance of g(X_T)
+
+
+def test_user_equation_with_linear_driver():
+    # dY = -f dt with f = -0.3 u discounts: u0 = 1.25 exp(-0.3), z0 = exp(-0.3).
+    solution = bsde.solve(
+        Hand(dim=1, x0=0.5, a=-0.3), 20, steps=600, hidden=[16], learning_rate=0.02
+    )
+    assert solution.u0 == pytest.approx(0.926023, rel=0.02)
+    assert solution.z0[0] == pytest.approx(0.740818, rel=0.06)
+    assert solution.to_dict()["reference_u0"] is None
+
+
+def test_saved_solution_reads_back(tmp_path):
+    solution = bsde.solve(bsde.Burgers(2), 3, steps=10, batch_size=8, hidden=[4])
+    solution.save(tmp_path)
+    result = json.loads((tmp_path / "result.json").read_text())
+    wanted = "equation dim num_steps u0 reference_u0 relative_error baseline_u0 loss "
+    wanted += "seconds seed versions history"
+    assert set(wanted.split()) <= set(result)
+    assert result["equation"] == "burgers" and result["u0"] == solution.u0
+    rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
+    assert [int(row["step"]) for row in rows] == result["history"]["step"]
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    assert float(model.u0.numpy()) == solution.u0
+    assert model.equation.get_config() == solution.equation.get_config()
+
+
+def test_diverging_run_is_an_error_with_advice():
+    with pytest.raises(FloatingPointError, match="learning_rate"):
+        bsde.solve(Hand(dim=1, a=1e30), 5, steps=5, batch_size=8)
+
+
+def test_nothing_trains_on_the_answer():
+    class Blind(bsde.HJB):
+        def exact_solution(self, t, x):
+            raise AssertionError("the exact solution was read")
+
+        def reference(self):
+            raise AssertionError("the reference was read")
+
+    blind = bsde.solve(Blind(3), 4, steps=10, batch_size=8)
+    seeing = bsde.solve(bsde.HJB(3), 4, steps=10, batch_size=8)
+    assert blind.u0 == seeing.u0
+
+
+def test_default_settings_take_the_published_number_of_steps():
+    assert bsde.default_settings(bsde.HJB(2)).num_steps == 20
+    assert bsde.default_settings(bsde.BlackScholesBarenblatt(2)).num_steps == 50
+    assert bsde.default_settings(Hand()).num_steps == 20
+
+
+def test_baseline_is_the_mean_of_the_terminal_condition():
+    # 2^14 paths: |W|^2 in d = 4 has standard deviation 2.83, so 0.022 for the mean.
+    assert bsde.baseline(bsde.Heat(4)) == pytest.approx(4.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"frozen": True}, "needs `subnets`"),
+        ({"dtype": "float16"}, "`dtype` to be one of"),
+        ({"steps": -1}, "`steps`"),
+        ({"batch_size": 1.5}, "`batch_size`"),
+        ({"learning_rate": 0.0}, "`learning_rate`"),
+        ({"control": "share"}, "Did you mean 'shared'"),
+        ({"equation": bsde.HJB}, "an `Equation`"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        bsde.solve(**{"equation": bsde.Heat(2), "t": 3, **arguments})
+
+
+def test_history_continues_over_two_trainings():
+    equation = bsde.Heat(1)
+    model = bsde.GlobalModel(equation, 3)
+    history = {"step": [], "loss": [], "u0": []}
+    for _ in range(2):
+        bsde.train(model, 4, 8, 0.01, 0, history, num_points=2)
+    assert history["step"] == [2, 4, 6, 8]
+    assert np.all(np.isfinite(history["loss"]))

@@ -1,0 +1,14 @@
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def global_state():
+    """Float type as shipped, and no growth of Keras's global state over the tests."""
+    keras.config.set_floatx("float32")
+    yield
+    keras.backend.clear_session()
