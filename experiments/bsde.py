@@ -32,11 +32,13 @@ QUICK = {"dim": 4, "num_steps": 5, "batch_size": 32, "steps": 20, "hidden": [8]}
 def run(args):
     """Solves the equation, writes the files of the model, and returns the numbers."""
     equation = make_equation(args)
+    # Fails now, not after the training, where nothing can be written.
+    args.out.mkdir(parents=True, exist_ok=True)
+    num_steps = args.num_steps
+    if num_steps is None:
+        num_steps = bsde.default_settings(equation).num_steps
+    grid = bsde.time_grid(equation.terminal_time, num_steps)
     subnets = None
-    grid = bsde.time_grid(
-        equation.terminal_time,
-        args.num_steps or bsde.default_settings(equation).num_steps,
-    )
     if args.pretrain:
         subnets, losses = bsde.pretrain_subnets(
             equation,
@@ -208,9 +210,8 @@ def main(argv=None):
             if getattr(args, name) is None:
                 setattr(args, name, value)
     try:
-        args.out.mkdir(parents=True, exist_ok=True)
         result = run(args)
-    except ValueError as error:
+    except _checks.ArgumentError as error:
         parser.error(" ".join(str(error).split()))
     except OSError as error:
         parser.error(f"cannot write to --out {args.out}: {error}")

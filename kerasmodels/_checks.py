@@ -7,6 +7,10 @@ import numbers
 import numpy as np
 
 
+class ArgumentError(ValueError):
+    """A bad argument or input, told in the one form. To users it is a ValueError."""
+
+
 def message(owner, argument, expected, received, advice=""):
     """Returns the text of an argument error in the one form used everywhere."""
     text = f"`{owner}` expects `{argument}` to be {expected}. Received: {received}."
@@ -26,7 +30,7 @@ def positive_int(owner, argument, value, minimum=1):
     """Returns `value` as an int that is at least `minimum`, or raises ValueError."""
     integral = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not integral or value < minimum:
-        raise ValueError(
+        raise ArgumentError(
             message(
                 owner,
                 argument,
@@ -46,16 +50,16 @@ def finite_float(owner, argument, value, above=None, at_least=None):
         expected += f" of at least {at_least:g}"
     error = message(owner, argument, expected, f"{argument}={describe(value)}")
     if isinstance(value, (bool, str)):
-        raise ValueError(error)
+        raise ArgumentError(error)
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise ValueError(error) from None
+        raise ArgumentError(error) from None
     too_low = (above is not None and number <= above) or (
         at_least is not None and number < at_least
     )
     if not math.isfinite(number) or too_low:
-        raise ValueError(error)
+        raise ArgumentError(error)
     return number
 
 
@@ -64,7 +68,7 @@ def one_of(owner, argument, value, choices):
     if value in choices:
         return value
     near = difflib.get_close_matches(str(value), list(choices), n=1)
-    raise ValueError(
+    raise ArgumentError(
         message(
             owner,
             argument,
@@ -82,7 +86,7 @@ def point(owner, argument, value, dim):
     except (TypeError, ValueError):
         array = np.asarray(np.nan)
     if array.shape not in ((), (dim,)) or not np.all(np.isfinite(array)):
-        raise ValueError(
+        raise ArgumentError(
             message(
                 owner,
                 argument,
@@ -101,7 +105,7 @@ def seed_pair(owner, seed):
         return seed
     if isinstance(seed, (tuple, list)) and len(seed) == 2:
         return tuple(seed)
-    raise ValueError(
+    raise ArgumentError(
         message(
             owner,
             "seed",

@@ -205,7 +205,7 @@ class GeometricBrownian(Equation):
         super().__init__(dim, terminal_time, x0)
         owner = type(self).__name__
         if np.any(self.x0 <= 0):
-            raise ValueError(
+            raise _checks.ArgumentError(
                 _checks.message(
                     owner,
                     "x0",

@@ -1,5 +1,7 @@
 """The global network: u0, z0, a control process, and the forward recursion."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -76,7 +78,7 @@ class GlobalModel(keras.Model):
     ):
         super().__init__(**kwargs)
         if not isinstance(equation, Equation):
-            raise ValueError(
+            raise _checks.ArgumentError(
                 _checks.message(
                     "GlobalModel",
                     "equation",
@@ -89,6 +91,8 @@ class GlobalModel(keras.Model):
         self.grid = as_time_grid("GlobalModel", equation, t)
         self.num_steps = len(self.grid) - 1
         self.seed = _checks.positive_int("GlobalModel", "seed", seed, minimum=0)
+        # What a sample of paths said before training; None in a model that was loaded.
+        self.start = None
         self.control = self._resolve_control(control)
         u0, z0, self.terminal_skip = self._start(u0, z0, terminal_skip)
         self.u0 = self.add_weight(shape=(), initializer="zeros", name="u0")
@@ -116,7 +120,7 @@ class GlobalModel(keras.Model):
         if isinstance(control, (list, tuple)):
             control = PerStepControl(control, dtype=self.dtype_policy)
         if not isinstance(control, keras.layers.Layer):
-            raise ValueError(
+            raise _checks.ArgumentError(
                 _checks.message(
                     "GlobalModel",
                     "control",
@@ -127,14 +131,14 @@ class GlobalModel(keras.Model):
             )
         expected = getattr(control, "num_times", None)
         if expected not in (None, num_times):
-            raise ValueError(
+            raise _checks.ArgumentError(
                 f"`GlobalModel` steps over {self.num_steps} intervals, so its control "
                 f"process needs {num_times} networks, one per inner time. Received: "
                 f"{expected}."
             )
         dim = getattr(control, "dim", self.equation.dim)
         if dim != self.equation.dim:
-            raise ValueError(
+            raise _checks.ArgumentError(
                 f"`GlobalModel` solves an equation in dimension {self.equation.dim}. "
                 f"Received a control process for dimension {dim}."
             )
@@ -150,6 +154,7 @@ class GlobalModel(keras.Model):
         wants_skip = skip is True and self.num_steps > 1
         if u0 is None or z0 is None or fresh or wants_skip:
             start = estimate_start(self.equation, self.grid, self.seed, self.variable_dtype)
+            self.start = dataclasses.replace(start, x_inner=None)
             u0 = start.u0 if u0 is None else u0
             z0 = start.z0 if z0 is None else z0
             if fresh:
@@ -248,7 +253,7 @@ class GlobalModel(keras.Model):
     def _validated(self, inputs):
         """The inputs with t repeated per path, or an error that names the shapes."""
         if not isinstance(inputs, (tuple, list)) or len(inputs) != 3:
-            raise ValueError(
+            raise _checks.ArgumentError(
                 _checks.message(
                     "GlobalModel",
                     "inputs",
@@ -269,7 +274,7 @@ class GlobalModel(keras.Model):
         )
         for value in (x, dw):
             if len(value.shape) == 2:
-                raise ValueError(
+                raise _checks.ArgumentError(
                     f"{expected} Add the last axis, x[..., None] and dw[..., None]: "
                     "without it z . dW would broadcast over the batch."
                 )
@@ -277,13 +282,13 @@ class GlobalModel(keras.Model):
             t = ops.broadcast_to(t[None, :, None], (ops.shape(x)[0], n + 1, 1))
         wanted = ((x, (n + 1, dim)), (dw, (n, dim)), (t, (n + 1, 1)))
         if any(tuple(value.shape[1:]) != shape for value, shape in wanted):
-            raise ValueError(
+            raise _checks.ArgumentError(
                 f"{expected} Sample the paths on the grid of this model: "
                 "`sample_paths(equation, model.grid, ...)`."
             )
         sizes = {value.shape[0] for value in (x, dw, t)} - {None}
         if len(sizes) > 1:
-            raise ValueError(f"{expected} The batch sizes differ.")
+            raise _checks.ArgumentError(f"{expected} The batch sizes differ.")
         if tf.executing_eagerly():
             self._check_values(x, dw, t, received)
         else:
@@ -296,7 +301,7 @@ class GlobalModel(keras.Model):
         for name, value in (("x", x), ("dw", dw), ("t", t)):
             bad = np.argwhere(~np.isfinite(np.asarray(value)))
             if len(bad):
-                raise ValueError(
+                raise _checks.ArgumentError(
                     f"`GlobalModel` expects finite inputs. Received {len(bad)} NaN or "
                     f"infinite values in {name}, the first at index "
                     f"{tuple(bad[0].tolist())}: {received}."
@@ -306,7 +311,7 @@ class GlobalModel(keras.Model):
         # Each network of this control process belongs to one time of the model's grid.
         gap = float(np.max(np.abs(np.asarray(t)[:, :, 0] - self.grid)))
         if gap > 1e-5 * self.grid[-1]:
-            raise ValueError(
+            raise _checks.ArgumentError(
                 "`GlobalModel` has one network per grid time, so it expects `t` to be "
                 f"its own grid. Received times up to {gap:.3g} away from it: {received}. "
                 'Sample on `model.grid`, or use the control process "shared".'

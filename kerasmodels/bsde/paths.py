@@ -41,7 +41,7 @@ def as_time_grid(owner, equation, t):
         # Times that went through float32 are still the same grid.
         or abs(grid[-1] - terminal_time) > 1e-6 * terminal_time
     ):
-        raise ValueError(
+        raise _checks.ArgumentError(
             _checks.message(
                 owner,
                 "t",

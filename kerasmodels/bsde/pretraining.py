@@ -61,7 +61,7 @@ def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
     _checks.one_of(owner, "labels", labels, LABELS)
     num_paths = _checks.positive_int(owner, "num_paths", num_paths)
     if len(t) < 3:
-        raise ValueError(
+        raise _checks.ArgumentError(
             _checks.message(
                 owner, "t", "a grid with inner times", f"{len(t) - 1} time step"
             )
@@ -81,7 +81,7 @@ def _exact(equation, t, dw):
     x = simulate(equation, t, dw)[1:-1]
     z = [equation.exact_z(t_n, x_n) for t_n, x_n in zip(_times(t, x[0]), x)]
     if z[0] is None:
-        raise ValueError(
+        raise _checks.ArgumentError(
             _checks.message(
                 "z_samples",
                 "labels",
@@ -139,7 +139,7 @@ def fit_subnets(x, z, epochs=10, batch_size=32, learning_rate=1e-3, seed=0, **op
     """
     x, z = np.asarray(x), np.asarray(z)
     if x.ndim != 3 or x.shape != z.shape or x.size == 0:
-        raise ValueError(
+        raise _checks.ArgumentError(
             "`fit_subnets` expects `x` and `z` of one shape (num_paths, num_times, dim). "
             f"Received: x.shape={x.shape}, z.shape={z.shape}."
         )
@@ -188,7 +188,7 @@ def load_subnets(folder):
     paths = sorted(folder.glob("z_*.keras"))
     expected = [folder / f"z_{n:03d}.keras" for n in range(1, len(paths) + 1)]
     if not paths or paths != expected:
-        raise ValueError(
+        raise _checks.ArgumentError(
             "`load_subnets` expects files z_001.keras, z_002.keras, ... without gaps in "
             f"`folder`. Received: folder={str(folder)!r} with "
             f"{[path.name for path in paths]}."

@@ -18,7 +18,6 @@ from kerasmodels.bsde.global_model import GlobalModel
 from kerasmodels.bsde.optimizer import decaying_adam
 from kerasmodels.bsde.paths import as_time_grid, path_dataset
 from kerasmodels.bsde.solution import Solution
-from kerasmodels.bsde.start import estimate_start
 
 
 class Settings(NamedTuple):
@@ -102,27 +101,27 @@ def solve(
         FloatingPointError: the loss is no longer a finite number.
     """
     if not isinstance(equation, Equation):
-        raise ValueError(
+        raise _checks.ArgumentError(
             _checks.message(
                 "solve", "equation", "an `Equation`", _checks.describe(equation)
             )
         )
     _checks.one_of("solve", "dtype", dtype, ("float32", "float64"))
     if frozen and subnets is None:
-        raise ValueError(
+        raise _checks.ArgumentError(
             "`solve` can freeze only trained networks: `frozen=True` needs `subnets`."
         )
     defaults = default_settings(equation)
     grid = as_time_grid("solve", equation, defaults.num_steps if t is None else t)
-    steps = _checks.positive_int("solve", "steps", steps or defaults.steps)
-    batch_size = _checks.positive_int(
-        "solve", "batch_size", batch_size or defaults.batch_size
-    )
+    steps = defaults.steps if steps is None else steps
+    steps = _checks.positive_int("solve", "steps", steps)
+    batch_size = defaults.batch_size if batch_size is None else batch_size
+    batch_size = _checks.positive_int("solve", "batch_size", batch_size)
+    if learning_rate is not None:
+        learning_rate = _checks.finite_float(
+            "solve", "learning_rate", learning_rate, above=0.0
+        )
     begin = time.perf_counter()
-    start = estimate_start(equation, grid, seed, dtype)
-    if learning_rate is None:
-        learning_rate = float(np.clip(0.05 * start.g_std, 5e-4, 1e-2))
-    learning_rate = _checks.finite_float("solve", "learning_rate", learning_rate, above=0.0)
     if subnets is None and len(grid) > 2:
         control = make_control(
             control, len(grid) - 2, equation.dim, dtype=dtype, hidden=hidden, seed=seed
@@ -137,6 +136,8 @@ def solve(
         seed=seed,
         dtype=dtype,
     )
+    if learning_rate is None:
+        learning_rate = float(np.clip(0.05 * model.start.g_std, 5e-4, 1e-2))
     history = {"step": [], "loss": [], "u0": []}
     training = {
         "batch_size": batch_size,
@@ -156,8 +157,8 @@ def solve(
     return Solution(
         equation=equation,
         model=model,
-        baseline_u0=start.u0,
-        baseline_standard_error=start.u0_standard_error,
+        baseline_u0=model.start.u0,
+        baseline_standard_error=model.start.u0_standard_error,
         history=history,
         seconds=time.perf_counter() - begin,
         seed=seed,
@@ -218,9 +219,9 @@ def train(
     model.compile(
         decaying_adam(learning_rate, per_point * num_points),
         loss="mse",
-        # XLA makes a step up to twice as fast but unrolls the recursion, so that its
-        # compile time grows with the number of time steps.
-        jit_compile=model.num_steps <= 64,
+        # XLA makes a step up to twice as fast, but compiling takes seconds and grows with
+        # the number of time steps, as the recursion is unrolled.
+        jit_compile=steps >= 500 and model.num_steps <= 64,
     )
     try:
         logs = model.fit(

@@ -64,7 +64,6 @@ ORDER_CASES = [
     bsde.QuadraticGradient(dim=4),
     bsde.ReactionDiffusion(dim=4),
     bsde.BlackScholesBarenblatt(dim=4),
-    bsde.HJB(dim=4),
     bsde.Heat(dim=4),
 ]
 

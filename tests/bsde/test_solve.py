@@ -13,11 +13,11 @@ from tests.helpers import Hand
 
 @pytest.mark.parametrize("control", ["stacked", "shared"])
 def test_small_hjb_is_solved(control):
-    solution = bsde.solve(bsde.HJB(5), 10, control=control, steps=300, hidden=[16])
+    solution = bsde.solve(bsde.HJB(5), 20, control=control, steps=300, hidden=[16])
     result = solution.to_dict()
-    # The baseline E g(X_T) is 3.3 % off; the grid alone costs 0.3 %.
-    assert result["relative_error"] < 0.01
-    assert result["loss"] < 0.1 * 0.33  # a tenth of the variance of g(X_T)
+    # The baseline E g(X_T) is 13 % off; the left-point rule on this grid costs 1.1 %.
+    assert result["relative_error"] < 0.02
+    assert abs(result["baseline_u0"] / result["reference_u0"] - 1) > 0.1
 
 
 def test_user_equation_with_linear_driver():

@@ -33,7 +33,7 @@ class ExactControl(keras.layers.Layer):
         super().__init__(**kwargs)
         self.equation = equation
         if not equation.has_exact_solution:
-            raise ValueError(
+            raise _checks.ArgumentError(
                 _checks.message(
                     "ExactControl",
                     "equation",

@@ -35,7 +35,7 @@ class Network(keras.Model):
         if hidden is None:
             hidden = default_hidden(self.dim)
         if not isinstance(hidden, (list, tuple)):
-            raise ValueError(
+            raise _checks.ArgumentError(
                 _checks.message(
                     owner, "hidden", "a list of layer widths", f"hidden={hidden!r}"
                 )

@@ -32,7 +32,7 @@ class PerStepControl(keras.Model):
         super().__init__(**kwargs)
         subnets = list(subnets) if isinstance(subnets, (list, tuple)) else []
         if not subnets or not all(isinstance(s, keras.layers.Layer) for s in subnets):
-            raise ValueError(
+            raise _checks.ArgumentError(
                 _checks.message(
                     "PerStepControl",
                     "subnets",
@@ -79,10 +79,12 @@ class PerStepControl(keras.Model):
                 net.standardize(x[:, n], output_scale)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "subnets": [keras.saving.serialize_keras_object(s) for s in self.subnets],
-        }
+        subnets = [keras.saving.serialize_keras_object(s) for s in self.subnets]
+        for config in subnets:
+            # A subnet that was trained on its own brings its optimizer along. Here the
+            # whole model has one; a second would not fit once the subnet is frozen.
+            config.pop("compile_config", None)
+        return {**super().get_config(), "subnets": subnets}
 
     @classmethod
     def from_config(cls, config):

@@ -93,7 +93,7 @@ class StackedControl(Network):
             ValueError: the list is empty, or the architectures differ.
         """
         if not subnets or not all(isinstance(s, ZSubnet) for s in subnets):
-            raise ValueError(
+            raise _checks.ArgumentError(
                 _checks.message(
                     "StackedControl.from_subnets",
                     "subnets",
@@ -107,7 +107,7 @@ class StackedControl(Network):
             for s in subnets
         ]
         if any(a != architectures[0] for a in architectures):
-            raise ValueError(
+            raise _checks.ArgumentError(
                 "`StackedControl.from_subnets` expects `subnets` of one architecture. "
                 "Received subnets whose dim, hidden, activation, batch_norm, "
                 "standardized or dtype differ. Use `PerStepControl` for those."

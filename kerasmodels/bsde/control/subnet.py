@@ -51,7 +51,8 @@ class ZSubnet(Network):
         super().__init__(
             dim, hidden, activation, batch_norm, seed, standardized, (dim,), **kwargs
         )
-        self.build(None)
+        # With its shape: an export asks every model for the shape it was built with.
+        self.build((None, self.dim))
 
     def build(self, input_shape=None):
         self._build_network((None, self.dim))

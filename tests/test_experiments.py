@@ -1,0 +1,118 @@
+"""Every script runs in its quick mode, and refuses what it cannot run in one line."""
+
+import importlib.util
+import json
+import pathlib
+
+import keras
+import pytest
+
+from kerasmodels import bsde
+
+ROOT = pathlib.Path(__file__).parents[1]
+SCRIPTS = sorted((ROOT / "experiments").glob("*.py"))
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(f"script_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+bsde_script = load(ROOT / "experiments" / "bsde.py")
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_script_has_the_one_form_and_runs(path, tmp_path, capsys):
+    script = load(path)
+    assert script.__doc__ and callable(script.run) and callable(script.plot)
+    result = script.main(["--quick", "--out", str(tmp_path)])
+    assert json.loads((tmp_path / "result.json").read_text()) == result
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
+    assert capsys.readouterr().out.strip().splitlines()[-1].count("\n") == 0
+
+
+@pytest.mark.parametrize("name", bsde.EQUATIONS)
+def test_every_equation_in_quick_mode(name, tmp_path):
+    bsde_script.main(["--equation", name, "--quick", "--out", str(tmp_path)])
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["equation"] == name and result["dim"] == 4
+    names = {"result.json", "history.csv", "figure.png", "model.keras", "export"}
+    assert {p.name for p in tmp_path.iterdir()} == names
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    assert float(model.u0.numpy()) == result["u0"]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--control", "per-step", "--dtype", "float64"],
+        ["--control", "shared", "--param", "control_cost=10", "--num-steps", "1"],
+        ["--pretrain"],
+        ["--pretrain", "--frozen", "--equation", "allen-cahn"],
+    ],
+    ids=" ".join,
+)
+def test_flags(flags, tmp_path):
+    result = bsde_script.main(["--quick", "--out", str(tmp_path), *flags])
+    if "--param" in flags:
+        assert result["equation_config"]["control_cost"] == 10.0
+        assert result["num_steps"] == 1
+    if "--pretrain" in flags:
+        assert len(list((tmp_path / "subnets").glob("z_*.keras"))) == 4
+        model = keras.saving.load_model(tmp_path / "model.keras")
+        assert model.train_control is ("--frozen" not in flags)
+
+
+def test_same_seed_same_result(tmp_path):
+    results = [
+        bsde_script.main(["--quick", "--seed", "3", "--out", str(tmp_path / name)])
+        for name in "ab"
+    ]
+    for result in results:
+        del result["seconds"]
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--equation", "hbj"], "unknown equation 'hbj'. Did you mean 'hjb'?"),
+        (["--dim", "0"], "`HJB` expects `dim`"),
+        (["--dim", "many"], "--dim"),
+        (["--param", "control_cots=2"], "Did you mean 'control_cost'?"),
+        (["--param", "control_cost"], "NAME=NUMBER"),
+        (["--param", "control_cost=-1"], "`control_cost`"),
+        (["--control", "stack"], "--control"),
+        (["--steps", "-5"], "`steps`"),
+        (["--batch-size", "0"], "`batch_size`"),
+        (["--num-steps", "-1"], "`num_steps`"),
+        (["--learning-rate", "0"], "`learning_rate`"),
+        (["--seed", "-1"], "`seed`"),
+        (["--hidden", "0"], "`hidden`"),
+        (["--frozen"], "add --pretrain"),
+        (["--pretrain", "--num-steps", "1"], "inner times"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else "",
+)
+def test_bad_flags_end_with_code_2_and_one_line(flags, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        bsde_script.main(["--out", str(tmp_path / "out"), *flags])
+    assert stop.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and message in lines[0], lines
+
+
+def test_unwritable_folder_is_an_error_in_one_line(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as stop:
+        bsde_script.main(["--quick", "--out", str(tmp_path / "file" / "below")])
+    assert stop.value.code == 2
+    assert "cannot write to --out" in capsys.readouterr().err
+
+
+def test_list_names_every_equation(capsys):
+    assert bsde_script.main(["--list"]) is None
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(bsde.EQUATIONS)
