@@ -63,7 +63,8 @@ def run(args):
         learning_rate=args.learning_rate,
         seed=args.seed,
         dtype=args.dtype,
-        verbose=0 if args.quick else 1,
+        # A progress bar on a terminal, plain lines in a log.
+        verbose=0 if args.quick else 1 if sys.stdout.isatty() else 2,
     )
     solution.save(args.out)
     return solution.to_dict()
@@ -73,13 +74,19 @@ def plot(result, path):
     """Draws u0 and the loss over training, from the numbers of `run` alone."""
     history = result["history"]
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    left.plot(history["step"], history["u0"], marker=".", label="u0, trained")
+    # Training starts at the baseline.
+    left.plot(
+        [0, *history["step"]],
+        [result["baseline_u0"], *history["u0"]],
+        marker=".",
+        label="u0, trained",
+    )
     left.axhline(result["baseline_u0"], ls=":", color="gray", label="baseline E g(X_T)")
     if result["reference_u0"] is not None:
         left.axhline(result["reference_u0"], ls="--", color="k", label="reference")
     left.set(xlabel="training step", ylabel="u(0, x0)")
     left.ticklabel_format(axis="y", useOffset=False)
-    left.legend()
+    left.legend(framealpha=0.6)
     right.semilogy(history["step"], history["loss"], marker=".")
     right.set(xlabel="training step", ylabel="mean squared terminal mismatch")
     title = f"{result['equation']}, d = {result['dim']}, N = {result['num_steps']}"

@@ -11,7 +11,9 @@ from kerasmodels import _checks
 from kerasmodels.bsde import export as export_module
 from kerasmodels.bsde.control import PerStepControl, TerminalSkip, make_control
 from kerasmodels.bsde.equation import Equation
+from kerasmodels.bsde.inputs import validated_inputs
 from kerasmodels.bsde.paths import as_time_grid, tile_times
+from kerasmodels.bsde.recursion import forward_recursion
 from kerasmodels.bsde.start import estimate_start
 
 
@@ -207,7 +209,7 @@ class GlobalModel(keras.Model):
         Returns:
             The pair (u, z): u `[batch, N + 1, 1]`, z `[batch, N, dim]`.
         """
-        x, dw, t = self._validated(inputs)
+        x, dw, t = validated_inputs(self, inputs)
         z = self._control_path(t, x, training)
         u = forward_recursion(self.equation, t, x, dw, ops.cast(self.u0, x.dtype), z)
         return u, z
@@ -250,73 +252,6 @@ class GlobalModel(keras.Model):
             )
         return ops.concatenate([z0, z], axis=1)
 
-    def _validated(self, inputs):
-        """The inputs with t repeated per path, or an error that names the shapes."""
-        if not isinstance(inputs, (tuple, list)) or len(inputs) != 3:
-            raise _checks.ArgumentError(
-                _checks.message(
-                    "GlobalModel",
-                    "inputs",
-                    "the tuple (x, dw, t)",
-                    f"{type(inputs).__name__} of {_checks.describe(inputs)}",
-                )
-            )
-        x, dw, t = (ops.convert_to_tensor(v, self.compute_dtype) for v in inputs)
-        n, dim = self.num_steps, self.equation.dim
-        received = (
-            f"x.shape={tuple(x.shape)}, dw.shape={tuple(dw.shape)}, "
-            f"t.shape={tuple(t.shape)}"
-        )
-        expected = (
-            f"`GlobalModel` steps over {n} intervals in dimension {dim}, so it expects x "
-            f"of shape (batch, {n + 1}, {dim}), dw of shape (batch, {n}, {dim}) and t of "
-            f"shape (batch, {n + 1}, 1) or ({n + 1},). Received: {received}."
-        )
-        for value in (x, dw):
-            if len(value.shape) == 2:
-                raise _checks.ArgumentError(
-                    f"{expected} Add the last axis, x[..., None] and dw[..., None]: "
-                    "without it z . dW would broadcast over the batch."
-                )
-        if len(t.shape) == 1 and t.shape[0] == n + 1:
-            t = ops.broadcast_to(t[None, :, None], (ops.shape(x)[0], n + 1, 1))
-        wanted = ((x, (n + 1, dim)), (dw, (n, dim)), (t, (n + 1, 1)))
-        if any(tuple(value.shape[1:]) != shape for value, shape in wanted):
-            raise _checks.ArgumentError(
-                f"{expected} Sample the paths on the grid of this model: "
-                "`sample_paths(equation, model.grid, ...)`."
-            )
-        sizes = {value.shape[0] for value in (x, dw, t)} - {None}
-        if len(sizes) > 1:
-            raise _checks.ArgumentError(f"{expected} The batch sizes differ.")
-        if tf.executing_eagerly():
-            self._check_values(x, dw, t, received)
-        else:
-            text = f"`GlobalModel` received NaN or infinite values: {received}."
-            x = tf.debugging.check_numerics(x, text)
-            dw = tf.debugging.check_numerics(dw, text)
-        return x, dw, t
-
-    def _check_values(self, x, dw, t, received):
-        for name, value in (("x", x), ("dw", dw), ("t", t)):
-            bad = np.argwhere(~np.isfinite(np.asarray(value)))
-            if len(bad):
-                raise _checks.ArgumentError(
-                    f"`GlobalModel` expects finite inputs. Received {len(bad)} NaN or "
-                    f"infinite values in {name}, the first at index "
-                    f"{tuple(bad[0].tolist())}: {received}."
-                )
-        if getattr(self.control, "num_times", None) is None or len(t) == 0:
-            return
-        # Each network of this control process belongs to one time of the model's grid.
-        gap = float(np.max(np.abs(np.asarray(t)[:, :, 0] - self.grid)))
-        if gap > 1e-5 * self.grid[-1]:
-            raise _checks.ArgumentError(
-                "`GlobalModel` has one network per grid time, so it expects `t` to be "
-                f"its own grid. Received times up to {gap:.3g} away from it: {received}. "
-                'Sample on `model.grid`, or use the control process "shared".'
-            )
-
     def train_step(self, data):
         logs = super().train_step(data)
         return {**logs, "u0": ops.convert_to_tensor(self.u0)}
@@ -339,7 +274,7 @@ class GlobalModel(keras.Model):
     def _check_arrays(self, inputs):
         """Arrays are checked before Keras wraps them; data sets, batch by batch."""
         if isinstance(inputs, (tuple, list)):
-            self._validated(inputs)
+            validated_inputs(self, inputs)
 
     def export(self, filepath, format="tf_saved_model", **kwargs):
         """Writes a SavedModel that runs without this package.
@@ -376,29 +311,3 @@ class GlobalModel(keras.Model):
         for name in ("equation", "control", "terminal_skip"):
             config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
-
-
-def forward_recursion(equation, t, x, dw, u0, z):
-    """u[n+1] = u[n] - f(t[n], x[n], u[n], z[n]) dt[n] + z[n] . dW[n].
-
-    Args:
-        equation: `Equation`.
-        t: Tensor `[batch, N + 1, 1]`.
-        x: Tensor `[batch, N + 1, dim]`.
-        dw: Tensor `[batch, N, dim]`.
-        u0: scalar Tensor.
-        z: Tensor `[batch, N, dim]`.
-
-    Returns:
-        u, `[batch, N + 1, 1]`.
-    """
-    # What does not depend on u is done for all times at once; unstacking first keeps
-    # the gradient of N slices from becoming N additions of full-size tensors.
-    martingale = tf.unstack(tf.reduce_sum(z * dw, axis=-1, keepdims=True), axis=1)
-    dt = tf.unstack(t[:, 1:] - t[:, :-1], axis=1)
-    t, x, z = (tf.unstack(value, axis=1) for value in (t, x, z))
-    u = [tf.zeros_like(t[0]) + u0]
-    for n in range(len(dt)):
-        driver = equation.driver(t[n], x[n], u[n], z[n])
-        u.append(u[n] - driver * dt[n] + martingale[n])
-    return tf.stack(u, axis=1)

@@ -60,6 +60,15 @@ def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
     t = as_time_grid(owner, equation, t)
     _checks.one_of(owner, "labels", labels, LABELS)
     num_paths = _checks.positive_int(owner, "num_paths", num_paths)
+    if labels == "exact" and not equation.has_exact_solution:
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "labels",
+                '"pathwise" or "malliavin" where there is no exact solution',
+                f'labels="exact" for {equation!r}',
+            )
+        )
     if len(t) < 3:
         raise _checks.ArgumentError(
             _checks.message(
@@ -80,15 +89,6 @@ def _times(t, x):
 def _exact(equation, t, dw):
     x = simulate(equation, t, dw)[1:-1]
     z = [equation.exact_z(t_n, x_n) for t_n, x_n in zip(_times(t, x[0]), x)]
-    if z[0] is None:
-        raise _checks.ArgumentError(
-            _checks.message(
-                "z_samples",
-                "labels",
-                '"pathwise" or "malliavin" where there is no exact solution',
-                f'labels="exact" for {equation!r}',
-            )
-        )
     return tf.stack(x, axis=1), tf.stack(z, axis=1)
 
 

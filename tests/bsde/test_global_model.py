@@ -239,6 +239,15 @@ def test_nan_in_a_data_set_is_refused_inside_the_graph():
         model.fit(data, verbose=0)
 
 
+def test_data_set_of_another_shape_is_refused_with_its_shapes():
+    model = bsde.GlobalModel(bsde.Heat(2), 4)
+    model.compile("adam", loss="mse")
+    for equation, t in ((bsde.Heat(3), 4), (bsde.Heat(2), 5)):
+        data = bsde.path_dataset(equation, t, 8, num_batches=1)
+        with pytest.raises(ValueError, match="steps over 4 intervals in dimension 2"):
+            model.fit(data, verbose=0)
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -1,0 +1,88 @@
+"""What a `GlobalModel` accepts as input."""
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from kerasmodels import _checks
+
+
+def validated_inputs(model, inputs):
+    """The inputs of a `GlobalModel` with t repeated per path, or an error.
+
+    Args:
+        model: `GlobalModel`.
+        inputs: the tuple (x, dw, t).
+
+    Returns:
+        The tuple (x, dw, t) in the model's compute dtype, t `[batch, N + 1, 1]`.
+
+    Raises:
+        ValueError: a shape, a value or (where each network belongs to one grid time) a
+            time is not the model's. Inside a graph values are checked when it runs:
+            `tf.errors.InvalidArgumentError`.
+    """
+    if not isinstance(inputs, (tuple, list)) or len(inputs) != 3:
+        raise _checks.ArgumentError(
+            _checks.message(
+                "GlobalModel",
+                "inputs",
+                "the tuple (x, dw, t)",
+                f"{type(inputs).__name__} of {_checks.describe(inputs)}",
+            )
+        )
+    x, dw, t = (ops.convert_to_tensor(v, model.compute_dtype) for v in inputs)
+    n, dim = model.num_steps, model.equation.dim
+    received = (
+        f"x.shape={tuple(x.shape)}, dw.shape={tuple(dw.shape)}, t.shape={tuple(t.shape)}"
+    )
+    expected = (
+        f"`GlobalModel` steps over {n} intervals in dimension {dim}, so it expects x "
+        f"of shape (batch, {n + 1}, {dim}), dw of shape (batch, {n}, {dim}) and t of "
+        f"shape (batch, {n + 1}, 1) or ({n + 1},). Received: {received}."
+    )
+    for value in (x, dw):
+        if len(value.shape) == 2:
+            raise _checks.ArgumentError(
+                f"{expected} Add the last axis, x[..., None] and dw[..., None]: "
+                "without it z . dW would broadcast over the batch."
+            )
+    if len(t.shape) == 1 and t.shape[0] == n + 1:
+        t = ops.broadcast_to(t[None, :, None], (ops.shape(x)[0], n + 1, 1))
+    wanted = ((x, (n + 1, dim)), (dw, (n, dim)), (t, (n + 1, 1)))
+    if any(tuple(value.shape[1:]) != shape for value, shape in wanted):
+        raise _checks.ArgumentError(
+            f"{expected} Sample the paths on the grid of this model: "
+            "`sample_paths(equation, model.grid, ...)`."
+        )
+    sizes = {value.shape[0] for value in (x, dw, t)} - {None}
+    if len(sizes) > 1:
+        raise _checks.ArgumentError(f"{expected} The batch sizes differ.")
+    if tf.executing_eagerly():
+        _check_values(model, x, dw, t, received)
+    else:
+        text = f"`GlobalModel` received NaN or infinite values: {received}."
+        x = tf.debugging.check_numerics(x, text)
+        dw = tf.debugging.check_numerics(dw, text)
+    return x, dw, t
+
+
+def _check_values(model, x, dw, t, received):
+    for name, value in (("x", x), ("dw", dw), ("t", t)):
+        bad = np.argwhere(~np.isfinite(np.asarray(value)))
+        if len(bad):
+            raise _checks.ArgumentError(
+                f"`GlobalModel` expects finite inputs. Received {len(bad)} NaN or "
+                f"infinite values in {name}, the first at index "
+                f"{tuple(bad[0].tolist())}: {received}."
+            )
+    if getattr(model.control, "num_times", None) is None or len(t) == 0:
+        return
+    # Each network of this control process belongs to one time of the model's grid.
+    gap = float(np.max(np.abs(np.asarray(t)[:, :, 0] - model.grid)))
+    if gap > 1e-5 * model.grid[-1]:
+        raise _checks.ArgumentError(
+            "`GlobalModel` has one network per grid time, so it expects `t` to be "
+            f"its own grid. Received times up to {gap:.3g} away from it: {received}. "
+            'Sample on `model.grid`, or use the control process "shared".'
+        )
