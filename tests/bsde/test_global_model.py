@@ -268,3 +268,13 @@ def test_bad_arguments_are_refused(arguments, message):
     arguments = {"equation": bsde.Heat(2), "t": 4, **arguments}
     with pytest.raises(ValueError, match=message):
         bsde.GlobalModel(**arguments)
+
+
+def test_file_holds_a_users_registered_equation(tmp_path):
+    model = bsde.GlobalModel(Hand(dim=2, a=0.3, x0=[1.0, 2.0]), 3, terminal_skip=True)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert type(loaded.equation) is Hand
+    assert loaded.equation.get_config() == model.equation.get_config()
+    inputs = paths(model)
+    np.testing.assert_array_equal(loaded(inputs), model(inputs))
