@@ -54,7 +54,7 @@ def run(args):
     solution = bsde.solve(
         equation,
         grid,
-        control=args.control,
+        control=args.control or "stacked",
         hidden=args.hidden,
         subnets=subnets,
         frozen=args.frozen,
@@ -182,7 +182,11 @@ def make_parser():
     add("--batch-size", type=int, help="paths per training step")
     add("--steps", type=int, help="training steps")
     add("--hidden", type=int, nargs="+", help="widths of the hidden layers")
-    add("--control", choices=("per-step", "stacked", "shared"), default="stacked")
+    add(
+        "--control",
+        choices=("per-step", "stacked", "shared"),
+        help="(default: stacked)",
+    )
     add(
         "--pretrain",
         action="store_true",
@@ -210,6 +214,8 @@ def main(argv=None):
         return None
     if args.frozen and not args.pretrain:
         parser.error("--frozen keeps pre-trained subnets as they are: add --pretrain")
+    if args.pretrain and args.control:
+        parser.error("--pretrain trains one network per step: leave out --control")
     if args.out is None:
         args.out = pathlib.Path("results/bsde") / args.equation
     if args.quick:

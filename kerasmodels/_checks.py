@@ -4,6 +4,7 @@ import difflib
 import math
 import numbers
 
+import keras
 import numpy as np
 
 
@@ -97,13 +98,50 @@ def point(owner, argument, value, dim):
     return np.array(np.broadcast_to(array, (dim,)))
 
 
+def seed_int(owner, seed, argument="seed"):
+    """Returns `seed` as an int in [0, 2^63), or raises ValueError."""
+    value = positive_int(owner, argument, seed, minimum=0)
+    if value >= 2**63:
+        raise ArgumentError(
+            message(owner, argument, "below 2^63", f"{argument}={describe(seed)}")
+        )
+    return value
+
+
+def float_type(owner, dtype):
+    """Returns `dtype`, or the default float type for None, or raises ValueError."""
+    if dtype is None:
+        return keras.config.floatx()
+    return one_of(owner, "dtype", dtype, ("float32", "float64"))
+
+
+def instance(owner, argument, value, cls):
+    """Returns `value` if it is an instance of `cls`, or raises ValueError."""
+    if isinstance(value, cls):
+        return value
+    advice = f"Pass an instance: {value.__name__}(...)." if isinstance(value, type) else ""
+    raise ArgumentError(
+        message(
+            owner,
+            argument,
+            f"an instance of `{cls.__name__}`",
+            f"{argument}={describe(value)}",
+            advice,
+        )
+    )
+
+
 def seed_pair(owner, seed):
     """Returns `seed`, an int or a pair of ints or an int tensor `[2]`, as a pair."""
     if isinstance(seed, numbers.Integral) and not isinstance(seed, bool):
-        return (int(seed), 0)
-    if getattr(seed, "shape", None) == (2,):
-        return seed
-    if isinstance(seed, (tuple, list)) and len(seed) == 2:
+        return (seed_int(owner, seed), 0)
+    if hasattr(seed, "dtype") and getattr(seed, "shape", None) == (2,):
+        seed = (seed[0], seed[1])
+    if (
+        isinstance(seed, (tuple, list))
+        and len(seed) == 2
+        and all(_is_integer(part) for part in seed)
+    ):
         return tuple(seed)
     raise ArgumentError(
         message(
@@ -113,3 +151,10 @@ def seed_pair(owner, seed):
             f"seed={describe(seed)}",
         )
     )
+
+
+def _is_integer(value):
+    """Whether `value` is an integer that fits 64 bits, or an integer tensor."""
+    if isinstance(value, numbers.Integral):
+        return -(2**63) <= value < 2**63
+    return "int" in str(getattr(value, "dtype", "")) and value.shape == ()

@@ -9,7 +9,7 @@ import tempfile
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path, mark=None):
     """Yields a temporary path that takes the place of `path` when the block succeeds.
 
     The temporary path lies in the same folder and ends like `path`, because Keras and
@@ -18,17 +18,34 @@ def replacing(path):
 
     Args:
         path: str or path. The file or folder to write.
+        mark: None or str. For a folder: a file that shows that an older folder at `path`
+            is a result like this one. Any other folder that holds something is left
+            alone.
+
+    Raises:
+        FileExistsError: a folder stands at `path` that may not be replaced.
     """
     path = pathlib.Path(path)
+    if path.is_dir() and any(path.iterdir()) and not (mark and (path / mark).exists()):
+        raise FileExistsError(
+            f"The folder {str(path)!r} holds other files and is left as it is. Remove it, "
+            "or choose another name."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     workspace = pathlib.Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
     try:
         temporary = workspace / path.name
         yield temporary
+        previous = workspace / "previous"
         if path.is_dir():
             # A folder cannot be renamed onto a non-empty one.
-            os.replace(path, workspace / "previous")
-        os.replace(temporary, path)
+            os.replace(path, previous)
+        try:
+            os.replace(temporary, path)
+        except OSError:
+            if previous.exists():
+                os.replace(previous, path)
+            raise
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
 

@@ -20,11 +20,22 @@ def test_failure_leaves_the_old_file_and_no_rubbish(tmp_path):
 
 def test_folder_replaces_folder(tmp_path):
     for name in ("old", "new"):
-        with _files.replacing(tmp_path / "export") as temporary:
+        with _files.replacing(tmp_path / "export", mark="mark") as temporary:
             temporary.mkdir()
+            (temporary / "mark").touch()
             (temporary / name).touch()
-    assert [p.name for p in pathlib.Path(tmp_path / "export").iterdir()] == ["new"]
+    names = {p.name for p in pathlib.Path(tmp_path / "export").iterdir()}
+    assert names == {"mark", "new"}
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_folder_of_other_files_is_left_alone(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").touch()
+    for mark in (None, "mark"):
+        with pytest.raises(FileExistsError), _files.replacing(tmp_path / "out", mark):
+            raise AssertionError("not reached")
+    assert (tmp_path / "out" / "thesis.tex").exists()
 
 
 def test_json_is_strict(tmp_path):

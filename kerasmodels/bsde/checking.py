@@ -1,5 +1,7 @@
 """Checks an equation before anybody trains on it: shapes, dtypes, and the PDE itself."""
 
+import json
+
 import numpy as np
 import tensorflow as tf
 
@@ -20,9 +22,10 @@ def check_equation(equation, num_points=16, seed=0):
     """Checks that an equation is what it says it is.
 
     At random points (t, x) on forward paths: every coefficient has the right shape and
-    dtype and is finite, in float32 and in float64, in Python and in a compiled graph;
-    `diffusion_prod` is linear in `dw`; `step` agrees with Euler-Maruyama for a short
-    step. Where there is an exact solution, u(T, x) = g(x) and the PDE
+    dtype and is finite, in float32 and in float64, in Python and in a compiled graph, and
+    does not mix the paths of a batch; `diffusion_prod` is linear in `dw`; `step` has the
+    noise and (up to 256 dimensions) the mean of the SDE over a short step; the config can
+    be saved and read. Where there is an exact solution, u(T, x) = g(x) and the PDE
 
         u_t + 1/2 Tr(sigma sigma^T Hess u) + mu . grad u + f(t, x, u, sigma^T grad u) = 0
 
@@ -51,8 +54,16 @@ def check_equation(equation, num_points=16, seed=0):
             _checks.message("check_equation", "equation", "an `Equation`", repr(equation))
         )
     num_points = _checks.positive_int("check_equation", "num_points", num_points)
+    seed = _checks.seed_int("check_equation", seed)
+    check_config(equation)
     for dtype in ("float32", "float64"):
-        _check_coefficients(equation, num_points, seed, dtype)
+        # At x0 first: paths can be sampled only with coefficients of the right shape.
+        x0 = tf.constant(np.tile(equation.x0, (num_points, 1)), dtype)
+        t = tf.fill((num_points, 1), tf.constant(equation.terminal_time / 3, dtype))
+        _check_coefficients(equation, t, x0, seed)
+        _check_coefficients(
+            equation, *_random_points(equation, num_points, seed, dtype), seed
+        )
     t, x = _random_points(equation, num_points, seed, "float64")
     _check_linearity(equation, t, x, seed)
     _check_step(equation, t, x, seed)
@@ -87,8 +98,37 @@ def _point(t, x, i):
     return f"point {i}, t={float(t[i, 0]):.4g}, x={values}"
 
 
-def _check_coefficients(equation, num_points, seed, dtype):
-    t, x = _random_points(equation, num_points, seed, dtype)
+def check_config(equation):
+    """Checks that an equation can be written to a file and read back.
+
+    Raises:
+        EquationError: `get_config` is not plain data, or does not make the same equation.
+    """
+    config = equation.get_config()
+    try:
+        text = json.dumps(config, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise EquationError(
+            f"`{type(equation).__name__}` cannot be saved: {error}. Constructor arguments "
+            "must be finite numbers, strings, lists of these or arrays; override "
+            "`get_config` and `from_config` for anything else."
+        ) from error
+    try:
+        again = type(equation).from_config(json.loads(text)).get_config()
+    except Exception as error:
+        raise EquationError(
+            f"`{type(equation).__name__}` cannot be made again from its own config "
+            f"{config!r}: {error}"
+        ) from error
+    if json.dumps(again) != text:
+        raise EquationError(
+            f"`{type(equation).__name__}` does not come back from its own config: "
+            f"{text} became {json.dumps(again)}."
+        )
+
+
+def _check_coefficients(equation, t, x, seed):
+    num_points, dtype = x.shape[0], x.dtype.name
     z = _normal(x.shape, seed, dtype)
     u = z[:, :1]
     dt = tf.constant([[0.01]], dtype)
@@ -103,7 +143,13 @@ def _check_coefficients(equation, num_points, seed, dtype):
     }
     for name, (arguments, shape) in calls.items():
         method = getattr(equation, name)
-        value = method(*arguments)
+        try:
+            value = method(*arguments)
+        except Exception as error:
+            raise EquationError(
+                f"`{type(equation).__name__}` fails in `{name}` on {dtype} arguments of a "
+                f"batch of {num_points}: {error} {_ADVICE_ON_ARRAYS}"
+            ) from error
         if value is None and name == "exact_solution":
             continue
         value = tf.convert_to_tensor(value) if value is not None else None
@@ -118,8 +164,8 @@ def _check_coefficients(equation, num_points, seed, dtype):
         if value.dtype != dtype:
             _fail(
                 equation,
-                f"returned {value.dtype.name} from `{name}` for {dtype} arguments. Use "
-                "Python numbers for constants, and `keras.ops` for functions.",
+                f"returned {value.dtype.name} from `{name}` for {dtype} arguments. "
+                + _ADVICE_ON_ARRAYS,
             )
         bad = np.flatnonzero(~np.all(np.isfinite(value), axis=1))
         if len(bad):
@@ -143,44 +189,89 @@ def _check_coefficients(equation, num_points, seed, dtype):
                 f"gives other values of `{name}` in a compiled graph than in Python. "
                 "Does it hold state, or draw random numbers?",
             )
+        _check_rows(equation, name, arguments, value)
+
+
+_ADVICE_ON_ARRAYS = (
+    "Use Python numbers for constants, `keras.ops` for functions, and "
+    "`ops.convert_to_tensor(array, x.dtype)` for arrays."
+)
+
+
+def _check_rows(equation, name, arguments, value):
+    """A path may not see the other paths of its batch."""
+    first = [a[:1] if a.shape[0] == len(value) else a for a in arguments]
+    alone = getattr(equation, name)(*first)
+    if not np.allclose(alone, value[:1], rtol=1e-3, atol=1e-5):
+        _fail(
+            equation,
+            f"mixes the paths of a batch in `{name}`: the first path alone gives "
+            f"{np.asarray(alone)[0, :4]}, and in a batch of {len(value)} "
+            f"{np.asarray(value)[0, :4]}. Sums and means over coordinates need axis=-1, "
+            "keepdims=True.",
+        )
 
 
 def _check_linearity(equation, t, x, seed):
-    dw = _normal(x.shape, seed, x.dtype)
-    once = equation.diffusion_prod(t, x, dw)
-    error = np.max(np.abs(equation.diffusion_prod(t, x, 2 * dw) - 2 * once), axis=1)
-    size = np.max(np.abs(once)) + 1e-300
+    a, b = (_normal(x.shape, s, x.dtype) for s in (seed, seed + 1))
+    apart = equation.diffusion_prod(t, x, a) - 2 * equation.diffusion_prod(t, x, b)
+    error = np.max(np.abs(equation.diffusion_prod(t, x, a - 2 * b) - apart), axis=1)
+    size = np.max(np.abs(apart)) + 1e-300
     worst = int(np.argmax(error))
     if error[worst] > TOLERANCE * size:
         _fail(
             equation,
-            "has a `diffusion_prod` that is not linear in `dw`: doubling `dw` changes "
-            f"twice the noise by {error[worst]:.3g} at {_point(t, x, worst)}. It must "
-            "return sigma(t, x) dw.",
+            "has a `diffusion_prod` that is not linear in `dw`: at "
+            f"{_point(t, x, worst)} the noise of a - 2 b differs by {error[worst]:.3g} "
+            "from that of a less twice that of b. It must return sigma(t, x) dw.",
         )
 
 
 def _check_step(equation, t, x, seed):
-    """A short step with dw ~ dt^1/2 may differ from Euler-Maruyama by O(dt) alone."""
+    """Over a short step, `step` has the noise and the mean of the SDE.
+
+    The noise: it differs from Euler-Maruyama by O(dt) when dw ~ dt^1/2. The mean: over
+    the 2 d increments +-sqrt(d dt) e_k, which have the mean and the covariance of dw, it
+    is x + mu dt up to O(dt^2).
+    """
     noise = _normal(x.shape, seed, x.dtype)
-    gaps = []
+    drift = equation.drift(t, x)
+    # The larger step in the ratio, so that the smaller one is the one judged.
+    gaps, means = [], []
     for dt in (1e-4, 1e-6):
         dt = dt * equation.terminal_time
+        step_dt = tf.constant([[dt]], x.dtype)
         dw = dt**0.5 * noise
-        euler = x + equation.drift(t, x) * dt + equation.diffusion_prod(t, x, dw)
-        exact = equation.step(t, tf.constant([[dt]], x.dtype), x, dw)
+        euler = x + drift * dt + equation.diffusion_prod(t, x, dw)
+        exact = equation.step(t, step_dt, x, dw)
         gaps.append(np.max(np.abs(exact - euler), axis=1) / dt)
-    # gap / dt stays bounded for a step that solves the SDE, up to the Ito correction
-    # whose mean is zero; a wrong noise term makes it grow like dt^-1/2, tenfold here.
-    worst = int(np.argmax(gaps[1]))
-    if gaps[1][worst] > 3 * gaps[0][worst] + 1e-3 * np.max(np.abs(x)):
-        _fail(
-            equation,
-            "has a `step` that does not follow its `drift` and `diffusion_prod`: over a "
-            f"step of {1e-6 * equation.terminal_time:.3g} it differs from Euler-Maruyama "
-            f"by {gaps[1][worst]:.3g} dt, and by only {gaps[0][worst]:.3g} dt over a "
-            f"hundred times that, at {_point(t, x, worst)}.",
-        )
+        if equation.dim > 256:
+            # Two evaluations per dimension would take too long.
+            means.append(np.zeros(len(x)))
+            continue
+        total = tf.zeros_like(x)
+        for k in range(equation.dim):
+            unit = tf.one_hot(tf.fill((x.shape[0],), k), equation.dim, dtype=x.dtype)
+            unit = unit * (equation.dim * dt) ** 0.5
+            for dw in (unit, -unit):
+                total += equation.step(t, step_dt, x, dw) - x
+        mean = total / (2 * equation.dim)
+        means.append(np.max(np.abs(mean / dt - drift), axis=1))
+    scale = 1e-3 * (np.max(np.abs(x)) + np.max(np.abs(drift)))
+    # gap / dt stays bounded, and the error of the mean falls with dt; where one does not
+    # it is tenfold what it was, or as large.
+    for values, grows, what in (
+        (gaps, 3.0, "`diffusion_prod`: its noise"),
+        (means, 0.5, "`drift`: its mean"),
+    ):
+        worst = int(np.argmax(values[1]))
+        if values[1][worst] > grows * values[0][worst] + scale:
+            _fail(
+                equation,
+                f"has a `step` that does not follow its {what} differs from that of "
+                f"Euler-Maruyama by {values[1][worst]:.3g} dt over a step dt = "
+                f"{1e-6 * equation.terminal_time:.3g}, at {_point(t, x, worst)}.",
+            )
 
 
 def _check_terminal(equation, x):

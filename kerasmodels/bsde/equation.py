@@ -113,8 +113,8 @@ class Equation(abc.ABC):
     def step(self, t, dt, x, dw):
         """X at t + dt given X = `x` at t. Euler-Maruyama unless overridden.
 
-        Override it where the forward SDE can be solved over one step. `dt` is `[1, 1]`
-        or `[batch, 1]`; `dw` is the Brownian increment over the step, variance dt.
+        Override it where the forward SDE can be solved over one step. `dt` is `[1, 1]`;
+        `dw` is the Brownian increment over the step, variance dt.
         """
         return x + self.drift(t, x) * dt + self.diffusion_prod(t, x, dw)
 
@@ -149,8 +149,11 @@ class Equation(abc.ABC):
     def get_config(self):
         """The constructor's arguments as plain Python values."""
         config = {}
-        for name in inspect.signature(type(self).__init__).parameters:
-            if name == "self":
+        for name, parameter in inspect.signature(type(self).__init__).parameters.items():
+            if name == "self" or parameter.kind in (
+                parameter.VAR_POSITIONAL,
+                parameter.VAR_KEYWORD,
+            ):
                 continue
             if not hasattr(self, name):
                 raise NotImplementedError(
@@ -167,14 +170,18 @@ class Equation(abc.ABC):
         return cls(**config)
 
     def __repr__(self):
-        config = {
-            name: f"[{value[0]:g}, ... {len(value)} values]"
-            if isinstance(value, list) and len(value) > 4
-            else value
-            for name, value in self.get_config().items()
-        }
-        arguments = ", ".join(f"{name}={value}" for name, value in config.items())
+        try:
+            config = self.get_config()
+        except Exception:
+            # An equation that cannot say what it is must not hide another error.
+            return f"{type(self).__name__}(dim={self.dim})"
+        arguments = ", ".join(f"{name}={_short(v)}" for name, v in config.items())
         return f"{type(self).__name__}({arguments})"
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:18]} ... {text[-12:]}"
 
 
 def squared_norm(x):

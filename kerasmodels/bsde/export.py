@@ -14,6 +14,9 @@ def export_saved_model(model, filepath, verbose=False, **kwargs):
         filepath: str or path.
         verbose: bool. Whether Keras prints the signatures.
         **kwargs: passed on to `ExportArchive.write_out`.
+
+    Raises:
+        FileExistsError: `filepath` is a folder that holds something else than an export.
     """
     times, dim, dtype = model.num_steps + 1, model.equation.dim, model.compute_dtype
 
@@ -44,5 +47,5 @@ def export_saved_model(model, filepath, verbose=False, **kwargs):
         lambda t, x: {"z": model.z(t, x)},
         input_signature=[spec("t", 1), spec("x", dim)],
     )
-    with replacing(filepath) as temporary:
+    with replacing(filepath, mark="saved_model.pb") as temporary:
         archive.write_out(str(temporary), verbose=bool(verbose), **kwargs)

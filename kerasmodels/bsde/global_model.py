@@ -47,7 +47,8 @@ class GlobalModel(keras.Model):
             control process is not used.
         terminal_skip: bool or `TerminalSkip`. Whether sigma^T grad g is added.
         train_control: bool. False freezes the control process (and a_n): only u0 and
-            z0 train. It may be set later; compile again afterwards.
+            z0 train. It may be set later, which freezes or thaws every network of the
+            control process; compile again afterwards.
         u0: None or float. Start of u0; None is the mean of g(x_N) over a sample.
         z0: None or `dim` floats. Start of z0; None is the mean of sigma^T grad g(x_N).
         seed: int. Seed of the initial weights and of that sample.
@@ -62,8 +63,9 @@ class GlobalModel(keras.Model):
 
     Raises:
         ValueError: an argument or an input is not of the form above. Inputs with NaN or
-            infinite values are refused too; inside a compiled graph that is a
-            `tf.errors.InvalidArgumentError`.
+            infinite values are refused too; for a data set, whose values are seen only
+            inside the graph, by a `tf.errors.InvalidArgumentError`, which XLA
+            (`jit_compile=True`) leaves out.
     """
 
     def __init__(
@@ -79,20 +81,21 @@ class GlobalModel(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(equation, Equation):
-            raise _checks.ArgumentError(
-                _checks.message(
-                    "GlobalModel",
-                    "equation",
-                    "an `Equation`",
-                    f"equation={_checks.describe(equation)}",
-                    "Subclass `kerasmodels.bsde.Equation`.",
-                )
-            )
-        self.equation = equation
+        self.equation = _checks.instance("GlobalModel", "equation", equation, Equation)
         self.grid = as_time_grid("GlobalModel", equation, t)
         self.num_steps = len(self.grid) - 1
-        self.seed = _checks.positive_int("GlobalModel", "seed", seed, minimum=0)
+        self.seed = _checks.seed_int("GlobalModel", seed)
+        for name, value in (
+            ("terminal_skip", terminal_skip),
+            ("train_control", train_control),
+        ):
+            allowed = bool if name == "train_control" else (bool, TerminalSkip)
+            if not isinstance(value, allowed):
+                raise _checks.ArgumentError(
+                    _checks.message(
+                        "GlobalModel", name, "True or False", f"{name}={value!r}"
+                    )
+                )
         # What a sample of paths said before training; None in a model that was loaded.
         self.start = None
         self.control = self._resolve_control(control)
@@ -154,6 +157,12 @@ class GlobalModel(keras.Model):
         if u0 is not None:
             u0 = _checks.finite_float("GlobalModel", "u0", u0)
         wants_skip = skip is True and self.num_steps > 1
+        if isinstance(skip, TerminalSkip) and skip.num_times != self.num_steps - 1:
+            raise _checks.ArgumentError(
+                f"`GlobalModel` steps over {self.num_steps} intervals, so its "
+                f"`terminal_skip` needs {self.num_steps - 1} inner times. Received: "
+                f"{skip.num_times}."
+            )
         if u0 is None or z0 is None or fresh or wants_skip:
             start = estimate_start(self.equation, self.grid, self.seed, self.variable_dtype)
             self.start = dataclasses.replace(start, x_inner=None)
@@ -188,12 +197,34 @@ class GlobalModel(keras.Model):
             self.terminal_skip.trainable = self._train_control
 
     def build(self, input_shape=None):
-        if self.control is not None and not self.control.built:
-            times, dim = self.num_steps - 1, self.equation.dim
-            self.control.build((None, times, 1), (None, times, dim))
+        self._build_control()
         # Loading restores weights, not what is frozen: that is a matter of the config.
         if not self._train_control:
             self._apply_train_control()
+
+    def _build_control(self):
+        """Builds and calls the control process, so that one that cannot work is named."""
+        if self.control is None:
+            return
+        times, dim = self.num_steps - 1, self.equation.dim
+        shape = (1, times, dim)
+        t = tile_times(self.grid[1:-1], 1, self.compute_dtype)
+        try:
+            if not self.control.built:
+                self.control.build((None, times, 1), (None, times, dim))
+            received = tuple(self.control(t, ops.ones(shape, self.compute_dtype)).shape)
+        except Exception as error:
+            raise _checks.ArgumentError(
+                "`GlobalModel` cannot call its control process on t of shape "
+                f"{tuple(t.shape)} and x of shape {shape}: {error} A model of one time "
+                "step, `[batch, dim]` -> `[batch, dim]`, belongs in a list of "
+                f"{self.num_steps - 1}."
+            ) from error
+        if received != shape:
+            raise _checks.ArgumentError(
+                f"`GlobalModel` expects its control process to return z of shape {shape} "
+                f"for x of that shape. Received: {received}."
+            )
 
     def call(self, inputs, training=False):
         u, _ = self.trajectory(inputs, training=training)
@@ -218,13 +249,21 @@ class GlobalModel(keras.Model):
         """The control at grid times: constant on [t_n, t_{n+1}), as the recursion uses.
 
         Args:
-            t: Tensor `[batch, 1]`. Times in [0, T); T itself takes the last step's.
+            t: Tensor `[batch, 1]`. Times in [0, T]; T itself takes the last step's, as
+                any later time does, and a negative time the first step's.
             x: Tensor `[batch, dim]`. States. At t < t_1 the state is x0 and z is z0.
 
         Returns:
             z = sigma^T grad u, `[batch, dim]`.
         """
         x = ops.convert_to_tensor(x, self.compute_dtype)
+        t = ops.convert_to_tensor(t)
+        if tuple(t.shape[1:]) != (1,) or tuple(x.shape[1:]) != (self.equation.dim,):
+            raise _checks.ArgumentError(
+                "`GlobalModel.z` expects t of shape (batch, 1) and x of shape (batch, "
+                f"{self.equation.dim}). Received: t.shape={tuple(t.shape)}, "
+                f"x.shape={tuple(x.shape)}."
+            )
         # A grid time that went through float32 must not fall into the step before it.
         slack = 1e-6 * self.grid[-1]
         inner = ops.convert_to_tensor(self.grid[1:-1] - slack, "float64")
@@ -252,29 +291,50 @@ class GlobalModel(keras.Model):
             )
         return ops.concatenate([z0, z], axis=1)
 
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        # A target of another shape would broadcast against u_N without a word.
+        if y is None or tuple(y.shape[1:]) != (1,):
+            received = "nothing" if y is None else f"shape {tuple(y.shape)}"
+            raise _checks.ArgumentError(
+                _checks.message(
+                    "GlobalModel",
+                    "y",
+                    "the terminal values g(x_N) of shape (batch, 1)",
+                    received,
+                    "`equation.terminal(x[:, -1])` computes them.",
+                )
+            )
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
     def train_step(self, data):
         logs = super().train_step(data)
         return {**logs, "u0": ops.convert_to_tensor(self.u0)}
 
-    def fit(self, x=None, *args, **kwargs):
-        self._check_arrays(x)
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`, on a data set or on arrays ((x, dw, t), g(x_N))."""
         if isinstance(x, tf.data.Dataset):
             # Fresh paths need no shuffling, and Keras warns that it cannot.
             kwargs.setdefault("shuffle", False)
-        return super().fit(x, *args, **kwargs)
+        return super().fit(self._checked_arrays(x, y), y, *args, **kwargs)
 
-    def evaluate(self, x=None, *args, **kwargs):
-        self._check_arrays(x)
-        return super().evaluate(x, *args, **kwargs)
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.evaluate`, on a data set or on arrays."""
+        return super().evaluate(self._checked_arrays(x, y), y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
-        self._check_arrays(x)
-        return super().predict(x, *args, **kwargs)
+        """As `keras.Model.predict`, on a data set or on arrays."""
+        return super().predict(self._checked_arrays(x), *args, **kwargs)
 
-    def _check_arrays(self, inputs):
+    def _checked_arrays(self, inputs, y=None):
         """Arrays are checked before Keras wraps them; data sets, batch by batch."""
-        if isinstance(inputs, (tuple, list)):
-            validated_inputs(self, inputs)
+        if not isinstance(inputs, (tuple, list)):
+            return inputs
+        x, dw, t = validated_inputs(self, inputs)
+        if y is not None and not np.all(np.isfinite(np.asarray(y))):
+            raise _checks.ArgumentError(
+                _checks.message("GlobalModel", "y", "finite", "NaN or infinite values")
+            )
+        return x, dw, t
 
     def export(self, filepath, format="tf_saved_model", **kwargs):
         """Writes a SavedModel that runs without this package.

@@ -18,9 +18,9 @@ def validated_inputs(model, inputs):
         The tuple (x, dw, t) in the model's compute dtype, t `[batch, N + 1, 1]`.
 
     Raises:
-        ValueError: a shape, a value or (where each network belongs to one grid time) a
-            time is not the model's. Inside a graph values are checked when it runs:
-            `tf.errors.InvalidArgumentError`.
+        ValueError: a shape or a value is wrong, or, where each network belongs to one grid
+            time, a time is not the model's. Inside a graph only finiteness is checked,
+            when it runs: `tf.errors.InvalidArgumentError`; under XLA not even that.
     """
     if not isinstance(inputs, (tuple, list)) or len(inputs) != 3:
         raise _checks.ArgumentError(
@@ -56,6 +56,8 @@ def validated_inputs(model, inputs):
             "`sample_paths(equation, model.grid, ...)`."
         )
     sizes = {value.shape[0] for value in (x, dw, t)} - {None}
+    if sizes == {0}:
+        raise _checks.ArgumentError(f"{expected} There are no paths in it.")
     if len(sizes) > 1:
         raise _checks.ArgumentError(f"{expected} The batch sizes differ.")
     if tf.executing_eagerly():
@@ -64,6 +66,7 @@ def validated_inputs(model, inputs):
         text = f"`GlobalModel` received NaN or infinite values: {received}."
         x = tf.debugging.check_numerics(x, text)
         dw = tf.debugging.check_numerics(dw, text)
+        t = tf.debugging.check_numerics(t, text)
     return x, dw, t
 
 
@@ -76,13 +79,13 @@ def _check_values(model, x, dw, t, received):
                 f"infinite values in {name}, the first at index "
                 f"{tuple(bad[0].tolist())}: {received}."
             )
-    if getattr(model.control, "num_times", None) is None or len(t) == 0:
+    if getattr(model.control, "num_times", None) is None and model.terminal_skip is None:
         return
-    # Each network of this control process belongs to one time of the model's grid.
+    # Here a network (or a function a_n) belongs to each time of the model's grid.
     gap = float(np.max(np.abs(np.asarray(t)[:, :, 0] - model.grid)))
     if gap > 1e-5 * model.grid[-1]:
         raise _checks.ArgumentError(
-            "`GlobalModel` has one network per grid time, so it expects `t` to be "
-            f"its own grid. Received times up to {gap:.3g} away from it: {received}. "
-            'Sample on `model.grid`, or use the control process "shared".'
+            "`GlobalModel` has networks that belong to one time each, so it expects `t` to "
+            f"be its own grid. Received times up to {gap:.3g} away from it: {received}. "
+            'Sample on `model.grid`, or use the control process "shared" without a skip.'
         )

@@ -28,6 +28,9 @@ def clipped_squared_error(y_true, y_pred, threshold=50.0):
     Returns:
         Tensor `[batch]`, the mean over the last axis.
     """
+    threshold = _checks.finite_float(
+        "clipped_squared_error", "threshold", threshold, above=0.0
+    )
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ops.cast(y_true, y_pred.dtype)
     return 2 * keras.losses.huber(y_true, y_pred, delta=threshold)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels import _checks
+from kerasmodels.bsde.equation import Equation
 
 
 def time_grid(terminal_time, num_steps):
@@ -78,7 +79,7 @@ def simulate(equation, t, dw):
     path = [x]
     for n, dw_n in enumerate(tf.unstack(dw, axis=1)):
         t_n = tf.zeros_like(x[:, :1]) + grid[n]
-        x = equation.step(t_n, grid[n + 1] - grid[n], x, dw_n)
+        x = equation.step(t_n, (grid[n + 1] - grid[n])[None, None], x, dw_n)
         path.append(x)
     return path
 
@@ -94,7 +95,7 @@ def brownian_increments(t, batch_size, dim, seed, dtype=None):
         dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
     """
     seed = _checks.seed_pair("brownian_increments", seed)
-    dtype = dtype or keras.config.floatx()
+    dtype = _checks.float_type("brownian_increments", dtype)
     root_dt = tf.constant(np.sqrt(np.diff(t))[:, None], dtype)
     shape = (batch_size, len(t) - 1, dim)
     # Philox by name: the generator that is chosen by default is slow under XLA.
@@ -130,6 +131,7 @@ def sample_paths(equation, t, batch_size, seed, dtype=None):
     Raises:
         ValueError: `t`, `batch_size` or `seed` is not of the form above.
     """
+    _checks.instance("sample_paths", "equation", equation, Equation)
     t = as_time_grid("sample_paths", equation, t)
     batch_size = _checks.positive_int("sample_paths", "batch_size", batch_size)
     dw = brownian_increments(t, batch_size, equation.dim, seed, dtype)
@@ -161,13 +163,14 @@ def path_dataset(
         ValueError: an argument is not of the form above.
     """
     owner = "path_dataset"
+    _checks.instance(owner, "equation", equation, Equation)
     t = as_time_grid(owner, equation, t)
     batch_size = _checks.positive_int(owner, "batch_size", batch_size)
-    seed = _checks.positive_int(owner, "seed", seed, minimum=0)
+    seed = _checks.seed_int(owner, seed)
     start_step = _checks.positive_int(owner, "start_step", start_step, minimum=0)
     if num_batches is not None:
         num_batches = _checks.positive_int(owner, "num_batches", num_batches)
-    dtype = dtype or keras.config.floatx()
+    dtype = _checks.float_type(owner, dtype)
 
     def batch(step):
         x, dw = sample_paths(equation, t, batch_size, (seed, step), dtype)

@@ -17,6 +17,7 @@ from kerasmodels import _checks
 from kerasmodels._files import replacing
 from kerasmodels.bsde.control import ZSubnet
 from kerasmodels.bsde.control.network import init_seeds
+from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.optimizer import decaying_adam
 from kerasmodels.bsde.paths import as_time_grid, brownian_increments, simulate
 
@@ -57,6 +58,7 @@ def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
             exact solution; or another argument is not of the form above.
     """
     owner = "z_samples"
+    _checks.instance(owner, "equation", equation, Equation)
     t = as_time_grid(owner, equation, t)
     _checks.one_of(owner, "labels", labels, LABELS)
     num_paths = _checks.positive_int(owner, "num_paths", num_paths)
@@ -143,6 +145,13 @@ def fit_subnets(x, z, epochs=10, batch_size=32, learning_rate=1e-3, seed=0, **op
             "`fit_subnets` expects `x` and `z` of one shape (num_paths, num_times, dim). "
             f"Received: x.shape={x.shape}, z.shape={z.shape}."
         )
+    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(z))):
+        raise _checks.ArgumentError(
+            "`fit_subnets` expects finite `x` and `z`. Received: "
+            f"{int(np.sum(~np.isfinite(x)))} NaN or infinite values in x, "
+            f"{int(np.sum(~np.isfinite(z)))} in z."
+        )
+    seed = _checks.seed_int("fit_subnets", seed)
     epochs = _checks.positive_int("fit_subnets", "epochs", epochs)
     batch_size = _checks.positive_int("fit_subnets", "batch_size", batch_size)
     num_paths, num_times, dim = x.shape
@@ -167,15 +176,29 @@ def fit_subnets(x, z, epochs=10, batch_size=32, learning_rate=1e-3, seed=0, **op
 def save_subnets(subnets, folder):
     """Writes each subnet to its own file, `z_001.keras` for t_1, and so on.
 
+    Files of later times that an earlier call left in the folder are removed, so that
+    `load_subnets` reads back this list.
+
     Returns:
         The list of paths.
     """
     folder = pathlib.Path(folder)
-    paths = [folder / f"z_{n:03d}.keras" for n in range(1, len(subnets) + 1)]
+    subnets = [
+        _checks.instance("save_subnets", "subnets", subnet, keras.Model)
+        for subnet in subnets
+    ]
+    paths = [folder / _file_name(n) for n in range(1, len(subnets) + 1)]
     for subnet, path in zip(subnets, paths):
         with replacing(path) as temporary:
             subnet.save(temporary)
+    for path in folder.glob("z_*.keras"):
+        if path not in paths:
+            path.unlink()
     return paths
+
+
+def _file_name(n):
+    return f"z_{n:03d}.keras"
 
 
 def load_subnets(folder):
@@ -185,8 +208,9 @@ def load_subnets(folder):
         ValueError: the folder holds no `z_*.keras`, or a number is missing.
     """
     folder = pathlib.Path(folder)
-    paths = sorted(folder.glob("z_*.keras"))
-    expected = [folder / f"z_{n:03d}.keras" for n in range(1, len(paths) + 1)]
+    # By length first: z_1000 comes after z_999.
+    paths = sorted(folder.glob("z_*.keras"), key=lambda path: (len(path.name), path.name))
+    expected = [folder / _file_name(n) for n in range(1, len(paths) + 1)]
     if not paths or paths != expected:
         raise _checks.ArgumentError(
             "`load_subnets` expects files z_001.keras, z_002.keras, ... without gaps in "

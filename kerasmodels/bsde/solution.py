@@ -56,7 +56,7 @@ class Solution:
         if math.isfinite(reference.value) and reference.value != 0:
             relative_error = abs(self.u0 - reference.value) / abs(reference.value)
         config = self.equation.get_config()
-        if len(set(config["x0"])) == 1:
+        if len(set(config.get("x0", []))) == 1:
             config["x0"] = config["x0"][0]
         return {
             "equation": self.name,

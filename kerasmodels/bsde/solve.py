@@ -11,7 +11,8 @@ import tensorflow as tf
 
 import kerasmodels
 from kerasmodels import _checks
-from kerasmodels.bsde.control import make_control
+from kerasmodels.bsde.checking import check_config
+from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
 from kerasmodels.bsde.global_model import GlobalModel
@@ -83,7 +84,7 @@ def solve(
             fits u0 and z0 alone, and the second half everything.
         frozen: bool. Keep `subnets` as they are in the second half too.
         steps: None or int. Training steps, rounded up to a multiple of the number of
-            points in the history.
+            points in the history; with `subnets`, each half is.
         batch_size: None or int. Paths per step.
         learning_rate: None or float. Start of the cosine; None is 0.05 standard
             deviations of g(x_N), between 5e-4 and 1e-2, because u0 moves by about the
@@ -100,13 +101,18 @@ def solve(
         ValueError: an argument is not of the form above.
         FloatingPointError: the loss is no longer a finite number.
     """
-    if not isinstance(equation, Equation):
-        raise _checks.ArgumentError(
-            _checks.message(
-                "solve", "equation", "an `Equation`", _checks.describe(equation)
-            )
-        )
+    _checks.instance("solve", "equation", equation, Equation)
+    # Found now, not after the training, when the result is written.
+    check_config(equation)
+    seed = _checks.seed_int("solve", seed)
     _checks.one_of("solve", "dtype", dtype, ("float32", "float64"))
+    if subnets is None:
+        _checks.one_of("solve", "control", control, CONTROLS)
+    else:
+        subnets = [
+            _checks.instance("solve", "subnets", subnet, keras.layers.Layer)
+            for subnet in (subnets if isinstance(subnets, (list, tuple)) else [subnets])
+        ]
     if frozen and subnets is None:
         raise _checks.ArgumentError(
             "`solve` can freeze only trained networks: `frozen=True` needs `subnets`."
@@ -129,7 +135,7 @@ def solve(
     model = GlobalModel(
         equation,
         grid,
-        control=control if subnets is None else list(subnets),
+        control=control if subnets is None else subnets,
         # Trained subnets already hold the whole of z.
         terminal_skip=subnets is None,
         train_control=subnets is None,
@@ -240,7 +246,8 @@ def train(
             f"learning_rate (here {learning_rate:g}), too few time steps (here "
             f"{model.num_steps}), or a driver that grows faster than linearly."
         ) from error
-    for point in range(num_points):
+    # A callback may have stopped the training early.
+    for point in range(len(logs["loss"])):
         history["step"].append(done + (point + 1) * per_point)
         history["loss"].append(float(logs["loss"][point]))
         history["u0"].append(float(logs["u0"][point]))

@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from kerasmodels import _checks
+from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.paths import sample_paths, time_grid
 
 # Stream of random numbers that no training step uses: steps count from 0.
@@ -62,6 +64,12 @@ def estimate_start(equation, t, seed, dtype=None):
         z.append(z_k)
         x_inner = x_k if x_inner is None else x_inner
     g = np.concatenate(g).astype("float64")
+    if not np.all(np.isfinite(g)):
+        raise _checks.ArgumentError(
+            f"{equation!r} gives NaN or infinite values of g(x_N) on "
+            f"{np.mean(~np.isfinite(g)):.1%} of the sampled paths. Check its terminal "
+            "condition and the size of x0, the volatility and the terminal time."
+        )
     z = np.concatenate(z).astype("float64")
     # A terminal condition may have an infinite slope at single points.
     z = np.where(np.isfinite(z), z, 0.0)
@@ -90,6 +98,8 @@ def baseline(equation, num_steps=20, seed=0, num_paths=8192):
     Returns:
         A float.
     """
+    _checks.instance("baseline", "equation", equation, Equation)
+    num_paths = _checks.positive_int("baseline", "num_paths", num_paths)
     grid = time_grid(equation.terminal_time, num_steps)
     block = int(np.clip(2**22 // (num_steps * equation.dim), 1, num_paths))
     means = []

@@ -71,6 +71,50 @@ class WrongStep(bsde.BlackScholesBasket):
         return x * ops.exp(self.rate * dt + 2 * self.volatility * dw)
 
 
+class WrongStepDrift(bsde.BlackScholesBasket):
+    def step(self, t, dt, x, dw):
+        return x * ops.exp(-self.rate * dt + self.volatility * dw)
+
+
+class NoDriftInStep(bsde.BlackScholesBasket):
+    def step(self, t, dt, x, dw):
+        return x + self.volatility * x * dw
+
+
+class MixedBatch(bsde.Heat):
+    def terminal(self, x):
+        return 0 * x[:, :1] + ops.mean(x**2)
+
+
+class Absolute(bsde.Heat):
+    def diffusion_prod(self, t, x, dw):
+        return ops.abs(dw)
+
+
+class TwiceAsWide(bsde.Heat):
+    def diffusion_prod(self, t, x, dw):
+        return ops.concatenate([dw, dw], axis=-1)
+
+
+class NumpyArray(bsde.Heat):
+    def diffusion_prod(self, t, x, dw):
+        return ops.matmul(dw, np.eye(self.dim))
+
+
+class Unsavable(bsde.Heat):
+    def __init__(self, dim=3, scale=float("inf")):
+        super().__init__(dim)
+        self.scale = scale
+
+
+class Drifts(bsde.Heat):
+    """Not the same from its config."""
+
+    def __init__(self, dim=3, shift=1.0):
+        super().__init__(dim)
+        self.shift = shift + 1.0
+
+
 class Random(bsde.Heat):
     def driver(self, t, x, u, z):
         return 0 * u + np.random.default_rng().normal()
@@ -88,7 +132,15 @@ CASES = {
     NotFinite: r"`driver`, which is not finite, at point \d+",
     PythonBranch: "cannot run `driver` in a compiled graph",
     NotLinear: "not linear in `dw`",
-    WrongStep: "does not follow its `drift` and `diffusion_prod`",
+    WrongStep: "does not follow its `diffusion_prod`: its noise",
+    WrongStepDrift: "does not follow its `drift`: its mean",
+    NoDriftInStep: "does not follow its `drift`: its mean",
+    MixedBatch: "mixes the paths of a batch in `terminal`",
+    Absolute: "not linear in `dw`",
+    TwiceAsWide: r"`diffusion_prod`.*Expected: \(16, 3\). Received: \(16, 6\)",
+    NumpyArray: "`diffusion_prod`.*convert_to_tensor",
+    Unsavable: "cannot be saved",
+    Drifts: "does not come back from its own config",
     Random: "other values of `driver` in a compiled graph",
 }
 

@@ -62,3 +62,10 @@ def test_export_replaces_an_older_one_and_leaves_no_rubbish(tmp_path):
     for dim in (2, 3):
         bsde.GlobalModel(bsde.Heat(dim), 2).export(tmp_path / "export")
     assert [p.name for p in pathlib.Path(tmp_path).iterdir()] == ["export"]
+
+
+def test_export_leaves_a_folder_of_other_files_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(FileExistsError, match="holds other files"):
+        bsde.GlobalModel(bsde.Heat(2), 2).export(tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"

@@ -215,6 +215,7 @@ BAD_INPUTS = {
     "nan": (lambda x, dw, t: (x + np.nan, dw, t), "40 NaN.* in x.*index"),
     "inf": (lambda x, dw, t: (x, dw + np.inf, t), "infinite values in dw"),
     "grid": (lambda x, dw, t: (x, dw, t**2), "its own grid"),
+    "empty": (lambda x, dw, t: (x[:0], dw[:0], t), "no paths"),
     "pair": (lambda x, dw, t: (x, dw), r"the tuple \(x, dw, t\)"),
 }
 
@@ -251,7 +252,7 @@ def test_data_set_of_another_shape_is_refused_with_its_shapes():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"equation": "hjb"}, "`equation` to be an `Equation`"),
+        ({"equation": "hjb"}, "`equation` to be an instance of `Equation`"),
         ({"t": 0}, "`t` to be an integer of at least 1"),
         ({"t": [0.0, 0.5, 0.4, 1.0]}, "strictly increasing"),
         ({"t": [0.0, 0.5]}, "terminal time 1"),
@@ -262,6 +263,13 @@ def test_data_set_of_another_shape_is_refused_with_its_shapes():
         ({"u0": "one"}, "`u0` to be a finite number"),
         ({"z0": [1.0, 2.0, 3.0]}, "`z0` to be .* 2 finite numbers"),
         ({"seed": -1}, "`seed`"),
+        ({"seed": 2**63}, "`seed`"),
+        ({"equation": bsde.Heat}, r"Pass an instance: Heat\(...\)"),
+        ({"terminal_skip": "yes"}, "`terminal_skip` to be True or False"),
+        ({"train_control": "no"}, "`train_control` to be True or False"),
+        ({"terminal_skip": bsde.TerminalSkip(2)}, "3 inner times. Received: 2"),
+        ({"control": keras.Sequential([keras.layers.Dense(2)])}, "in a list of 3"),
+        ({"control": [keras.layers.Dense(5)] * 3}, r"Received: \(1, 3, 5\)"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
@@ -278,3 +286,48 @@ def test_file_holds_a_users_registered_equation(tmp_path):
     assert loaded.equation.get_config() == model.equation.get_config()
     inputs = paths(model)
     np.testing.assert_array_equal(loaded(inputs), model(inputs))
+
+
+def test_grid_of_all_paths_may_be_given_once():
+    model = bsde.GlobalModel(bsde.Heat(2), 4)
+    x, dw, t = (np.array(v) for v in paths(model, 5))
+    y = np.array(model.equation.terminal(x[:, -1]))
+    expected = model.predict((x, dw, t), verbose=0)
+    np.testing.assert_array_equal(model.predict((x, dw, model.grid), verbose=0), expected)
+    model.compile("adam", loss="mse")
+    model.fit((x, dw, model.grid), y, 5, verbose=0)
+    assert np.isfinite(model.evaluate((x, dw, model.grid), y, verbose=0))
+
+
+def test_skip_is_bound_to_the_grid_like_the_networks():
+    model = bsde.GlobalModel(bsde.Heat(2), 4, control="shared", terminal_skip=True)
+    x, dw, t = paths(model, 3)
+    with pytest.raises(ValueError, match="its own grid"):
+        model((x, dw, t**2))
+    free = bsde.GlobalModel(bsde.Heat(2), 4, control="shared")
+    assert free((x, dw, t**2)).shape == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "target, message",
+    [
+        (lambda y: None, "Received: nothing"),
+        (lambda y: np.repeat(y, 3, axis=1), r"\(batch, 1\)"),
+        (lambda y: y[:, :, None], r"\(batch, 1\)"),
+        (lambda y: y * np.nan, "`y` to be finite"),
+    ],
+)
+def test_targets_of_another_shape_are_refused(target, message):
+    model = bsde.GlobalModel(bsde.Heat(2), 4)
+    x, dw, t = (np.array(v) for v in paths(model, 4))
+    y = target(np.array(model.equation.terminal(x[:, -1])))
+    model.compile("adam", loss="mse")
+    with pytest.raises(ValueError, match=message):
+        model.fit((x, dw, t), y, verbose=0)
+
+
+@pytest.mark.parametrize("t, x", [((3,), (3, 2)), ((3, 1), (3, 5)), ((), (3, 2))])
+def test_z_refuses_other_shapes(t, x):
+    model = bsde.GlobalModel(bsde.Heat(2), 4)
+    with pytest.raises(ValueError, match=r"t of shape \(batch, 1\)"):
+        model.z(np.zeros(t), np.zeros(x))

@@ -111,3 +111,20 @@ def test_bad_arguments_are_refused(arguments, name):
     arguments = {"batch_size": 4, "seed": 0, **arguments}
     with pytest.raises(ValueError, match=f"`{name}`"):
         bsde.path_dataset(bsde.Heat(2), 4, **arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments, name",
+    [
+        ({"equation": bsde.Heat}, "equation"),
+        ({"equation": "heat"}, "equation"),
+        ({"dtype": "int32"}, "dtype"),
+        ({"seed": (1.7, 2)}, "seed"),
+        ({"seed": 2**63}, "seed"),
+        ({"seed": ("a", "b")}, "seed"),
+    ],
+)
+def test_bad_samples_are_refused(arguments, name):
+    arguments = {"equation": bsde.Heat(2), "seed": 0, **arguments}
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        bsde.sample_paths(t=4, batch_size=2, **arguments)

@@ -103,3 +103,10 @@ def test_missing_file_is_named(tmp_path):
 def test_bad_arguments_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_shorter_list_replaces_a_longer_one(tmp_path):
+    for count in (4, 2):
+        nets = [bsde.ZSubnet(2, seed=s, standardized=True) for s in range(count)]
+        bsde.save_subnets(nets, tmp_path)
+    assert len(bsde.load_subnets(tmp_path)) == 2

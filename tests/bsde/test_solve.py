@@ -83,7 +83,7 @@ def test_baseline_is_the_mean_of_the_terminal_condition():
         ({"batch_size": 1.5}, "`batch_size`"),
         ({"learning_rate": 0.0}, "`learning_rate`"),
         ({"control": "share"}, "Did you mean 'shared'"),
-        ({"equation": bsde.HJB}, "an `Equation`"),
+        ({"equation": bsde.HJB}, "an instance of `Equation`"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
@@ -99,3 +99,39 @@ def test_history_continues_over_two_trainings():
         bsde.train(model, 4, 8, 0.01, 0, history, num_points=2)
     assert history["step"] == [2, 4, 6, 8]
     assert np.all(np.isfinite(history["loss"]))
+
+
+def test_training_that_a_callback_stops_early_keeps_its_result():
+    stop = keras.callbacks.EarlyStopping(monitor="loss", patience=0, min_delta=1e9)
+    solution = bsde.solve(bsde.Heat(1), 3, steps=50, batch_size=8, callbacks=[stop])
+    assert 2 <= solution.history["step"][-1] < 50
+
+
+class Rotated(bsde.Heat):
+    """No x0 among the arguments, and a matrix among them."""
+
+    def __init__(self, dim=5, sigma=None):
+        super().__init__(dim)
+        self.sigma = np.eye(dim) if sigma is None else np.asarray(sigma)
+
+
+def test_equation_without_x0_and_with_a_matrix_is_reported():
+    solution = bsde.solve(Rotated(), 2, steps=2, batch_size=4)
+    result = json.loads(json.dumps(solution.to_dict(), allow_nan=False))
+    assert np.shape(result["equation_config"]["sigma"]) == (5, 5)
+    assert "Rotated(dim=5" in repr(Rotated())
+
+
+def test_equation_that_cannot_be_saved_is_refused_before_training():
+    class Unsavable(bsde.Heat):
+        def __init__(self, dim=2, shape=None):
+            super().__init__(dim)
+            self.shape = np.sin
+
+    with pytest.raises(bsde.EquationError, match="cannot be saved"):
+        bsde.solve(Unsavable(), 3, steps=1)
+
+
+def test_terminal_condition_without_values_is_named():
+    with pytest.raises(ValueError, match="NaN or infinite values of g"):
+        bsde.solve(bsde.Heat(2, x0=1e30), 3, steps=1)

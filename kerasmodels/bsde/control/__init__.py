@@ -24,13 +24,16 @@ __all__ = [
 ]
 
 
+CONTROLS = ("stacked", "per-step", "shared")
+
+
 def make_control(name, num_times, dim, dtype=None, **options):
     """Returns a fresh control process by name: "per-step", "stacked" or "shared".
 
     Raises:
         ValueError: the name is none of these.
     """
-    _checks.one_of("GlobalModel", "control", name, ("stacked", "per-step", "shared"))
+    _checks.one_of("GlobalModel", "control", name, CONTROLS)
     if name == "shared":
         return SharedControl(dim, dtype=dtype, **options)
     if name == "per-step":

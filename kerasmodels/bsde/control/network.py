@@ -43,7 +43,7 @@ class Network(keras.Model):
         self.hidden = tuple(_checks.positive_int(owner, "hidden", h) for h in hidden)
         self.activation = keras.activations.get(activation)
         self.batch_norm = bool(batch_norm)
-        self.seed = _checks.positive_int(owner, "seed", seed, minimum=0)
+        self.seed = _checks.seed_int(owner, seed)
         self.standardized = bool(standardized)
         self._make_network()
         frozen = {"trainable": False, "dtype": self.variable_dtype}

@@ -39,7 +39,7 @@ class TerminalSkip(keras.layers.Layer):
         owner = "TerminalSkip"
         self.num_times = _checks.positive_int(owner, "num_times", num_times)
         self.units = _checks.positive_int(owner, "units", units)
-        self.seed = _checks.positive_int(owner, "seed", seed, minimum=0)
+        self.seed = _checks.seed_int(owner, seed)
         self.mean = _checks.finite_float(owner, "mean", mean)
         self.scale = _checks.finite_float(owner, "scale", scale, above=0.0)
         seeds = init_seeds(self.seed, 3)
