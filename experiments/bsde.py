@@ -25,6 +25,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from kerasmodels import _checks, _files, bsde
+from kerasmodels.bsde.control import CONTROLS
 
 QUICK = {"dim": 4, "num_steps": 5, "batch_size": 32, "steps": 20, "hidden": [8]}
 
@@ -184,7 +185,7 @@ def make_parser():
     add("--hidden", type=int, nargs="+", help="widths of the hidden layers")
     add(
         "--control",
-        choices=("per-step", "stacked", "shared"),
+        choices=CONTROLS,
         help="(default: stacked)",
     )
     add(

@@ -87,6 +87,11 @@ def _normal(shape, seed, dtype):
     return tf.random.stateless_normal(shape, (seed, 1), dtype=dtype, alg="philox")
 
 
+def _unit_noise(x, k):
+    """Noise along coordinate k alone, shaped like `x`."""
+    return tf.one_hot(tf.fill((x.shape[0],), k), x.shape[1], dtype=x.dtype)
+
+
 def _fail(equation, text):
     raise EquationError(f"`{type(equation).__name__}` {text}")
 
@@ -236,7 +241,6 @@ def _check_step(equation, t, x, seed):
     """
     noise = _normal(x.shape, seed, x.dtype)
     drift = equation.drift(t, x)
-    # The larger step in the ratio, so that the smaller one is the one judged.
     gaps, means = [], []
     for dt in (1e-4, 1e-6):
         dt = dt * equation.terminal_time
@@ -251,8 +255,7 @@ def _check_step(equation, t, x, seed):
             continue
         total = tf.zeros_like(x)
         for k in range(equation.dim):
-            unit = tf.one_hot(tf.fill((x.shape[0],), k), equation.dim, dtype=x.dtype)
-            unit = unit * (equation.dim * dt) ** 0.5
+            unit = _unit_noise(x, k) * (equation.dim * dt) ** 0.5
             for dw in (unit, -unit):
                 total += equation.step(t, step_dt, x, dw) - x
         mean = total / (2 * equation.dim)
@@ -310,8 +313,7 @@ def pde_terms(equation, t, x):
     # Column k of sigma, one coordinate of the noise at a time: O(batch dim) memory.
     trace = tf.zeros_like(u)
     for k in range(equation.dim):
-        unit = tf.one_hot(tf.fill((x.shape[0],), k), equation.dim, dtype=x.dtype)
-        column = equation.diffusion_prod(t, x, unit)
+        column = equation.diffusion_prod(t, x, _unit_noise(x, k))
         image = tf.einsum("bij,bj->bi", hessian, column)
         trace += tf.reduce_sum(column * image, axis=-1, keepdims=True)
     z = equation.diffusion_transpose_prod(t, x, gradient)
