@@ -24,7 +24,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from kerasmodels import _checks, _files, bsde
+from kerasmodels import _checks, _script, bsde
 from kerasmodels.bsde.control import CONTROLS
 
 QUICK = {"dim": 4, "num_steps": 5, "batch_size": 32, "steps": 20, "hidden": [8]}
@@ -94,8 +94,7 @@ def plot(result, path):
     if result["relative_error"] is not None:
         title += f": relative error {result['relative_error']:.3%}"
     fig.suptitle(title)
-    with _files.replacing(path) as temporary:
-        fig.savefig(temporary, dpi=150)
+    _script.save_figure(fig, path)
     plt.close(fig)
 
 
@@ -134,13 +133,6 @@ def list_equations():
         )
 
 
-class Parser(argparse.ArgumentParser):
-    """One clear line and exit code 2 for anything that cannot be run."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: error: {message}\n")
-
-
 def parameter(text):
     """`name=value` with a number, for --param."""
     name, separator, value = text.partition("=")
@@ -162,11 +154,7 @@ def equation_name(text):
 
 
 def make_parser():
-    parser = Parser(
-        prog="bsde.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = _script.make_parser("bsde", __doc__)
     add = parser.add_argument
     add("--equation", type=equation_name, default="hjb", metavar="NAME")
     add("--list", action="store_true", help="list the equations and exit")
@@ -201,9 +189,6 @@ def make_parser():
     )
     add("--learning-rate", type=float)
     add("--dtype", choices=("float32", "float64"), default="float32")
-    add("--seed", type=int, default=0)
-    add("--out", type=pathlib.Path, help="folder (default: results/bsde/NAME)")
-    add("--quick", action="store_true", help="a tiny problem, to see that all works")
     return parser
 
 
@@ -223,25 +208,19 @@ def main(argv=None):
         for name, value in QUICK.items():
             if getattr(args, name) is None:
                 setattr(args, name, value)
-    try:
-        result = run(args)
-    except _checks.ArgumentError as error:
-        parser.error(" ".join(str(error).split()))
-    except OSError as error:
-        parser.error(f"cannot write to --out {args.out}: {error}")
-    except FloatingPointError as error:
-        parser.exit(1, f"{parser.prog}: {error}\n")
-    plot(result, args.out / "figure.png")
+    return _script.execute(parser, args, run, plot, summary)
+
+
+def summary(result):
+    """The one line at the end."""
     reference, error = result["reference_u0"], result["relative_error"]
-    print(
+    return (
         f"{result['equation']} d={result['dim']} N={result['num_steps']}: "
         f"u0 = {result['u0']:.6g}, "
         + (f"reference {reference:.8g}, " if reference is not None else "")
         + (f"relative error {error:.3%}, " if error is not None else "")
-        + f"baseline {result['baseline_u0']:.5g}, {result['seconds']:.1f} s; "
-        f"written to {args.out}"
+        + f"baseline {result['baseline_u0']:.5g}, {result['seconds']:.1f} s"
     )
-    return result
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ if keras.backend.backend() != "tensorflow":
         "before Keras is imported."
     )
 
-from kerasmodels import bsde  # noqa: E402  (the backend is checked first)
+# The backend is checked first.
+from kerasmodels import bsde, losses, neurons, recurrent, segmentation  # noqa: E402
 
-__all__ = ["__version__", "bsde"]
+__all__ = ["__version__", "bsde", "losses", "neurons", "recurrent", "segmentation"]

@@ -42,6 +42,22 @@ def positive_int(owner, argument, value, minimum=1):
     return int(value)
 
 
+def integer(owner, argument, value):
+    """Returns `value` as an int, or raises ValueError."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+        received = f"{argument}={describe(value)}"
+        raise ArgumentError(message(owner, argument, "an integer", received))
+    return int(value)
+
+
+def boolean(owner, argument, value):
+    """Returns `value` if it is True or False, or raises ValueError."""
+    if not isinstance(value, (bool, np.bool_)):
+        received = f"{argument}={describe(value)}"
+        raise ArgumentError(message(owner, argument, "True or False", received))
+    return bool(value)
+
+
 def finite_float(owner, argument, value, above=None, at_least=None):
     """Returns `value` as a finite float within its bounds, or raises ValueError."""
     expected = "a finite number"
@@ -96,6 +112,21 @@ def point(owner, argument, value, dim):
             )
         )
     return np.array(np.broadcast_to(array, (dim,)))
+
+
+def finite_array(owner, argument, value):
+    """Returns `value` as a float64 array of finite numbers, or raises ValueError."""
+    expected = "an array of finite numbers"
+    try:
+        array = np.asarray(value, dtype="float64")
+    except (TypeError, ValueError):
+        received = f"{argument}={describe(value)}"
+        raise ArgumentError(message(owner, argument, expected, received)) from None
+    if not np.all(np.isfinite(array)):
+        place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
+        received = f"{array[place]} at {place}" if place else str(array)
+        raise ArgumentError(message(owner, argument, expected, received))
+    return array
 
 
 def seed_int(owner, seed, argument="seed"):

@@ -1,0 +1,220 @@
+"""The generalized dice loss of Sudre et al., with a weight for classes that are absent."""
+
+import keras
+from keras import ops
+
+from kerasmodels import _checks
+from kerasmodels.losses import voxels
+
+WEIGHTINGS = {"inverse_square": 2, "inverse": 1, "uniform": 0}
+ABSENT = ("image", "largest", "drop")
+
+
+def generalized_dice(
+    y_true,
+    y_pred,
+    weighting="inverse_square",
+    absent="image",
+    per_image=True,
+    from_logits=False,
+    ignore_class=None,
+    sample_weight=None,
+):
+    """One minus the ratio of class-weighted overlap to class-weighted size.
+
+        loss = 1 - 2 sum_l w_l sum_n r_ln p_ln / sum_l w_l sum_n (r_ln + p_ln)
+        w_l = 1 / (sum_n r_ln)^2            (inverse_square; inverse: power 1, uniform: 0)
+
+    over classes l and voxels n, with one-hot truth r and probabilities p. 0 is perfect, 1
+    is no overlap. The sums over classes are taken *before* the ratio. Other libraries give
+    the same name to a weighted mean over classes of 1 - 2 I_l / S_l, in which a class that
+    is hardly there can outweigh the rest; `keras.losses.Dice` is one ratio without class
+    weights, over the whole batch unless `axis` says otherwise.
+
+    The formula leaves open what a class weighs that the image does not contain: 1 / 0.
+    `absent` says it:
+
+        "image"     all absent classes together as much as one that fills the image:
+                    1 / (number of voxels)^2 / (number of absent classes)
+        "largest"   as much as the rarest class that is there
+        "drop"      nothing
+        a number    that weight, in units of 1 / voxels^2 (for inverse_square)
+
+    A small number added to the count, as in many implementations, makes the weight of an
+    absent class 1 / epsilon, beside which those that are there vanish: the loss stays at 1.
+    A fixed number depends on the size of the image. "largest" does not, but its pressure
+    against absent classes can drive training into "all background"; "drop" has none, and
+    lets a class appear where it is not. With "uniform" every class weighs 1, absent or not,
+    unless `absent` is "drop" or a number.
+
+    Reference: Sudre, Li, Vercauteren, Ourselin, Cardoso (2017),
+    https://doi.org/10.1007/978-3-319-67558-9_28.
+
+    Args:
+        y_true: integer labels `[batch, spatial ...]` or `[batch, spatial ..., 1]`, or
+            one-hot `[batch, spatial ..., classes]`. Any number of spatial axes from one.
+        y_pred: Tensor `[batch, spatial ..., classes]`, probabilities, or logits with
+            `from_logits`. Half-precision values are summed in float32.
+        weighting: "inverse_square", "inverse" or "uniform".
+        absent: "image", "largest", "drop" or a number of at least zero.
+        per_image: bool. True: a ratio and weights per image. False: one for the batch.
+        from_logits: bool. Apply a softmax over the last axis first.
+        ignore_class: None or int. Voxels with this label count nowhere. With integer
+            labels it may lie outside the classes (255, -1).
+        sample_weight: None or a weight per image `[batch]` or per voxel
+            `[batch, spatial ...]`, multiplied onto the voxels in every sum.
+
+    Returns:
+        Tensor `[batch]`, or a scalar with `per_image=False`. 0 where no voxel counts.
+
+    Raises:
+        ValueError: shapes do not fit, the batch is empty, a label lies outside the
+            classes, or `y_pred` holds values that are no probabilities. In a graph the
+            last two are an InvalidArgumentError, under XLA the loss is NaN.
+    """
+    owner = "generalized_dice"
+    _check_options(owner, weighting, absent, per_image, from_logits, ignore_class)
+    return _loss(
+        owner, y_true, y_pred, weighting, absent, per_image, from_logits, ignore_class,
+        sample_weight,
+    )  # fmt: skip
+
+
+def generalized_dice_weights(
+    y_true, num_classes, weighting="inverse_square", absent="image", per_image=True
+):
+    """The class weights w_l that `generalized_dice` uses for these labels.
+
+    Args:
+        y_true: integer labels `[batch, spatial ...]`.
+        num_classes: int.
+        weighting, absent, per_image: as in `generalized_dice`.
+
+    Returns:
+        Tensor `[batch, num_classes]`, or `[num_classes]` with `per_image=False`.
+
+    Raises:
+        ValueError: a label lies outside the classes, or an option is unknown.
+    """
+    owner = "generalized_dice_weights"
+    _check_options(owner, weighting, absent, per_image, False, None)
+    num_classes = _checks.positive_int(owner, "num_classes", num_classes, minimum=2)
+    y_true = ops.convert_to_tensor(y_true)
+    uniform = ops.ones((*ops.shape(y_true), num_classes)) / num_classes
+    truth, _, ones = voxels.prepare(owner, y_true, uniform, False, None, None)
+    axes = 1 if per_image else (0, 1)
+    return _weights(ops.sum(truth, axes), ops.sum(ones, axes), weighting, absent)
+
+
+def _check_options(owner, weighting, absent, per_image, from_logits, ignore_class):
+    _checks.one_of(owner, "weighting", weighting, tuple(WEIGHTINGS))
+    if isinstance(absent, str):
+        _checks.one_of(owner, "absent", absent, ABSENT)
+    else:
+        _checks.finite_float(owner, "absent", absent, at_least=0.0)
+    _checks.boolean(owner, "per_image", per_image)
+    _checks.boolean(owner, "from_logits", from_logits)
+    if ignore_class is not None:
+        _checks.integer(owner, "ignore_class", ignore_class)
+
+
+def _weights(count, total, weighting, absent):
+    """Class weights from voxels per class `[..., classes]` and voxels in all `[..., 1]`."""
+    power = WEIGHTINGS[weighting]
+    present = count > 0
+    weight = ops.where(present, ops.where(present, count, 1.0) ** -power, 0.0)
+    if absent == "image":
+        # No voxel at all: nothing is weighed, and nothing may divide by zero.
+        other = ops.where(total > 0, total, 1.0) ** -power
+        if power:
+            missing = ops.sum(ops.cast(~present, other.dtype), axis=-1, keepdims=True)
+            other = other / ops.maximum(missing, 1.0)
+    elif absent == "largest":
+        other = ops.max(weight, axis=-1, keepdims=True)
+    else:
+        other = 0.0 if absent == "drop" else float(absent)
+    return ops.where(present, weight, ops.cast(other, weight.dtype))
+
+
+def _loss(
+    owner, y_true, y_pred, weighting, absent, per_image, from_logits, ignore_class,
+    sample_weight,
+):  # fmt: skip
+    truth, predicted, voxel_weight = voxels.prepare(
+        owner, y_true, y_pred, from_logits, ignore_class, sample_weight
+    )
+    overlap, true, found = voxels.sums(truth, predicted, voxel_weight, per_image)
+    total = ops.sum(voxel_weight, axis=1 if per_image else (0, 1))
+    weight = _weights(true, total, weighting, absent)
+    size = ops.sum(weight * (true + found), axis=-1)
+    empty = ops.equal(size, 0)
+    # overlap <= size / 2 up to rounding, which must not make a loss negative.
+    ratio = 2 * ops.sum(weight * overlap, axis=-1) / ops.where(empty, 1.0, size)
+    return ops.where(empty, 0.0, ops.maximum(1 - ratio, 0.0))
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class GeneralizedDice(keras.losses.Loss):
+    """Mean over the batch of `generalized_dice`, which has the formula and the reference.
+
+    Args:
+        weighting: "inverse_square", "inverse" or "uniform".
+        absent: "image", "largest", "drop" or a number: the weight of a class that an
+            image does not contain.
+        per_image: bool. A ratio per image, or one for the whole batch.
+        from_logits: bool. Predictions are logits, not probabilities.
+        ignore_class: None or int. Voxels with this label count nowhere.
+        reduction, name, dtype: as in `keras.losses.Loss`.
+
+    `sample_weight` may be one weight per image, applied to the image's loss as Keras does
+    (to its voxels with `per_image=False`), or one per voxel.
+
+    Raises:
+        ValueError: an option is unknown; otherwise as in `generalized_dice`.
+    """
+
+    def __init__(
+        self,
+        weighting="inverse_square",
+        absent="image",
+        per_image=True,
+        from_logits=False,
+        ignore_class=None,
+        reduction="sum_over_batch_size",
+        name="generalized_dice",
+        dtype=None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        _check_options(
+            "GeneralizedDice", weighting, absent, per_image, from_logits, ignore_class
+        )
+        self.weighting = weighting
+        self.absent = absent
+        self.per_image = per_image
+        self.from_logits = from_logits
+        self.ignore_class = ignore_class
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is not None:
+            rank = len(ops.convert_to_tensor(sample_weight).shape)
+            if rank > 1 or not self.per_image:
+                # Keras's own weighting comes after the ratio, too late for a voxel.
+                return super().__call__((y_true, sample_weight), y_pred)
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def call(self, y_true, y_pred):
+        y_true, weight = y_true if isinstance(y_true, tuple) else (y_true, None)
+        return _loss(
+            "GeneralizedDice", y_true, y_pred, self.weighting, self.absent,
+            self.per_image, self.from_logits, self.ignore_class, weight,
+        )  # fmt: skip
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "weighting": self.weighting,
+            "absent": self.absent,
+            "per_image": self.per_image,
+            "from_logits": self.from_logits,
+            "ignore_class": self.ignore_class,
+        }

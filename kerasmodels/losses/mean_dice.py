@@ -1,0 +1,105 @@
+"""Dice of the predicted segmentation, per class: what pixel accuracy hides."""
+
+import keras
+from keras import ops
+
+from kerasmodels import _checks
+from kerasmodels.losses import voxels
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class MeanDice(keras.metrics.Metric):
+    """Dice coefficient of the predicted labels, averaged over the foreground classes.
+
+        dice_l = 2 |truth_l and predicted_l| / (|truth_l| + |predicted_l|)
+
+    with predicted labels by argmax and voxels counted over everything seen since the last
+    reset. A class that is neither in the truth nor in the prediction is left out of the
+    mean. A model that only predicts background scores 0, where its pixel accuracy is the
+    background's share.
+
+    Reference: Dice (1945), https://doi.org/10.2307/1932409.
+
+    Args:
+        num_classes: int, background included.
+        background: None or int. The class that is left out of the mean.
+        per_class: bool. Report `dice_0`, `dice_1`, ... beside `mean_dice`.
+        ignore_class: None or int. Voxels with this label do not count.
+        name, dtype: as in `keras.metrics.Metric`.
+
+    Raises:
+        ValueError: an option is out of range; labels and predictions as in
+            `generalized_dice`.
+    """
+
+    def __init__(
+        self,
+        num_classes,
+        background=0,
+        per_class=False,
+        ignore_class=None,
+        name="mean_dice",
+        dtype=None,
+    ):
+        super().__init__(name=name, dtype=dtype)
+        owner = "MeanDice"
+        self.num_classes = _checks.positive_int(owner, "num_classes", num_classes, 2)
+        if background is not None:
+            _checks.integer(owner, "background", background)
+            _checks.one_of(owner, "background", background, range(self.num_classes))
+        if ignore_class is not None:
+            _checks.integer(owner, "ignore_class", ignore_class)
+        self.background = background
+        self.per_class = _checks.boolean(owner, "per_class", per_class)
+        self.ignore_class = ignore_class
+        # float32 counts stop growing at 2^24 voxels, one volume of 256^3.
+        self.overlap, self.true, self.found = (
+            self.add_variable((self.num_classes,), "zeros", dtype="float64", name=name)
+            for name in ("overlap", "true", "found")
+        )
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_pred = ops.convert_to_tensor(y_pred)
+        if tuple(y_pred.shape)[-1] != self.num_classes:
+            raise _checks.ArgumentError(
+                _checks.message(
+                    "MeanDice",
+                    "y_pred",
+                    f"of shape (batch, spatial axes ..., {self.num_classes}), the last "
+                    "axis as long as `num_classes`",
+                    f"shape {tuple(y_pred.shape)}",
+                )
+            )
+        # Only which class is largest matters: logits and probabilities give the same.
+        predicted = ops.one_hot(ops.argmax(y_pred, axis=-1), self.num_classes)
+        arrays = voxels.prepare(
+            "MeanDice", y_true, predicted, False, self.ignore_class, sample_weight
+        )
+        for total, part in zip(
+            (self.overlap, self.true, self.found), voxels.sums(*arrays, per_image=False)
+        ):
+            total.assign_add(ops.cast(part, total.dtype))
+
+    def result(self):
+        size = self.true + self.found
+        seen = size > 0
+        dice = ops.where(seen, 2 * self.overlap / ops.where(seen, size, 1.0), 0.0)
+        wanted = ops.cast(seen, dice.dtype)
+        if self.background is not None:
+            wanted = wanted * ops.cast(
+                ops.arange(self.num_classes) != self.background, dice.dtype
+            )
+        mean = ops.sum(wanted * dice) / ops.maximum(ops.sum(wanted), 1.0)
+        mean, dice = ops.cast(mean, self.dtype), ops.cast(dice, self.dtype)
+        if not self.per_class:
+            return mean
+        return {self.name: mean, **{f"dice_{k}": dice[k] for k in range(self.num_classes)}}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "background": self.background,
+            "per_class": self.per_class,
+            "ignore_class": self.ignore_class,
+        }

@@ -1,0 +1,169 @@
+"""Labels and predictions of a segmentation, brought into one shape and checked."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from kerasmodels import _checks
+
+
+def guard(value, wrong, text):
+    """Returns `value`, or stops with `text` where the scalar `wrong` is true.
+
+    Eagerly that is a ValueError, in a graph an InvalidArgumentError. XLA has no way to
+    stop: there the value becomes NaN, which no training goes on with unnoticed.
+    """
+    if isinstance(wrong, tf.Tensor) and not hasattr(wrong, "numpy"):
+        with tf.control_dependencies([tf.debugging.Assert(~wrong, [text])]):
+            value = tf.identity(value)
+        return tf.where(wrong, tf.cast(float("nan"), value.dtype), value)
+    if bool(wrong):
+        raise _checks.ArgumentError(text)
+    return value
+
+
+def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
+    """Returns one-hot truth, probabilities and weights with one axis for all voxels.
+
+    Sums of many small terms need more than half precision, so everything is at least
+    float32 from here on.
+
+    Returns:
+        Tensors `[batch, voxels, classes]`, `[batch, voxels, classes]`,
+        `[batch, voxels, 1]`.
+
+    Raises:
+        ValueError: see `generalized_dice`.
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = ops.convert_to_tensor(y_true)
+    shape, true_shape = tuple(y_pred.shape), tuple(y_true.shape)
+    if len(shape) < 3 or shape[-1] is None or shape[-1] < 2 or 0 in shape:
+        advice = ""
+        if len(shape) > 1 and shape[-1] == 1:
+            advice = "For one probability p, stack the two classes 1 - p and p."
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "y_pred",
+                "of shape (batch, spatial axes ..., classes) with at least one image, one "
+                "voxel and two classes",
+                f"shape {shape}",
+                advice,
+            )
+        )
+    classes = shape[-1]
+    sparse = len(true_shape) == len(shape) - 1
+    if len(true_shape) == len(shape) and true_shape[-1] == 1:
+        y_true, sparse = y_true[..., 0], True
+    wanted = shape[:-1] if sparse else shape
+    if len(y_true.shape) != len(wanted) or any(
+        a != b for a, b in zip(y_true.shape, wanted) if None not in (a, b)
+    ):
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "y_true",
+                f"integer labels of shape {shape[:-1]} or {(*shape[:-1], 1)}, or one-hot "
+                f"of shape {shape}",
+                f"shape {true_shape}",
+            )
+        )
+    dtype = (
+        "float64" if keras.backend.standardize_dtype(y_pred.dtype) == "float64" else None
+    )
+    dtype = dtype or "float32"
+    y_pred = ops.cast(y_pred, dtype)
+    batch = ops.shape(y_pred)[0]
+    predicted = ops.reshape(y_pred, (batch, -1, classes))
+    weight = ops.ones_like(predicted[..., :1])
+    if sample_weight is not None:
+        weight = weight * _voxel_weight(owner, sample_weight, shape, batch, dtype)
+    if sparse:
+        labels = ops.cast(ops.reshape(y_true, (batch, -1)), "int32")
+        truth = ops.one_hot(labels, classes, dtype=dtype)
+        outside = (labels < 0) | (labels >= classes)
+        if ignore_class is not None:
+            ignored = labels == ignore_class
+            outside = outside & ~ignored
+            weight = ops.where(ignored[..., None], ops.zeros_like(weight), weight)
+        expected = f"labels in 0 ... {classes - 1}"
+    else:
+        truth = ops.cast(ops.reshape(y_true, (batch, -1, classes)), dtype)
+        outside = (truth < 0) | (truth > 1)
+        if ignore_class is not None:
+            if not 0 <= ignore_class < classes:
+                raise _checks.ArgumentError(
+                    _checks.message(
+                        owner,
+                        "ignore_class",
+                        f"one of the {classes} classes of the one-hot labels",
+                        f"ignore_class={ignore_class}",
+                    )
+                )
+            weight = weight * (1 - truth[..., ignore_class : ignore_class + 1])
+        expected = "one-hot labels between 0 and 1"
+    truth = guard(
+        truth,
+        ops.any(outside),
+        _checks.message(
+            owner,
+            "y_true",
+            expected,
+            "values outside",
+            "A label that stands for 'no label' goes into `ignore_class`.",
+        ),
+    )
+    if from_logits:
+        return truth, ops.softmax(predicted, axis=-1), weight
+    predicted = guard(
+        predicted,
+        # Half precision rounds a probability of one by up to a hundredth. NaN passes, as
+        # NaN: that is not a matter of logits.
+        ops.any((predicted < -0.01) | (predicted > 1.01)),
+        _checks.message(
+            owner,
+            "y_pred",
+            "probabilities between 0 and 1",
+            "values outside",
+            "If these are logits, pass from_logits=True.",
+        ),
+    )
+    return truth, predicted, weight
+
+
+def _voxel_weight(owner, weight, shape, batch, dtype):
+    """Weights as `[batch, 1 or voxels, 1]`, from one per image or one per voxel."""
+    weight = ops.cast(ops.convert_to_tensor(weight), dtype)
+    received = tuple(weight.shape)
+    spatial = shape[:-1]
+    flat = received[:-1] if len(received) > 1 and received[-1] == 1 else received
+    fits = len(flat) in (1, len(spatial)) and all(
+        a == b for a, b in zip(flat, spatial) if None not in (a, b)
+    )
+    if not fits:
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "sample_weight",
+                f"one weight per image, shape {spatial[:1]}, or per voxel, {spatial}",
+                f"shape {received}",
+            )
+        )
+    weight = ops.reshape(weight, (batch, -1, 1))
+    return guard(
+        weight,
+        ops.any(weight < 0),
+        _checks.message(owner, "sample_weight", "at least zero", "negative weights"),
+    )
+
+
+def sums(truth, predicted, weight, per_image=True):
+    """Voxels of each class: in the overlap, in the truth, predicted. `[batch, classes]`."""
+    axes = 1 if per_image else (0, 1)
+    truth = weight * truth
+    return (
+        ops.sum(truth * predicted, axis=axes),
+        ops.sum(truth, axis=axes),
+        ops.sum(weight * predicted, axis=axes),
+    )

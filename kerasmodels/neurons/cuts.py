@@ -1,0 +1,95 @@
+"""Every way to cut a list of scores in two, and the best of them."""
+
+import numpy as np
+from keras import ops
+
+from kerasmodels import _checks
+
+
+def count_cuts(scores, positive):
+    """What each cut of the scores gets right.
+
+    Args:
+        scores: Tensor `[n, columns]`. Each column is cut on its own.
+        positive: Tensor `[n, 1]` of 0 and 1.
+
+    Returns:
+        Tensors `[n + 1, columns]`: the cut (below all scores, between each two neighbours,
+        above all), the positives above it, the negatives above it, and whether it can be
+        made: between equal scores it cannot.
+    """
+    order = ops.argsort(scores, axis=0)
+    scores = ops.take_along_axis(scores, order, axis=0)
+    positive = ops.take_along_axis(
+        ops.broadcast_to(positive, ops.shape(scores)), order, axis=0
+    )
+    zero = ops.zeros_like(scores[:1])
+    hits = ops.concatenate([zero, ops.cumsum(positive, axis=0)], axis=0)
+    alarms = ops.concatenate([zero, ops.cumsum(1 - positive, axis=0)], axis=0)
+    below, above = scores[:1] - 1, scores[-1:] + 1
+    cuts = ops.concatenate([below, (scores[1:] + scores[:-1]) / 2, above], axis=0)
+    possible = ops.concatenate(
+        [
+            ops.ones_like(below, dtype="bool"),
+            # Neighbouring floats have no number between them to cut at.
+            (scores[:-1] < scores[1:]) & (cuts[1:-1] < scores[1:]),
+            ops.ones_like(below, dtype="bool"),
+        ],
+        axis=0,
+    )
+    return cuts, hits[-1:] - hits, alarms[-1:] - alarms, possible
+
+
+METRICS = {
+    "accuracy": lambda tp, fp, pos, neg: (tp + neg - fp) / (pos + neg),
+    "balanced_accuracy": lambda tp, fp, pos, neg: (tp / pos + (neg - fp) / neg) / 2,
+    "f1": lambda tp, fp, pos, neg: 2 * tp / (tp + fp + pos),
+}
+
+
+def best_threshold(y_true, scores, metric="accuracy"):
+    """The threshold on scores that maximises a metric, by trying all of them.
+
+    The predicted class is 1 where score > threshold. Pick it on validation data: on the
+    training data it is as optimistic as the scores are.
+
+        accuracy            (TP + TN) / n
+        balanced_accuracy   (TP / P + TN / N) / 2
+        f1                  2 TP / (2 TP + FP + FN)
+
+    Args:
+        y_true: array `[n]` or `[n, 1]` of 0 and 1, both present.
+        scores: array `[n]` or `[n, 1]`, probabilities, logits or any other score.
+        metric: "accuracy", "balanced_accuracy" or "f1".
+
+    Returns:
+        (threshold, value): floats. Of equally good thresholds the one in the middle.
+
+    Raises:
+        ValueError: lengths differ, labels are not 0 and 1 or only one of them occurs, or
+            scores are not finite.
+    """
+    owner = "best_threshold"
+    _checks.one_of(owner, "metric", metric, tuple(METRICS))
+    scores = _checks.finite_array(owner, "scores", scores).reshape(-1)
+    labels = _checks.finite_array(owner, "y_true", y_true).reshape(-1)
+    if len(labels) != len(scores) or set(labels.tolist()) != {0.0, 1.0}:
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "y_true",
+                f"{len(scores)} labels, as many as scores, 0 and 1, both present",
+                f"{len(labels)} labels with the values {sorted(set(labels.tolist()))[:5]}",
+            )
+        )
+    cuts, hits, alarms, possible = (
+        ops.convert_to_numpy(part)[:, 0]
+        for part in count_cuts(
+            ops.convert_to_tensor(scores[:, None]), ops.convert_to_tensor(labels[:, None])
+        )
+    )
+    cuts, hits, alarms = cuts[possible], hits[possible], alarms[possible]
+    values = METRICS[metric](hits, alarms, labels.sum(), len(labels) - labels.sum())
+    best = np.flatnonzero(values >= values.max() - 1e-12)
+    place = best[(len(best) - 1) // 2]
+    return float(cuts[place]), float(values[place])

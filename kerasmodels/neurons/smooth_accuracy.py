@@ -1,0 +1,127 @@
+"""Accuracy as a loss: the share of errors, smoothed by a temperature."""
+
+import keras
+from keras import ops
+
+from kerasmodels import _checks
+
+
+def smooth_accuracy(y_true, y_pred, temperature=1.0, from_logits=False):
+    """The smoothed share of errors of a binary classifier.
+
+        loss = 1 / (1 + exp(margin / temperature)),    margin = (2 y - 1) * logit
+
+    1/2 on the boundary, towards 0 where the class is right and towards 1 where it is
+    wrong: bounded, so that a far outlier counts as one error and no more. As the
+    temperature goes to 0 it becomes the share of errors itself, and its gradient vanishes
+    everywhere but at the boundary; start warm and cool down (`AnnealTemperature`). It is
+    not convex: where it ends depends on the start.
+
+    Reference: Mason, Baxter, Bartlett, Frean (1999), "Boosting algorithms as gradient
+    descent" (the sigmoid cost); Nguyen, Sanner (2013),
+    https://proceedings.mlr.press/v28/nguyen13a.html.
+
+    Args:
+        y_true: Tensor `[batch, ...]` of 0 and 1.
+        y_pred: Tensor of the same shape: probabilities, or logits with `from_logits`.
+        temperature: float > 0, or a scalar tensor, in the unit of the logit.
+        from_logits: bool.
+
+    Returns:
+        Tensor: the mean over the last axis.
+
+    Raises:
+        ValueError: `temperature` is a number that is not positive.
+    """
+    if isinstance(temperature, (int, float)):
+        _checks.finite_float("smooth_accuracy", "temperature", temperature, above=0.0)
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = ops.cast(y_true, y_pred.dtype)
+    if not from_logits:
+        # Keras's crossentropies clip here too; beyond it a probability has no logit.
+        p = ops.clip(y_pred, keras.config.epsilon(), 1 - keras.config.epsilon())
+        y_pred = ops.log(p) - ops.log1p(-p)
+    margin = (2 * y_true - 1) * y_pred
+    temperature = ops.cast(temperature, y_pred.dtype)
+    return ops.mean(ops.sigmoid(-margin / temperature), axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class SmoothAccuracy(keras.losses.Loss):
+    """Mean over the batch of `smooth_accuracy`, which has the formula.
+
+    Args:
+        temperature: float > 0, in the unit of the logit. `AnnealTemperature` changes it
+            during `fit`.
+        from_logits: bool. Predictions are logits, not probabilities.
+        reduction, name, dtype: as in `keras.losses.Loss`.
+
+    Raises:
+        ValueError: `temperature` is not positive.
+    """
+
+    def __init__(
+        self,
+        temperature=1.0,
+        from_logits=False,
+        reduction="sum_over_batch_size",
+        name="smooth_accuracy",
+        dtype=None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        owner = "SmoothAccuracy"
+        temperature = _checks.finite_float(owner, "temperature", temperature, above=0.0)
+        # A variable, so that a compiled graph sees it change.
+        self._temperature = keras.Variable(
+            temperature, trainable=False, dtype="float32", name="temperature"
+        )
+        self.from_logits = _checks.boolean(owner, "from_logits", from_logits)
+
+    @property
+    def temperature(self):
+        """The temperature as it is now, a float."""
+        return float(ops.convert_to_numpy(self._temperature))
+
+    @temperature.setter
+    def temperature(self, value):
+        owner = "SmoothAccuracy"
+        self._temperature.assign(
+            _checks.finite_float(owner, "temperature", value, above=0.0)
+        )
+
+    def call(self, y_true, y_pred):
+        return smooth_accuracy(y_true, y_pred, self._temperature.value, self.from_logits)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "temperature": self.temperature,
+            "from_logits": self.from_logits,
+        }
+
+
+class AnnealTemperature(keras.callbacks.Callback):
+    """Cools a `SmoothAccuracy` loss down over the epochs of a `fit`, geometrically.
+
+        temperature[epoch] = start * (end / start)^(epoch / (epochs - 1))
+
+    Args:
+        start: float > 0. Temperature of the first epoch.
+        end: float > 0. Temperature of the last one.
+
+    Raises:
+        ValueError: a temperature is not positive, or the model's loss has none.
+    """
+
+    def __init__(self, start=1.0, end=0.1):
+        super().__init__()
+        owner = "AnnealTemperature"
+        self.start = _checks.finite_float(owner, "start", start, above=0.0)
+        self.end = _checks.finite_float(owner, "end", end, above=0.0)
+
+    def on_train_begin(self, logs=None):
+        _checks.instance("AnnealTemperature", "loss", self.model.loss, SmoothAccuracy)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        share = epoch / max(self.params["epochs"] - 1, 1)
+        self.model.loss.temperature = self.start * (self.end / self.start) ** share

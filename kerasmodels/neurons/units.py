@@ -1,0 +1,299 @@
+"""One neuron four ways: linear, step, sigmoid, and a bare threshold."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasmodels import _checks
+from kerasmodels.neurons.cuts import count_cuts
+
+
+class _Unit(keras.Model):
+    """Weights `[features, units]` and biases `[units]`, and where the class changes."""
+
+    # The output at which the predicted class changes from 0 to 1.
+    cut = 0.5
+
+    def __init__(self, units=1, weight=None, bias=0.0, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        owner = type(self).__name__
+        self.units = _checks.positive_int(owner, "units", units)
+        self.start_weight = self._start("weight", weight)
+        self.start_bias = self._start("bias", bias)
+        self.seed = _checks.seed_int(owner, seed)
+
+    def _start(self, name, value):
+        """A start value as config: None, a number, or nested lists."""
+        if value is None:
+            return None
+        return _checks.finite_array(type(self).__name__, name, value).tolist()
+
+    def build(self, x_shape):
+        self._check(x_shape)
+        features = x_shape[1] if len(x_shape) == 2 else 1
+        self.kernel = self._weight("kernel", (features, self.units), self.start_weight)
+        self.bias = self._weight("bias", (self.units,), self.start_bias)
+
+    def _weight(self, name, shape, start):
+        if start is None:
+            # Standard normal, in float64: Keras's initializers round to float32.
+            start = np.random.default_rng(self.seed).normal(size=shape)
+        try:
+            start = np.broadcast_to(start, shape)
+        except ValueError:
+            raise _checks.ArgumentError(
+                _checks.message(
+                    type(self).__name__,
+                    {"kernel": "weight"}.get(name, name),
+                    f"a number or of shape {shape}",
+                    f"shape {np.shape(start)}",
+                )
+            ) from None
+        # As a function: Keras builds models where an assignment would not last.
+        return self.add_weight(
+            shape=shape,
+            initializer=lambda shape, dtype: ops.convert_to_tensor(start, dtype=dtype),
+            name=name,
+        )
+
+    def _check(self, shape):
+        if len(shape) not in (1, 2) or 0 in tuple(shape):
+            raise _checks.ArgumentError(
+                _checks.message(
+                    type(self).__name__,
+                    "x",
+                    "of shape (batch,) or (batch, features), not empty",
+                    f"shape {tuple(shape)}",
+                )
+            )
+
+    def _sum(self, x):
+        """x W + b."""
+        self._check(x.shape)
+        if len(x.shape) == 1:
+            x = x[:, None]
+        return ops.matmul(x, self.kernel) + self.bias
+
+    @property
+    def boundary(self):
+        """Where the predicted class changes.
+
+        For one feature the x, a float, or an array `[units]`; NaN where the weight is 0
+        and it changes nowhere. For several features the hyperplane normal . x = offset, a
+        pair of arrays `[features, units]` and `[units]`.
+
+        Raises:
+            ValueError: the model has not seen data yet.
+        """
+        self._require_built()
+        normal = ops.convert_to_numpy(self.kernel)
+        offset = self._level() - ops.convert_to_numpy(self.bias)
+        if len(normal) > 1:
+            return normal, offset
+        with np.errstate(divide="ignore", invalid="ignore"):
+            place = np.where(normal[0] == 0, np.nan, offset / normal[0])
+        return float(place[0]) if self.units == 1 else place
+
+    def _level(self):
+        """The value of x W + b at which the class changes."""
+        return 0.0
+
+    def _require_built(self):
+        if not self.built:
+            raise _checks.ArgumentError(
+                f"`{type(self).__name__}` has no boundary before it has seen data. Call "
+                "it on x, or `fit` it first."
+            )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "weight": self.start_weight,
+            "bias": self.start_bias,
+            "seed": self.seed,
+        }
+
+
+def _report_loss(model, loss):
+    """Puts a batch's loss into the model's own running mean of it."""
+    for metric in model.metrics:
+        if metric.name == "loss":
+            metric.update_state(loss)
+
+
+_ARGUMENTS = """
+    Args:
+        units: int. Independent neurons on the same input. Trained on `[batch, units]` equal
+            targets with the mean over units as loss, each learns at 1 / units of the rate.
+        weight: None for standard normal start values, a number, or `[features, units]`.
+        bias: a number, `[units]`, or None for standard normal values.
+        seed: int. Of the start values.
+
+    Call arguments:
+        x: Tensor `[batch, features]`, or `[batch]` for one feature.
+
+    Output shape:
+        `[batch, units]`.
+
+    Raises:
+        ValueError: an argument or x has the wrong shape.
+"""
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class LinearUnit(_Unit):
+    __doc__ = (
+        """y = x W + b; class 1 where y > 1/2.
+
+    Trained with squared error this is linear regression on the labels (Widrow and Hoff's
+    Adaline with labels 0 and 1): a far outlier pulls the line as hard as it is far.
+"""
+        + _ARGUMENTS
+    )
+
+    def call(self, x):
+        return self._sum(x)
+
+    def _level(self):
+        return self.cut
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class SigmoidUnit(_Unit):
+    __doc__ = (
+        """p = 1 / (1 + exp(-(x W + b))); class 1 where p > 1/2.
+
+    With binary cross-entropy this is logistic regression: convex, so every start ends at
+    the same place. With squared error, (1 - p)^2 for the right class, it is the bounded
+    Savage loss of Masnadi-Shirazi and Vasconcelos (2008) up to the scale of the margin: an
+    outlier pulls less the further it is off, and the end depends on the start.
+"""
+        + _ARGUMENTS
+    )
+
+    def call(self, x):
+        return ops.sigmoid(self._sum(x))
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class Perceptron(_Unit):
+    __doc__ = (
+        """y = 1 where x W + b > 0, else 0, trained by the perceptron rule.
+
+        W <- W + rate * sum over the batch of (target - y) x
+        b <- b + rate * sum over the batch of (target - y)
+
+    The step has no gradient, so the rule takes its place in `train_step`; the compiled
+    optimizer applies it. `SGD(1.0)` and `batch_size=1` are Rosenblatt's algorithm. It ends
+    if a line separates the classes, and never otherwise. The compiled loss is only
+    reported: "mae" is the share of errors.
+
+    Reference: Rosenblatt (1958), https://doi.org/10.1037/h0042519.
+"""
+        + _ARGUMENTS
+    )
+
+    def call(self, x):
+        total = self._sum(x)
+        return ops.cast(total > 0, total.dtype)
+
+    def train_step(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        y_pred = self(x)
+        loss = self.compute_loss(x, y, y_pred, sample_weight)
+        _report_loss(self, loss)
+        target = ops.cast(y, y_pred.dtype)
+        error = y_pred - (target[:, None] if len(target.shape) == 1 else target)
+        if sample_weight is not None:
+            error = error * ops.reshape(ops.cast(sample_weight, error.dtype), (-1, 1))
+        features = ops.reshape(ops.cast(x, error.dtype), (-1, self.kernel.shape[0]))
+        gradients = [ops.matmul(ops.transpose(features), error), ops.sum(error, axis=0)]
+        self.optimizer.apply(gradients, [self.kernel, self.bias])
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class ThresholdRule(keras.Model):
+    """Class 1 on one side of a threshold on one feature: the best such rule there is.
+
+        y = 1 where direction * (x[feature] - threshold) > 0, else 0
+
+    `fit` tries every threshold of every feature in both directions and keeps the one with
+    the fewest errors on the batch it is given; `fit` therefore makes the whole set one
+    batch unless told otherwise. One epoch is enough. No optimizer is used.
+
+    Call arguments:
+        x: Tensor `[batch, features]`, or `[batch]` for one feature.
+
+    Output shape:
+        `[batch, 1]`, zeros and ones.
+
+    Reference: Iba and Langley (1992), https://doi.org/10.1016/B978-1-55860-247-2.50035-8.
+
+    Raises:
+        ValueError: x has another rank or is empty.
+    """
+
+    _check = _Unit._check
+    _require_built = _Unit._require_built
+
+    def build(self, x_shape):
+        self._check(x_shape)
+        features = x_shape[1] if len(x_shape) == 2 else 1
+
+        def first(shape, dtype):
+            return ops.one_hot(0, features, dtype=dtype)
+
+        # One-hot, with the sign of the direction.
+        self.direction = self.add_weight(
+            shape=(features,), initializer=first, name="direction", trainable=False
+        )
+        self.threshold = self.add_weight(
+            shape=(), initializer="zeros", name="threshold", trainable=False
+        )
+
+    def call(self, x):
+        self._check(x.shape)
+        x = x[:, None] if len(x.shape) == 1 else x
+        signed = ops.sum(self.direction * x, axis=-1, keepdims=True)
+        sign = ops.sum(self.direction)
+        return ops.cast(signed > sign * self.threshold, x.dtype)
+
+    def fit(self, x=None, y=None, batch_size=None, **kwargs):
+        if batch_size is None and hasattr(x, "shape"):
+            batch_size = len(x)
+        return super().fit(x, y, batch_size=batch_size, **kwargs)
+
+    def train_step(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        if not self.built:
+            self(x)
+        scores = x[:, None] if len(x.shape) == 1 else x
+        scores = ops.cast(scores, self.compute_dtype)
+        positive = ops.cast(ops.reshape(y, (-1, 1)), scores.dtype)
+        cuts, hits, alarms, possible = count_cuts(scores, positive)
+        negatives = ops.sum(1 - positive)
+        rising = hits + negatives - alarms
+        falling = ops.cast(ops.shape(scores)[0], rising.dtype) - rising
+        right = ops.where(possible, ops.stack([rising, falling]), -1.0)
+        features = scores.shape[1]
+        place = ops.argmax(ops.reshape(right, (-1,)))
+        best_cut = ops.take(ops.reshape(ops.stack([cuts, cuts]), (-1,)), place)
+        sign = ops.where(place < ops.size(cuts), 1.0, -1.0)
+        feature = ops.mod(place, features)
+        direction = ops.one_hot(feature, features, dtype=scores.dtype)
+        self.threshold.assign(best_cut)
+        self.direction.assign(ops.cast(sign, scores.dtype) * direction)
+        y_pred = self(x)
+        loss = self.compute_loss(x, y, y_pred, sample_weight)
+        _report_loss(self, loss)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    @property
+    def boundary(self):
+        """The threshold, a float; for several features the pair (direction, threshold)."""
+        self._require_built()
+        threshold = float(ops.convert_to_numpy(self.threshold))
+        direction = ops.convert_to_numpy(self.direction)
+        return threshold if len(direction) == 1 else (direction, threshold)

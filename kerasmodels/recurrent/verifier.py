@@ -1,0 +1,236 @@
+"""Keras models that compute a recurrent layer twice and compare."""
+
+import keras
+from keras import ops
+
+from kerasmodels import _checks
+from kerasmodels.recurrent import cells
+from kerasmodels.recurrent.report import StepReport, table
+from kerasmodels.recurrent.trace import listening_step, trace
+
+
+class _Largest(keras.metrics.Metric):
+    """The largest value seen."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.largest = self.add_variable((), "zeros", name="largest")
+
+    def update_state(self, values):
+        self.largest.assign(
+            ops.maximum(self.largest, ops.cast(ops.max(values), self.dtype))
+        )
+
+    def result(self):
+        return ops.convert_to_tensor(self.largest)
+
+
+class _StepVerifier(keras.Model):
+    """The common part; the three public classes differ in the cell and its equations."""
+
+    kind = None
+
+    def __init__(self, layer, **kwargs):
+        owner = type(self).__name__
+        layer = cells.recurrent_layer(owner, self.kind, layer)
+        kwargs.setdefault("dtype", layer.dtype_policy)
+        super().__init__(**kwargs)
+        self.layer = layer
+        # It reads masks; none of its outputs carries one.
+        self.supports_masking = True
+        self.largest_difference = _Largest(name="largest_difference")
+
+    @property
+    def equations(self):
+        """The written-out equations, with the weights as they are now."""
+        return cells.KINDS[self.kind][1].from_cell(self.layer.cell, self.compute_dtype)
+
+    def build(self, x_shape=None, **shapes):
+        if not self.layer.built:
+            self.layer.build(x_shape)
+
+    def call(self, x, initial_state=None, mask=None):
+        self._check_input(x)
+        step = self.equations
+        if initial_state is None:
+            batch = ops.shape(x)[0]
+            states = tuple(ops.zeros((batch, step.units), x.dtype) for _ in step.states)
+        else:
+            states = initial_state
+            states = tuple(states) if isinstance(states, (list, tuple)) else (states,)
+        options = {
+            "mask": mask,
+            "reverse": self.layer.go_backwards,
+            "zero_masked": self.layer.zero_output_for_mask,
+        }
+        names = step.quantities
+        written = trace(step, names, x, states, **options)
+        inside = trace(listening_step(self.layer.cell, names), names, x, states, **options)
+        output = self.layer(x, initial_state=list(states), mask=mask, training=False)
+        if self.layer.return_state:
+            output = output[0]
+        if not self.layer.return_sequences:
+            written["output"] = written["output"][:, -1]
+        inside["output"] = output
+        values = {}
+        for name in (*names, "output"):
+            gap = ops.abs(written[name] - inside[name])
+            values[name] = written[name]
+            values[f"keras_{name}"] = inside[name]
+            values[f"difference_{name}"] = ops.max(gap, axis=list(range(1, gap.ndim)))
+        return values
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return None
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return super().compute_loss(
+            x=x,
+            y=y,
+            y_pred=y_pred["keras_output"],
+            sample_weight=sample_weight,
+            training=training,
+        )
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        for name, value in y_pred.items():
+            if name.startswith("difference_"):
+                self.largest_difference.update_state(value)
+        return super().compute_metrics(x, y, y_pred["keras_output"], sample_weight)
+
+    def report(self, x, initial_state=None):
+        """Steps through one sequence and returns what happened as a `StepReport`.
+
+        Args:
+            x: one sequence, `[time]` for one feature, `[time, features]` or
+                `[1, time, features]`.
+            initial_state: None for zeros, or the state before the first step: `units`
+                numbers, for an LSTM the pair h, c.
+
+        Returns:
+            `StepReport`: a dict with "quantities", "written_out", "keras" (quantity ->
+            one list of `units` numbers per step), "largest_difference" (per quantity and
+            of the output), which prints as a table.
+
+        Raises:
+            ValueError: `x` or `initial_state` does not fit the layer.
+        """
+        owner = f"{type(self).__name__}.report"
+        cell = self.layer.cell
+        features = cell.kernel.shape[0] if self.layer.built else None
+        x = ops.cast(cells.sequence(owner, x, features), self.compute_dtype)
+        self.build(x.shape)
+        states = cells.start_states(owner, self.equations, initial_state)
+        states = [ops.cast(state, self.compute_dtype) for state in states]
+        values = {name: ops.convert_to_numpy(v) for name, v in self(x, states).items()}
+        names = list(self.equations.quantities)
+        result = {
+            "cell": self.kind,
+            "dtype": self.compute_dtype,
+            "quantities": names,
+            "written_out": {name: values[name][0].tolist() for name in names},
+            "keras": {name: values[f"keras_{name}"][0].tolist() for name in names},
+            "largest_difference": {
+                name: float(values[f"difference_{name}"][0]) for name in (*names, "output")
+            },
+        }
+        rows = [
+            (step + 1, unit, name, written, inside, f"{abs(written - inside):.1e}")
+            for step in range(x.shape[1])
+            for name in names
+            for unit, (written, inside) in enumerate(
+                zip(result["written_out"][name][step], result["keras"][name][step])
+            )
+        ]
+        text = table(
+            ("step", "unit", "quantity", "written out", "Keras", "difference"), rows
+        )
+        largest = max(result["largest_difference"].values())
+        text += f"\n\nlargest difference, output of the layer included: {largest:.1e}"
+        return StepReport(result, text)
+
+    def _check_input(self, x):
+        shape = tuple(x.shape)
+        features = self.layer.cell.kernel.shape[0]
+        if len(shape) != 3 or shape[1] == 0 or shape[2] != features:
+            raise _checks.ArgumentError(
+                _checks.message(
+                    type(self).__name__,
+                    "x",
+                    f"of shape (batch, time, {features}) with at least one step",
+                    f"shape {shape}",
+                )
+            )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "layer": keras.saving.serialize_keras_object(self.layer),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        config["layer"] = keras.saving.deserialize_keras_object(config["layer"])
+        return cls(**config)
+
+
+_DOC = """A `{kind}` layer computed twice: by Keras, and by written-out equations.
+
+{equations}
+
+    The model trains like the layer: losses and metrics of `compile` see the layer's output,
+    gradients reach the layer's weights, and `fit` and `evaluate` report
+    `largest_difference`, the largest gap seen between the two computations.
+
+    Args:
+        layer: `keras.layers.{kind}` or `keras.layers.{kind}Cell`, built or not, with any
+            units, activations, `go_backwards`, `return_sequences`, with or without biases.
+            Dropout is off: it has nothing to be compared with.
+
+    Call arguments:
+        x: Tensor `[batch, time, features]`.
+        initial_state: None for zeros, or a list of tensors `[batch, units]`: {states}.
+        mask: None or bool tensor `[batch, time]`. A masked step changes nothing.
+
+    Returns:
+        dict of tensors. For each quantity q in {quantities}: "q" `[batch, time, units]`
+        from the equations, "keras_q" from inside Keras's own cell, and "difference_q"
+        `[batch]`, the largest absolute difference. "output", "keras_output" and
+        "difference_output" compare what the layer as a whole returns, `[batch, units]` or
+        `[batch, time, units]`. With `go_backwards` the steps are in the order in which the
+        layer takes them.
+
+    Raises:
+        ValueError: `layer` is something else, or stateful; `x` has another shape.
+"""
+
+
+def _document(cls):
+    equations = cells.KINDS[cls.kind][1]
+    lines = equations.__doc__.splitlines()[2:]
+    cls.__doc__ = _DOC.format(
+        kind=cls.kind,
+        equations="\n".join(lines).rstrip(),
+        states=" and ".join(equations.states),
+        quantities=", ".join(equations.quantities),
+    )
+    return cls
+
+
+@_document
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class GRUStepVerifier(_StepVerifier):
+    kind = "GRU"
+
+
+@_document
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class LSTMStepVerifier(_StepVerifier):
+    kind = "LSTM"
+
+
+@_document
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class SimpleRNNStepVerifier(_StepVerifier):
+    kind = "SimpleRNN"
