@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import statistics
 import sys
 
@@ -20,21 +19,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import keras
 
 from kerasmodels import _files, bsde
+from kerasmodels._machine import machine
 
 KEPT = "num_steps steps batch_size learning_rate dim u0 reference_u0 relative_error "
 KEPT += "baseline_u0 loss seconds seed versions"
-
-
-def machine():
-    """The processor and the number of cores, for the table's caption."""
-    model = platform.processor() or platform.machine()
-    info = pathlib.Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
-    return f"{model}, {os.cpu_count()} cores"
 
 
 def percent(value):

@@ -1,6 +1,8 @@
 """One neuron: linear, step, sigmoid, threshold; and training for accuracy itself."""
 
 from kerasmodels.neurons.cuts import best_threshold
+from kerasmodels.neurons.data import eights, five_points
+from kerasmodels.neurons.descent import descend
 from kerasmodels.neurons.smooth_accuracy import (
     AnnealTemperature,
     SmoothAccuracy,
@@ -21,5 +23,8 @@ __all__ = [
     "SmoothAccuracy",
     "ThresholdRule",
     "best_threshold",
+    "descend",
+    "eights",
+    "five_points",
     "smooth_accuracy",
 ]

@@ -101,27 +101,42 @@ class SmoothAccuracy(keras.losses.Loss):
 
 
 class AnnealTemperature(keras.callbacks.Callback):
-    """Cools a `SmoothAccuracy` loss down over the epochs of a `fit`, geometrically.
+    """Cools a `SmoothAccuracy` loss down during `fit`, geometrically.
 
-        temperature[epoch] = start * (end / start)^(epoch / (epochs - 1))
+        temperature = start * (end / start)^progress
+
+    Progress runs from 0 to 1 over the epochs of the `fit`; or, with `steps`, over that many
+    steps of the optimizer, however many epochs and calls of `fit` they are spread over.
 
     Args:
-        start: float > 0. Temperature of the first epoch.
+        start: float > 0. Temperature of the first epoch or step.
         end: float > 0. Temperature of the last one.
+        steps: None or int.
 
     Raises:
-        ValueError: a temperature is not positive, or the model's loss has none.
+        ValueError: an argument is not positive, or the model's loss has no temperature.
     """
 
-    def __init__(self, start=1.0, end=0.1):
+    def __init__(self, start=1.0, end=0.1, steps=None):
         super().__init__()
         owner = "AnnealTemperature"
         self.start = _checks.finite_float(owner, "start", start, above=0.0)
         self.end = _checks.finite_float(owner, "end", end, above=0.0)
+        if steps is not None:
+            _checks.positive_int(owner, "steps", steps)
+        self.steps = steps
 
     def on_train_begin(self, logs=None):
         _checks.instance("AnnealTemperature", "loss", self.model.loss, SmoothAccuracy)
 
     def on_epoch_begin(self, epoch, logs=None):
-        share = epoch / max(self.params["epochs"] - 1, 1)
-        self.model.loss.temperature = self.start * (self.end / self.start) ** share
+        if self.steps is None:
+            self._set(epoch / max(self.params["epochs"] - 1, 1))
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.steps is not None:
+            done = int(ops.convert_to_numpy(self.model.optimizer.iterations))
+            self._set(min(done / self.steps, 1.0))
+
+    def _set(self, progress):
+        self.model.loss.temperature = self.start * (self.end / self.start) ** progress

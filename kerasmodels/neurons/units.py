@@ -173,7 +173,9 @@ class SigmoidUnit(_Unit):
     )
 
     def call(self, x):
-        return ops.sigmoid(self._sum(x))
+        # This one, and not `ops.sigmoid`, lets Keras's crossentropy see the logits. From
+        # probabilities, clipped at 1e-7, it has no gradient where a unit is surely wrong.
+        return keras.activations.sigmoid(self._sum(x))
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")

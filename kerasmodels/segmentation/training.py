@@ -1,0 +1,79 @@
+"""One training run of a segmentation model and what it is worth."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasmodels import _checks
+from kerasmodels.losses import MeanDice
+
+
+def train_and_score(
+    model,
+    loss,
+    train,
+    test,
+    epochs,
+    batch_size=16,
+    learning_rate=3e-3,
+    seed=0,
+    jit_compile=False,
+):
+    """Trains with Adam and scores on the test set what the loss does not show.
+
+    Args:
+        model: a Keras model, images -> class scores. Class 0 is the background.
+        loss: a Keras loss on integer labels.
+        train, test: pairs (images, integer masks).
+        epochs, batch_size: int. Batches are full; what is left over waits for the next
+            shuffle.
+        learning_rate: float.
+        seed: int. Of the order of the images, another one every epoch.
+        jit_compile: bool. XLA.
+
+    Returns:
+        dict: "loss" (list, one per epoch), "pixel_accuracy", "foreground_accuracy" (share
+        of the foreground's pixels with the right class), "background_share" (of the
+        prediction), "mean_dice" (over the foreground classes) and "dice" (per class).
+
+    Raises:
+        ValueError: the set has fewer images than a batch.
+    """
+    owner = "train_and_score"
+    x, y = train
+    epochs = _checks.positive_int(owner, "epochs", epochs)
+    batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+    seed = _checks.seed_int(owner, seed)
+    if len(x) < batch_size:
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "train",
+                f"at least one batch of {batch_size} images",
+                f"{len(x)} images",
+                "Choose a smaller `batch_size`.",
+            )
+        )
+    # Losses of Keras for integer labels want them with the rank of the prediction.
+    data = tf.data.Dataset.from_tensor_slices((x, y[..., None]))
+    data = data.shuffle(len(x), seed=seed).batch(batch_size, drop_remainder=True)
+    model.compile(keras.optimizers.Adam(learning_rate), loss, jit_compile=jit_compile)
+    history = model.fit(data, epochs=epochs, verbose=0, shuffle=False).history
+    return {"loss": history["loss"], **score(model, *test)}
+
+
+def score(model, x, y):
+    """The scores of `train_and_score` for a trained model."""
+    prediction = model.predict(x, verbose=0)
+    classes = prediction.shape[-1]
+    metric = MeanDice(classes, per_class=True)
+    metric.update_state(y, prediction)
+    dice = {name: float(value) for name, value in metric.result().items()}
+    found = prediction.argmax(axis=-1)
+    return {
+        "pixel_accuracy": float(np.mean(found == y)),
+        "foreground_accuracy": float(np.mean(found[y > 0] == y[y > 0])),
+        "background_share": float(np.mean(found == 0)),
+        "mean_dice": dice["mean_dice"],
+        "dice": [dice[f"dice_{k}"] for k in range(classes)],
+    }
