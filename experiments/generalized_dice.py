@@ -46,15 +46,21 @@ def broken(labels, y_pred):
     A class that no image of the batch holds weighs 1e5, the others 1e-6 or less. A softmax
     leaves something on every class, so the loss stays at 1 whatever the network does.
     """
-    y_true = tf.one_hot(tf.cast(labels[..., 0], "int32"), y_pred.shape[-1])
+    y_true = one_hot(labels, y_pred)
     count = tf.reduce_sum(y_true, axis=tuple(range(len(y_true.shape) - 1)))
     return ratio(1 / (count**2 + 1e-5), y_true, y_pred)
 
 
 def as_under_tensorflow_1(labels, y_pred):
     """`as_written` as it did run then: all counts zero."""
-    y_true = tf.one_hot(tf.cast(labels[..., 0], "int32"), y_pred.shape[-1])
+    y_true = one_hot(labels, y_pred)
     return ratio(tf.fill((y_pred.shape[-1],), 1e5), y_true, y_pred)
+
+
+def one_hot(labels, y_pred):
+    return tf.one_hot(
+        tf.cast(labels[..., 0], "int32"), y_pred.shape[-1], dtype=y_pred.dtype
+    )
 
 
 def ratio(weights, y_true, y_pred):

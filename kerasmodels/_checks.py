@@ -84,7 +84,9 @@ def one_of(owner, argument, value, choices):
     """Returns `value` if it is one of `choices`, or raises with the nearest one."""
     if value in choices:
         return value
-    near = difflib.get_close_matches(str(value), list(choices), n=1)
+    near = difflib.get_close_matches(
+        str(value), [c for c in choices if isinstance(c, str)], n=1
+    )
     raise ArgumentError(
         message(
             owner,

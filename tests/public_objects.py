@@ -5,9 +5,10 @@ One line each. `test_public_objects.py` fails if one is missing.
 
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
-from kerasmodels import bsde
+from kerasmodels import bsde, losses, neurons, recurrent, segmentation
 
 GRID = [0.0, 0.3, 0.5, 1.0]
 
@@ -24,9 +25,43 @@ def path_inputs(batch, dim):
     return (normal(batch, 4, dim), normal(batch, 3, dim), np.float32(GRID))
 
 
+def path_data(model, inputs):
+    x, dw, t = inputs
+    t = np.array(bsde.tile_times(t, len(x)))
+    return (x, dw, t), np.array(model.equation.terminal(x[:, -1]))
+
+
+def binary(*shape):
+    return (normal(*shape) > 0).astype("float32")
+
+
+def labels(*shape):
+    return np.random.default_rng(1).integers(0, 3, shape)
+
+
+def one_hot(*shape):
+    return np.eye(3, dtype="float32")[labels(*shape)]
+
+
+def probabilities(*shape):
+    value = np.exp(normal(*shape))
+    return value / value.sum(axis=-1, keepdims=True)
+
+
 class Entry(NamedTuple):
+    """How to make it; what to call it on; for a model, what to fit and how.
+
+    `data` is the target, or a function (model, inputs[0]) -> (x, y).
+    """
+
     make: Any
     inputs: tuple = ()
+    data: Any = None
+    loss: Any = "mse"
+    # What `fit` reports beside the loss.
+    logs: tuple = ()
+    # False for a step function.
+    has_gradient: bool = True
 
     @property
     def name(self):
@@ -57,19 +92,85 @@ MODELS = [
     Entry(
         lambda: bsde.GlobalModel(bsde.HJB(3), GRID, terminal_skip=True),
         (path_inputs(7, 3),),
+        path_data,
+        logs=("u0",),
     ),
     Entry(
         lambda: bsde.GlobalModel(bsde.AllenCahn(2, 1.0), GRID, control="shared"),
         (path_inputs(7, 2),),
+        path_data,
+        logs=("u0",),
     ),
     Entry(
         lambda: bsde.GlobalModel(bsde.Heat(2), GRID, control="per-step"),
         (path_inputs(7, 2),),
+        path_data,
+        logs=("u0",),
     ),
+    Entry(
+        lambda: recurrent.GRUStepVerifier(keras.layers.GRU(5, return_sequences=True)),
+        (normal(7, 4, 3),),
+        normal(7, 4, 5),
+        logs=("largest_difference",),
+    ),
+    Entry(
+        lambda: recurrent.LSTMStepVerifier(keras.layers.LSTM(5, go_backwards=True)),
+        (normal(7, 4, 3),),
+        normal(7, 5),
+        logs=("largest_difference",),
+    ),
+    Entry(
+        lambda: recurrent.SimpleRNNStepVerifier(keras.layers.SimpleRNNCell(5)),
+        (normal(7, 4, 3),),
+        normal(7, 4, 5),
+        logs=("largest_difference",),
+    ),
+    Entry(
+        lambda: segmentation.UNet(3, width=4),
+        (normal(7, 8, 12, 2),),
+        labels(7, 8, 12),
+        losses.GeneralizedDice(),
+    ),
+    Entry(
+        lambda: segmentation.UNet(3, 3, width=2, depth=1, batch_norm=False),
+        (normal(5, 4, 6, 8, 1),),
+        one_hot(5, 4, 6, 8),
+        losses.GeneralizedDice(),
+    ),
+    Entry(lambda: neurons.LinearUnit(), (normal(7, 3),), binary(7, 1)),
+    Entry(
+        lambda: neurons.SigmoidUnit(units=2, weight=0.5, bias=[1.0, -1.0]),
+        (normal(7, 3),),
+        binary(7, 2),
+        neurons.SmoothAccuracy(),
+    ),
+    Entry(
+        lambda: neurons.Perceptron(),
+        (normal(7, 1),),
+        binary(7, 1),
+        "mae",
+        has_gradient=False,
+    ),
+    Entry(lambda: neurons.ThresholdRule(), (normal(7, 3),), 1 - binary(7, 1), "mae"),
 ]
 
 LOSSES = [
     Entry(lambda: bsde.ClippedSquaredError(0.5), (normal(7, 1), normal(7, 1)[::-1])),
+    Entry(
+        lambda: losses.GeneralizedDice("inverse", absent=0.5, per_image=False),
+        (one_hot(4, 5, 6), probabilities(4, 5, 6, 3)),
+    ),
+    Entry(
+        lambda: neurons.SmoothAccuracy(0.5, name="mine"),
+        (binary(7, 2), probabilities(7, 2)),
+    ),
+]
+
+METRICS = [
+    Entry(
+        lambda: losses.MeanDice(3, per_class=True),
+        (one_hot(4, 5, 6), probabilities(4, 5, 6, 3)),
+    ),
 ]
 
 EQUATIONS = [
@@ -85,4 +186,4 @@ EQUATIONS = [
     Entry(lambda: bsde.Heat(3, x0=[1.0, 2.0, 3.0])),
 ]
 
-ALL = LAYERS + MODELS + LOSSES + EQUATIONS
+ALL = LAYERS + MODELS + LOSSES + METRICS + EQUATIONS

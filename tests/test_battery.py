@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from kerasmodels import bsde
-from tests.public_objects import ALL, EQUATIONS, LAYERS, LOSSES, MODELS
+from tests.public_objects import ALL, EQUATIONS, LAYERS, LOSSES, METRICS, MODELS
 
 CALLABLE = LAYERS + MODELS
 
@@ -38,11 +38,18 @@ def test_layer_keeps_the_shape_of_its_last_input(entry):
     assert entry.make()(*entry.inputs).shape == entry.inputs[-1].shape
 
 
-@each(CALLABLE)
+def flat(outputs):
+    """The outputs as one list, whatever their structure."""
+    return keras.tree.flatten(outputs)
+
+
+@each([entry for entry in CALLABLE if entry.has_gradient])
 def test_gradient_reaches_every_trainable_weight(entry):
     layer = entry.make()
     with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(tf.square(layer(*entry.inputs, training=True)))
+        outputs = flat(layer(*entry.inputs, training=True))
+        # A softmax sums to one: powers of it do not.
+        loss = tf.add_n([tf.reduce_mean(tf.square(value)) for value in outputs])
     gradients = tape.gradient(loss, [w.value for w in layer.trainable_weights])
     for weight, gradient in zip(layer.trainable_weights, gradients):
         assert gradient is not None, weight.path
@@ -56,8 +63,9 @@ def test_graph_and_xla_agree_with_eager(entry):
     eager = layer(*entry.inputs)
     for jit_compile in (False, True):
         compiled = tf.function(layer, jit_compile=jit_compile)(*entry.inputs)
-        # float32 sums in another order
-        np.testing.assert_allclose(compiled, eager, rtol=1e-4, atol=1e-5)
+        for value, expected in zip(flat(compiled), flat(eager), strict=True):
+            # float32 sums in another order
+            np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-5)
 
 
 @each(CALLABLE)
@@ -78,28 +86,46 @@ def test_file_brings_back_the_same_function(entry, tmp_path):
         again = loaded(*entry.inputs)
     else:
         again = loaded(list(entry.inputs))
-    np.testing.assert_array_equal(again, expected)
+    for value, before in zip(flat(again), flat(expected), strict=True):
+        np.testing.assert_array_equal(value, before)
 
 
 @each(MODELS)
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_model_fits_evaluates_and_predicts(entry, jit_compile):
-    model, (x, dw, t) = entry.make(), entry.inputs[0]
-    inputs = (x, dw, np.array(bsde.tile_times(t, len(x))))
-    target = np.array(model.equation.terminal(x[:, -1]))
-    model.compile("adam", loss="mse", jit_compile=jit_compile)
-    before = model.evaluate(inputs, target, verbose=0)
-    history = model.fit(inputs, target, epochs=20, verbose=0).history
-    assert history["loss"][-1] < before
-    assert len(history["u0"]) == 20
-    assert model.predict(inputs, verbose=0).shape == (len(x), 1)
+    model, inputs = entry.make(), entry.inputs[0]
+    x, y = entry.data(model, inputs) if callable(entry.data) else (inputs, entry.data)
+    model.compile(keras.optimizers.Adam(1e-2), loss=entry.loss, jit_compile=jit_compile)
+    before = model.evaluate(x, y, verbose=0, return_dict=True)["loss"]
+    history = model.fit(x, y, epochs=20, verbose=0).history
+    # The step function need not get better; everything else must.
+    assert min(history["loss"]) < before or not entry.has_gradient
+    for name in entry.logs:
+        assert len(history[name]) == 20
+    for value in flat(model.predict(x, verbose=0)):
+        assert len(value) == len(flat(x)[0])
+    assert np.all(np.isfinite(history["loss"]))
 
 
 @each(LOSSES)
 def test_loss_is_a_finite_scalar_and_zero_on_a_perfect_prediction(entry):
     loss = entry.make()
     assert np.isfinite(float(loss(*entry.inputs)))
-    assert float(loss(entry.inputs[0], entry.inputs[0])) == 0.0
+    # Probabilities of 0 and 1 are clipped at 1e-7 where a logit is needed.
+    assert float(loss(entry.inputs[0], entry.inputs[0])) <= 2e-7
+
+
+@each(METRICS)
+def test_metric_accumulates_resets_and_is_one_on_a_perfect_prediction(entry):
+    metric = entry.make()
+    metric.update_state(entry.inputs[0], entry.inputs[0])
+    assert all(float(value) == 1.0 for value in flat(metric.result()))
+    metric.update_state(*entry.inputs)
+    both = [float(value) for value in flat(metric.result())]
+    assert all(0.0 < value < 1.0 for value in both)
+    metric.reset_state()
+    metric.update_state(*entry.inputs)
+    assert all(float(v) < w for v, w in zip(flat(metric.result()), both))
 
 
 @each(EQUATIONS)

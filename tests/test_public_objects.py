@@ -1,10 +1,13 @@
 """The list of public objects is complete, and holds nothing that is gone."""
 
 import keras
+import pytest
 
 import kerasmodels
-from kerasmodels import bsde
+from kerasmodels import bsde, losses, neurons, recurrent, segmentation
 from tests import public_objects
+
+PACKAGES = [bsde, losses, neurons, recurrent, segmentation]
 
 
 def registered():
@@ -17,11 +20,17 @@ def test_every_registered_object_is_in_the_battery():
 
 
 def test_every_registered_object_is_public():
-    assert registered() <= set(bsde.__all__)
+    assert registered() <= {name for package in PACKAGES for name in package.__all__}
 
 
-def test_every_public_name_exists_and_is_documented():
-    for name in bsde.__all__:
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_every_public_name_exists_and_is_documented(package):
+    assert len(set(package.__all__)) == len(package.__all__)
+    for name in package.__all__:
         if name != "EQUATIONS":
-            assert getattr(bsde, name).__doc__, name
-    assert kerasmodels.__version__
+            assert getattr(package, name).__doc__, name
+
+
+def test_every_package_is_reached_from_the_top():
+    names = {package.__name__.split(".")[1] for package in PACKAGES}
+    assert names | {"__version__"} == set(kerasmodels.__all__)

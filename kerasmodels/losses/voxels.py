@@ -137,9 +137,10 @@ def _voxel_weight(owner, weight, shape, batch, dtype):
     weight = ops.cast(ops.convert_to_tensor(weight), dtype)
     received = tuple(weight.shape)
     spatial = shape[:-1]
-    flat = received[:-1] if len(received) > 1 and received[-1] == 1 else received
-    fits = len(flat) in (1, len(spatial)) and all(
-        a == b for a, b in zip(flat, spatial) if None not in (a, b)
+    fits = any(
+        len(received) == len(wanted)
+        and all(a == b for a, b in zip(received, wanted) if None not in (a, b))
+        for wanted in (spatial[:1], (*spatial[:1], 1), spatial, (*spatial, 1))
     )
     if not fits:
         raise _checks.ArgumentError(

@@ -1,0 +1,212 @@
+"""One neuron on five points: the published run and what it leaves out."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerasmodels import neurons
+
+X, Y = neurons.five_points()
+WEIGHT, BIAS = 0.75648874, -0.97450113
+
+# Derived in float64: step -> loss, W, b with squared error, rate 0.01, whole batch.
+SQUARED_ERROR = {
+    0: (0.2831907155326541, 0.75648874, -0.97450113),
+    1: (0.28302444719664643, 0.757756567221318, -0.9742626016792334),
+    16: (0.28060704374762063, 0.776505771457478, -0.9708856708866099),
+    256: (0.2569140905967062, 1.0117243205488204, -0.956781795833483),
+    1024: (0.23519907846154578, 1.3854961559217807, -1.0888819226274078),
+    9999: (0.20618653842204065, 2.4253894296816463, -2.102847168784722),
+}
+CROSS_ENTROPY = {
+    32: (0.31907217759649853, 0.32392322933690126, -1.0092955374661379),
+    256: (0.24873061210004982, 0.004331203773529187, -0.8158328932883565),
+    9999: (0.2365543950989888, -0.0965487134024677, -0.167426084355924),
+}
+
+
+def descend(unit, loss, steps=9999, record=None, rate=0.01, **start):
+    start = start or {"weight": WEIGHT, "bias": BIAS}
+    model = unit(units=np.size(start["bias"]), dtype="float64", **start)
+    model.compile(keras.optimizers.SGD(rate * model.units), loss(dtype="float64"))
+    targets = np.repeat(Y[:, None], model.units, axis=1)
+    return model, neurons.descend(model, X, targets, steps, record)
+
+
+def right(prediction):
+    return np.sum((prediction > 0.5) == (Y[:, None] > 0.5), axis=0)
+
+
+@pytest.mark.parametrize(
+    "loss, expected",
+    [
+        (keras.losses.MeanSquaredError, SQUARED_ERROR),
+        (keras.losses.BinaryCrossentropy, CROSS_ENTROPY),
+    ],
+    ids=["squared error", "cross-entropy"],
+)
+def test_published_run(loss, expected):
+    model, run = descend(neurons.SigmoidUnit, loss, record=list(expected))
+    for k, (step, (value, weight, bias)) in enumerate(expected.items()):
+        assert run["step"][k] == step
+        error = np.mean((run["prediction"][k][:, 0] - Y) ** 2)
+        # Keras holds the rate as float32: 0.01 is off by 2e-8 of itself.
+        np.testing.assert_allclose(error, value, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(run["weights"][0][k], [[weight]], rtol=0, atol=1e-7)
+        np.testing.assert_allclose(run["weights"][1][k], [bias], rtol=0, atol=1e-7)
+    assert model.boundary == pytest.approx(-run["weights"][1][-1][0] / run["weights"][0][-1][0, 0])
+    assert right(run["prediction"][-1]) == (4 if expected is SQUARED_ERROR else 3)
+
+
+def test_the_start_alone_scores_four_and_linear_training_loses_it():
+    model, run = descend(neurons.LinearUnit, keras.losses.MeanSquaredError, 20000)
+    assert right(run["prediction"][0]) == 4
+    assert right(run["prediction"][-1]) == 3
+    assert min(right(p)[0] for p in run["prediction"]) == 2
+    # The optimum is W = -1.2 / 55.2.
+    np.testing.assert_allclose(run["weights"][0][-1], [[-1.2 / 55.2]], atol=1e-9)
+    np.testing.assert_allclose(run["weights"][1][-1], [0.4565217391304348], atol=1e-9)
+    error = np.mean((run["prediction"][-1][:, 0] - Y) ** 2)
+    assert error == pytest.approx(0.23478260869565215, abs=1e-12)
+
+
+def test_random_starts():
+    rng = np.random.default_rng(0)
+    start = {"weight": rng.normal(size=(1, 400)), "bias": rng.normal(size=400)}
+    _, mse = descend(neurons.SigmoidUnit, keras.losses.MeanSquaredError, **start)
+    assert np.sum(right(mse["prediction"][0]) == 4) == 62
+    after = right(mse["prediction"][-1])
+    assert np.sum(after == 4) == 128 and np.sum(after == 3) == 272
+    assert np.all(after[start["weight"][0] < 0] == 3)
+    _, entropy = descend(neurons.SigmoidUnit, keras.losses.BinaryCrossentropy, **start)
+    assert np.all(right(entropy["prediction"][-1]) == 3)
+    # Units trained together are units trained alone.
+    alone = {"weight": start["weight"][:, 7:8], "bias": start["bias"][7:8]}
+    _, one = descend(neurons.SigmoidUnit, keras.losses.MeanSquaredError, 300, **alone)
+    _, many = descend(neurons.SigmoidUnit, keras.losses.MeanSquaredError, 300, **start)
+    np.testing.assert_allclose(
+        one["weights"][0][-1][0, 0], many["weights"][0][-1][0, 7], rtol=0, atol=1e-7
+    )
+
+
+def test_no_monotone_rule_gets_more_than_four():
+    assert neurons.best_threshold(Y, X) == (1.0, 0.8)
+    assert neurons.best_threshold(Y, -X)[1] == 0.6
+    # A hidden layer does: relu(x) - 2 relu(x - 2) is 0, 0, 2, 2, -5.
+    hat = np.maximum(X, 0) - 2 * np.maximum(X - 2, 0)
+    assert neurons.best_threshold(Y, hat)[1] == 1.0
+
+
+def test_threshold_rule_is_the_best_cut():
+    model = neurons.ThresholdRule()
+    model.compile(loss="mae", metrics=["binary_accuracy"])
+    history = model.fit(X, Y, verbose=0).history
+    assert history["binary_accuracy"] == [pytest.approx(0.8)]
+    assert model.boundary == 1.0
+    np.testing.assert_array_equal(model.predict(X, verbose=0)[:, 0], [0, 0, 1, 1, 1])
+    # A falling rule, on the third of four features.
+    x = np.random.default_rng(0).normal(size=(40, 4))
+    falling = neurons.ThresholdRule()
+    falling.compile(loss="mae")
+    falling.fit(x, x[:, 2] < 0.3, verbose=0)
+    direction, threshold = falling.boundary
+    np.testing.assert_array_equal(direction, [0, 0, -1, 0])
+    assert falling.evaluate(x, x[:, 2] < 0.3, verbose=0) == 0.0
+    assert abs(threshold - 0.3) < 0.2
+
+
+def rosenblatt(x, y, epochs, w, b, rate):
+    for _ in range(epochs):
+        for features, target in zip(x, y):
+            error = target - float(features @ w + b > 0)
+            w, b = w + rate * error * features, b + rate * error
+    return w, b
+
+
+@settings(max_examples=10, deadline=None, derandomize=True, database=None)
+@given(
+    features=st.integers(1, 3), rate=st.sampled_from([0.5, 1.0]), seed=st.integers(0, 99)
+)
+def test_perceptron_is_rosenblatts_rule(features, rate, seed):
+    rng = np.random.default_rng(seed)
+    # `fit` rounds arrays to float32.
+    x = rng.normal(size=(9, features)).astype("float32").astype("float64")
+    y = (rng.random(9) < 0.5).astype("float64")
+    model = neurons.Perceptron(seed=seed, bias=0.25, dtype="float64")
+    model(x)
+    w, b = rosenblatt(x, y, 3, model.kernel.numpy()[:, 0], 0.25, rate)
+    model.compile(keras.optimizers.SGD(rate), "mae")
+    history = model.fit(x, y, epochs=3, batch_size=1, shuffle=False, verbose=0).history
+    np.testing.assert_allclose(model.kernel.numpy()[:, 0], w, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(model.bias.numpy(), [b], rtol=0, atol=1e-12)
+    assert all(0 <= value <= 1 for value in history["loss"])
+
+
+def test_perceptron_stops_on_separable_data():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(60, 2))
+    y = (x @ [1.0, -2.0] > 0.1).astype("float64")
+    x[:, 0] += np.where(y > 0, 0.3, -0.3)
+    model = neurons.Perceptron()
+    model.compile(keras.optimizers.SGD(1.0), "mae")
+    model.fit(x, y, epochs=60, batch_size=1, verbose=0)
+    before = model.get_weights()
+    assert model.evaluate(x, y, verbose=0) == 0.0
+    model.fit(x, y, epochs=1, batch_size=1, verbose=0)
+    np.testing.assert_array_equal(before[0], model.get_weights()[0])
+
+
+def test_boundaries():
+    cases = {
+        neurons.LinearUnit(weight=2.0, bias=-0.5): 0.5,
+        neurons.SigmoidUnit(weight=2.0, bias=-0.5): 0.25,
+        neurons.Perceptron(weight=2.0, bias=-0.5): 0.25,
+    }
+    for model, place in cases.items():
+        below, above = model(np.array([place - 1e-3, place + 1e-3])).numpy()[:, 0]
+        assert below < 0.5 < above
+        assert model.boundary == place
+    flat = neurons.SigmoidUnit(weight=0.0)
+    flat(X)
+    assert np.isnan(flat.boundary)
+    plane = neurons.SigmoidUnit(weight=[[1.0], [2.0]], bias=-3.0)
+    plane(np.ones((1, 2)))
+    normal, offset = plane.boundary
+    assert normal.tolist() == [[1.0], [2.0]] and offset.tolist() == [3.0]
+    assert plane(np.array([[1.0, 1.0]])).numpy().item() == 0.5
+
+
+def test_cross_entropy_sees_the_logits():
+    # From the clipped probability there would be no gradient left.
+    model = neurons.SigmoidUnit(weight=30.0, bias=0.0)
+    model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy")
+    model.fit(np.array([[1.0]]), np.array([[0.0]]), verbose=0)
+    assert model.kernel.numpy().item() == pytest.approx(29.0, abs=1e-5)
+
+
+X2 = np.ones((3, 2))
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: neurons.SigmoidUnit(units=0), "`units`"),
+        (lambda: neurons.SigmoidUnit(weight="a"), "`weight`"),
+        (lambda: neurons.SigmoidUnit(bias=np.nan), "`bias`"),
+        (lambda: neurons.SigmoidUnit(weight=[1.0, 2.0, 3.0])(X2), "shape (2, 1)"),
+        (lambda: neurons.SigmoidUnit()(np.ones((2, 3, 4))), "`x`"),
+        (lambda: neurons.Perceptron()(np.ones((0, 3))), "not empty"),
+        (lambda: neurons.LinearUnit().boundary, "no boundary before"),
+        (lambda: neurons.ThresholdRule().boundary, "no boundary before"),
+        (lambda: neurons.ThresholdRule()(np.ones((2, 3, 4))), "`x`"),
+        (lambda: neurons.descend(neurons.LinearUnit(), X, Y, 0), "`steps`"),
+        (lambda: neurons.descend(neurons.LinearUnit(), X, Y, 5, [6]), "`record`"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_bad_input(call, words):
+    with pytest.raises(ValueError) as error:
+        call()
+    assert words in str(error.value)
