@@ -1,4 +1,4 @@
-"""The README's code runs as printed, and prints what it says."""
+"""The code in README and docs runs as printed, and prints what it says."""
 
 import os
 import pathlib
@@ -10,15 +10,26 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def python_blocks(path):
+    return re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)
+
+
+BLOCKS = [
+    pytest.param(block, id=f"{path.name}-{k}")
+    for path in PAGES
+    for k, block in enumerate(python_blocks(path))
+]
 
 
 def test_readme_shows_the_two_ways_and_a_user_equation():
-    assert len(BLOCKS) >= 2
+    assert len(python_blocks(ROOT / "README.md")) >= 3
     assert "`make solve`" in README or "make solve" in README
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0])
+@pytest.mark.parametrize("block", BLOCKS)
 def test_block_prints_what_its_comments_say(block, tmp_path):
     promised = re.findall(r"# -> (.*)", block)
     assert promised
@@ -36,6 +47,16 @@ def test_block_prints_what_its_comments_say(block, tmp_path):
     assert printed[-len(promised) :] == promised
 
 
-def test_files_that_the_readme_links_exist():
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_files_that_a_page_links_exist(path):
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", path.read_text()):
+        assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "experiments").glob("*.py")))
+def test_every_experiment_has_a_row_a_page_and_a_figure(script):
+    assert f"`experiments/{script.name}`" in README
+    page = ROOT / "docs" / f"{script.stem}.md"
+    assert f"](docs/{page.name})" in README
+    assert f"](docs/{script.stem}" in README.replace(page.name, "")
+    assert re.search(rf"!\[.+\]\({script.stem}.*\.png\)", page.read_text())

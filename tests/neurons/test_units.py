@@ -56,7 +56,9 @@ def test_published_run(loss, expected):
         np.testing.assert_allclose(error, value, rtol=0, atol=1e-8)
         np.testing.assert_allclose(run["weights"][0][k], [[weight]], rtol=0, atol=1e-7)
         np.testing.assert_allclose(run["weights"][1][k], [bias], rtol=0, atol=1e-7)
-    assert model.boundary == pytest.approx(-run["weights"][1][-1][0] / run["weights"][0][-1][0, 0])
+    assert model.boundary == pytest.approx(
+        -run["weights"][1][-1][0] / run["weights"][0][-1][0, 0]
+    )
     assert right(run["prediction"][-1]) == (4 if expected is SQUARED_ERROR else 3)
 
 
