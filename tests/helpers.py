@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
 from kerasmodels import bsde
@@ -44,3 +45,20 @@ def paths(model, batch_size=8, seed=0):
 
 def rms(values):
     return float(np.sqrt(np.mean(np.square(np.asarray(values)))))
+
+
+def refusals(cases):
+    """A test: each call raises a ValueError in the house form that has these words.
+
+    Args:
+        cases: list of (function without arguments, str).
+    """
+
+    @pytest.mark.parametrize("call, words", cases, ids=[words for _, words in cases])
+    def test(call, words):
+        with pytest.raises(ValueError) as error:
+            call()
+        assert words in str(error.value)
+        assert "Received: " in str(error.value)
+
+    return test

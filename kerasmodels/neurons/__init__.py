@@ -8,12 +8,8 @@ from kerasmodels.neurons.smooth_accuracy import (
     SmoothAccuracy,
     smooth_accuracy,
 )
-from kerasmodels.neurons.units import (
-    LinearUnit,
-    Perceptron,
-    SigmoidUnit,
-    ThresholdRule,
-)
+from kerasmodels.neurons.threshold_rule import ThresholdRule
+from kerasmodels.neurons.units import LinearUnit, Perceptron, SigmoidUnit
 
 __all__ = [
     "AnnealTemperature",

@@ -1,11 +1,39 @@
-"""One neuron four ways: linear, step, sigmoid, and a bare threshold."""
+"""One neuron three ways: linear, step and sigmoid."""
 
 import keras
 import numpy as np
 from keras import ops
 
 from kerasmodels import _checks
-from kerasmodels.neurons.cuts import count_cuts
+
+
+def check_input(model, shape):
+    """Raises ValueError if a shape is not that of a batch of features."""
+    if len(shape) not in (1, 2) or 0 in tuple(shape):
+        raise _checks.ArgumentError(
+            _checks.message(
+                type(model).__name__,
+                "x",
+                "of shape (batch,) or (batch, features), not empty",
+                f"shape {tuple(shape)}",
+            )
+        )
+
+
+def require_built(model):
+    """Raises ValueError if the model has not seen data yet."""
+    if not model.built:
+        raise _checks.ArgumentError(
+            f"`{type(model).__name__}` has no boundary before it has seen data. Call it on "
+            "x, or `fit` it first."
+        )
+
+
+def report_loss(model, loss):
+    """Puts a batch's loss into the model's own running mean of it."""
+    for metric in model.metrics:
+        if metric.name == "loss":
+            metric.update_state(loss)
 
 
 class _Unit(keras.Model):
@@ -29,7 +57,7 @@ class _Unit(keras.Model):
         return _checks.finite_array(type(self).__name__, name, value).tolist()
 
     def build(self, x_shape):
-        self._check(x_shape)
+        check_input(self, x_shape)
         features = x_shape[1] if len(x_shape) == 2 else 1
         self.kernel = self._weight("kernel", (features, self.units), self.start_weight)
         self.bias = self._weight("bias", (self.units,), self.start_bias)
@@ -56,20 +84,9 @@ class _Unit(keras.Model):
             name=name,
         )
 
-    def _check(self, shape):
-        if len(shape) not in (1, 2) or 0 in tuple(shape):
-            raise _checks.ArgumentError(
-                _checks.message(
-                    type(self).__name__,
-                    "x",
-                    "of shape (batch,) or (batch, features), not empty",
-                    f"shape {tuple(shape)}",
-                )
-            )
-
     def _sum(self, x):
         """x W + b."""
-        self._check(x.shape)
+        check_input(self, x.shape)
         if len(x.shape) == 1:
             x = x[:, None]
         return ops.matmul(x, self.kernel) + self.bias
@@ -85,7 +102,7 @@ class _Unit(keras.Model):
         Raises:
             ValueError: the model has not seen data yet.
         """
-        self._require_built()
+        require_built(self)
         normal = ops.convert_to_numpy(self.kernel)
         offset = self._level() - ops.convert_to_numpy(self.bias)
         if len(normal) > 1:
@@ -98,13 +115,6 @@ class _Unit(keras.Model):
         """The value of x W + b at which the class changes."""
         return 0.0
 
-    def _require_built(self):
-        if not self.built:
-            raise _checks.ArgumentError(
-                f"`{type(self).__name__}` has no boundary before it has seen data. Call "
-                "it on x, or `fit` it first."
-            )
-
     def get_config(self):
         return {
             **super().get_config(),
@@ -113,13 +123,6 @@ class _Unit(keras.Model):
             "bias": self.start_bias,
             "seed": self.seed,
         }
-
-
-def _report_loss(model, loss):
-    """Puts a batch's loss into the model's own running mean of it."""
-    for metric in model.metrics:
-        if metric.name == "loss":
-            metric.update_state(loss)
 
 
 _ARGUMENTS = """
@@ -173,8 +176,9 @@ class SigmoidUnit(_Unit):
     )
 
     def call(self, x):
-        # This one, and not `ops.sigmoid`, lets Keras's crossentropy see the logits. From
-        # probabilities, clipped at 1e-7, it has no gradient where a unit is surely wrong.
+        # This one, and not `ops.sigmoid`, lets Keras's crossentropy see the logits outside
+        # graphs too. From probabilities, clipped at 1e-7, it has no gradient where a unit
+        # is surely wrong.
         return keras.activations.sigmoid(self._sum(x))
 
 
@@ -204,7 +208,7 @@ class Perceptron(_Unit):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         y_pred = self(x)
         loss = self.compute_loss(x, y, y_pred, sample_weight)
-        _report_loss(self, loss)
+        report_loss(self, loss)
         target = ops.cast(y, y_pred.dtype)
         error = y_pred - (target[:, None] if len(target.shape) == 1 else target)
         if sample_weight is not None:
@@ -213,89 +217,3 @@ class Perceptron(_Unit):
         gradients = [ops.matmul(ops.transpose(features), error), ops.sum(error, axis=0)]
         self.optimizer.apply(gradients, [self.kernel, self.bias])
         return self.compute_metrics(x, y, y_pred, sample_weight)
-
-
-@keras.saving.register_keras_serializable(package="kerasmodels")
-class ThresholdRule(keras.Model):
-    """Class 1 on one side of a threshold on one feature: the best such rule there is.
-
-        y = 1 where direction * (x[feature] - threshold) > 0, else 0
-
-    `fit` tries every threshold of every feature in both directions and keeps the one with
-    the fewest errors on the batch it is given; `fit` therefore makes the whole set one
-    batch unless told otherwise. One epoch is enough. No optimizer is used.
-
-    Call arguments:
-        x: Tensor `[batch, features]`, or `[batch]` for one feature.
-
-    Output shape:
-        `[batch, 1]`, zeros and ones.
-
-    Reference: Iba and Langley (1992), https://doi.org/10.1016/B978-1-55860-247-2.50035-8.
-
-    Raises:
-        ValueError: x has another rank or is empty.
-    """
-
-    _check = _Unit._check
-    _require_built = _Unit._require_built
-
-    def build(self, x_shape):
-        self._check(x_shape)
-        features = x_shape[1] if len(x_shape) == 2 else 1
-
-        def first(shape, dtype):
-            return ops.one_hot(0, features, dtype=dtype)
-
-        # One-hot, with the sign of the direction.
-        self.direction = self.add_weight(
-            shape=(features,), initializer=first, name="direction", trainable=False
-        )
-        self.threshold = self.add_weight(
-            shape=(), initializer="zeros", name="threshold", trainable=False
-        )
-
-    def call(self, x):
-        self._check(x.shape)
-        x = x[:, None] if len(x.shape) == 1 else x
-        signed = ops.sum(self.direction * x, axis=-1, keepdims=True)
-        sign = ops.sum(self.direction)
-        return ops.cast(signed > sign * self.threshold, x.dtype)
-
-    def fit(self, x=None, y=None, batch_size=None, **kwargs):
-        if batch_size is None and hasattr(x, "shape"):
-            batch_size = len(x)
-        return super().fit(x, y, batch_size=batch_size, **kwargs)
-
-    def train_step(self, data):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if not self.built:
-            self(x)
-        scores = x[:, None] if len(x.shape) == 1 else x
-        scores = ops.cast(scores, self.compute_dtype)
-        positive = ops.cast(ops.reshape(y, (-1, 1)), scores.dtype)
-        cuts, hits, alarms, possible = count_cuts(scores, positive)
-        negatives = ops.sum(1 - positive)
-        rising = hits + negatives - alarms
-        falling = ops.cast(ops.shape(scores)[0], rising.dtype) - rising
-        right = ops.where(possible, ops.stack([rising, falling]), -1.0)
-        features = scores.shape[1]
-        place = ops.argmax(ops.reshape(right, (-1,)))
-        best_cut = ops.take(ops.reshape(ops.stack([cuts, cuts]), (-1,)), place)
-        sign = ops.where(place < ops.size(cuts), 1.0, -1.0)
-        feature = ops.mod(place, features)
-        direction = ops.one_hot(feature, features, dtype=scores.dtype)
-        self.threshold.assign(best_cut)
-        self.direction.assign(ops.cast(sign, scores.dtype) * direction)
-        y_pred = self(x)
-        loss = self.compute_loss(x, y, y_pred, sample_weight)
-        _report_loss(self, loss)
-        return self.compute_metrics(x, y, y_pred, sample_weight)
-
-    @property
-    def boundary(self):
-        """The threshold, a float; for several features the pair (direction, threshold)."""
-        self._require_built()
-        threshold = float(ops.convert_to_numpy(self.threshold))
-        direction = ops.convert_to_numpy(self.direction)
-        return threshold if len(direction) == 1 else (direction, threshold)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasmodels import neurons
+from tests.helpers import refusals
 
 X, Y = neurons.five_points()
 WEIGHT, BIAS = 0.75648874, -0.97450113
@@ -180,19 +181,25 @@ def test_boundaries():
     assert plane(np.array([[1.0, 1.0]])).numpy().item() == 0.5
 
 
-def test_cross_entropy_sees_the_logits():
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_cross_entropy_sees_the_logits(run_eagerly):
     # From the clipped probability there would be no gradient left.
     model = neurons.SigmoidUnit(weight=30.0, bias=0.0)
-    model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy")
+    model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy", run_eagerly=run_eagerly)
     model.fit(np.array([[1.0]]), np.array([[0.0]]), verbose=0)
     assert model.kernel.numpy().item() == pytest.approx(29.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("unit", [neurons.LinearUnit, neurons.ThresholdRule])
+def test_no_boundary_before_data(unit):
+    with pytest.raises(ValueError, match="no boundary before it has seen data"):
+        unit().boundary  # noqa: B018
 
 
 X2 = np.ones((3, 2))
 
 
-@pytest.mark.parametrize(
-    "call, words",
+test_bad_input = refusals(
     [
         (lambda: neurons.SigmoidUnit(units=0), "`units`"),
         (lambda: neurons.SigmoidUnit(weight="a"), "`weight`"),
@@ -200,15 +207,8 @@ X2 = np.ones((3, 2))
         (lambda: neurons.SigmoidUnit(weight=[1.0, 2.0, 3.0])(X2), "shape (2, 1)"),
         (lambda: neurons.SigmoidUnit()(np.ones((2, 3, 4))), "`x`"),
         (lambda: neurons.Perceptron()(np.ones((0, 3))), "not empty"),
-        (lambda: neurons.LinearUnit().boundary, "no boundary before"),
-        (lambda: neurons.ThresholdRule().boundary, "no boundary before"),
         (lambda: neurons.ThresholdRule()(np.ones((2, 3, 4))), "`x`"),
         (lambda: neurons.descend(neurons.LinearUnit(), X, Y, 0), "`steps`"),
         (lambda: neurons.descend(neurons.LinearUnit(), X, Y, 5, [6]), "`record`"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ]
 )
-def test_bad_input(call, words):
-    with pytest.raises(ValueError) as error:
-        call()
-    assert words in str(error.value)
