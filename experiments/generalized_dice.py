@@ -151,7 +151,7 @@ def graph_error():
             tf.TensorSpec((2, 4, 4, 3)), tf.TensorSpec((2, 4, 4, 3))
         )
     except NotImplementedError as error:
-        return f"{type(error).__name__}: {str(error).strip().splitlines()[-1][:60]}"
+        return str(error).strip().splitlines()[-1].strip()[:75]
     return "no error"
 
 

@@ -82,7 +82,7 @@ def finite_float(owner, argument, value, above=None, at_least=None):
 
 def one_of(owner, argument, value, choices):
     """Returns `value` if it is one of `choices`, or raises with the nearest one."""
-    if value in choices:
+    if isinstance(value, (str, int, float, np.generic)) and value in choices:
         return value
     near = difflib.get_close_matches(
         str(value), [c for c in choices if isinstance(c, str)], n=1

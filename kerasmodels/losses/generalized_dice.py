@@ -1,6 +1,9 @@
 """The generalized dice loss of Sudre et al., with a weight for classes that are absent."""
 
+import difflib
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from kerasmodels import _checks
@@ -61,8 +64,9 @@ def generalized_dice(
         from_logits: bool. Apply a softmax over the last axis first.
         ignore_class: None or int. Voxels with this label count nowhere. With integer
             labels it may lie outside the classes (255, -1).
-        sample_weight: None or a weight per image `[batch]` or per voxel
-            `[batch, spatial ...]`, multiplied onto the voxels in every sum.
+        sample_weight: None or a weight per voxel `[batch, spatial ...]` or per image
+            `[batch]`, multiplied onto the voxels in every sum: one per image cancels in
+            the image's ratio and only matters with `per_image=False`.
 
     Returns:
         Tensor `[batch]`, or a scalar with `per_image=False`. 0 where no voxel counts.
@@ -100,6 +104,15 @@ def generalized_dice_weights(
     _check_options(owner, weighting, absent, per_image, False, None)
     num_classes = _checks.positive_int(owner, "num_classes", num_classes, minimum=2)
     y_true = ops.convert_to_tensor(y_true)
+    if len(y_true.shape) < 2 or 0 in tuple(y_true.shape):
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "y_true",
+                "integer labels of shape (batch, spatial axes ...), not empty",
+                f"shape {tuple(y_true.shape)}",
+            )
+        )
     uniform = ops.ones((*ops.shape(y_true), num_classes)) / num_classes
     truth, _, ones = voxels.prepare(owner, y_true, uniform, False, None, None)
     axes = 1 if per_image else (0, 1)
@@ -109,7 +122,17 @@ def generalized_dice_weights(
 def _check_options(owner, weighting, absent, per_image, from_logits, ignore_class):
     _checks.one_of(owner, "weighting", weighting, tuple(WEIGHTINGS))
     if isinstance(absent, str):
-        _checks.one_of(owner, "absent", absent, ABSENT)
+        if absent not in ABSENT:
+            near = difflib.get_close_matches(absent, ABSENT, n=1)
+            raise _checks.ArgumentError(
+                _checks.message(
+                    owner,
+                    "absent",
+                    "'image', 'largest', 'drop' or a number of at least 0",
+                    f"absent={absent!r}",
+                    f"Did you mean {near[0]!r}?" if near else "",
+                )
+            )
     else:
         _checks.finite_float(owner, "absent", absent, at_least=0.0)
     _checks.boolean(owner, "per_image", per_image)
@@ -166,8 +189,10 @@ class GeneralizedDice(keras.losses.Loss):
         ignore_class: None or int. Voxels with this label count nowhere.
         reduction, name, dtype: as in `keras.losses.Loss`.
 
-    `sample_weight` may be one weight per image, applied to the image's loss as Keras does
-    (to its voxels with `per_image=False`), or one per voxel.
+    `sample_weight` may be one weight per image, `[batch]` or `[batch, 1]`, applied to the
+    image's loss as Keras does (to its voxels with `per_image=False`), or one per voxel,
+    which counts within its image: the same weight on all voxels of an image cancels. A
+    Keras mask on the predictions leaves voxels out.
 
     Raises:
         ValueError: an option is unknown; otherwise as in `generalized_dice`.
@@ -195,11 +220,25 @@ class GeneralizedDice(keras.losses.Loss):
         self.ignore_class = ignore_class
 
     def __call__(self, y_true, y_pred, sample_weight=None):
+        # Keras's own weighting and masking come after the ratio, too late for a voxel.
+        voxel_weight = getattr(y_pred, "_keras_mask", None)
+        if voxel_weight is not None:
+            y_pred = tf.identity(y_pred)  # without the mask
+            voxel_weight = ops.cast(voxel_weight, "float32")
         if sample_weight is not None:
-            rank = len(ops.convert_to_tensor(sample_weight).shape)
-            if rank > 1 or not self.per_image:
-                # Keras's own weighting comes after the ratio, too late for a voxel.
-                return super().__call__((y_true, sample_weight), y_pred)
+            weight = ops.convert_to_tensor(sample_weight)
+            if len(weight.shape) == 2 and weight.shape[1] == 1:
+                weight = weight[:, 0]
+            sample_weight = weight
+            if len(weight.shape) > 1 or not self.per_image:
+                sample_weight = None
+                if voxel_weight is not None:
+                    ones = (1,) * (len(voxel_weight.shape) - len(weight.shape))
+                    weight = ops.reshape(weight, (*ops.shape(weight), *ones))
+                    weight = ops.cast(weight, "float32") * voxel_weight
+                voxel_weight = weight
+        if voxel_weight is not None:
+            y_true = (y_true, voxel_weight)
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):

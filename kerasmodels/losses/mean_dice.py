@@ -43,6 +43,8 @@ class MeanDice(keras.metrics.Metric):
     ):
         super().__init__(name=name, dtype=dtype)
         owner = "MeanDice"
+        # What `EarlyStopping` and `ModelCheckpoint` go by in mode "auto".
+        self._direction = "up"
         self.num_classes = _checks.positive_int(owner, "num_classes", num_classes, 2)
         if background is not None:
             _checks.integer(owner, "background", background)
@@ -70,8 +72,11 @@ class MeanDice(keras.metrics.Metric):
                     f"shape {tuple(y_pred.shape)}",
                 )
             )
-        # Only which class is largest matters: logits and probabilities give the same.
+        # Only which class is largest matters: logits and probabilities give the same. A
+        # NaN is no class, and may not pass for the first one.
         predicted = ops.one_hot(ops.argmax(y_pred, axis=-1), self.num_classes)
+        broken = ops.any(ops.isnan(y_pred), axis=-1, keepdims=True)
+        predicted = ops.where(broken, float("nan"), predicted)
         arrays = voxels.prepare(
             "MeanDice", y_true, predicted, False, self.ignore_class, sample_weight
         )
@@ -90,6 +95,7 @@ class MeanDice(keras.metrics.Metric):
                 ops.arange(self.num_classes) != self.background, dice.dtype
             )
         mean = ops.sum(wanted * dice) / ops.maximum(ops.sum(wanted), 1.0)
+        mean = ops.where(ops.any(ops.isnan(size)), float("nan"), mean)
         mean, dice = ops.cast(mean, self.dtype), ops.cast(dice, self.dtype)
         if not self.per_class:
             return mean

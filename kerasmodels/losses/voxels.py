@@ -1,25 +1,10 @@
 """Labels and predictions of a segmentation, brought into one shape and checked."""
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from kerasmodels import _checks
-
-
-def guard(value, wrong, text):
-    """Returns `value`, or stops with `text` where the scalar `wrong` is true.
-
-    Eagerly that is a ValueError, in a graph an InvalidArgumentError. XLA has no way to
-    stop: there the value becomes NaN, which no training goes on with unnoticed.
-    """
-    if isinstance(wrong, tf.Tensor) and not hasattr(wrong, "numpy"):
-        with tf.control_dependencies([tf.debugging.Assert(~wrong, [text])]):
-            value = tf.identity(value)
-        return tf.where(wrong, tf.cast(float("nan"), value.dtype), value)
-    if bool(wrong):
-        raise _checks.ArgumentError(text)
-    return value
+from kerasmodels._guard import guard
 
 
 def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
@@ -80,14 +65,17 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
     if sample_weight is not None:
         weight = weight * _voxel_weight(owner, sample_weight, shape, batch, dtype)
     if sparse:
-        labels = ops.cast(ops.reshape(y_true, (batch, -1)), "int32")
+        given = ops.reshape(y_true, (batch, -1))
+        labels = ops.cast(given, "int32")
         truth = ops.one_hot(labels, classes, dtype=dtype)
-        outside = (labels < 0) | (labels >= classes)
+        # Compared as given: a cast may cut off a fraction, or wrap around.
+        whole = ops.cast(labels, given.dtype) == given
+        outside = (given < 0) | (given >= classes) | ~whole
         if ignore_class is not None:
-            ignored = labels == ignore_class
+            ignored = given == ops.cast(ignore_class, given.dtype)
             outside = outside & ~ignored
             weight = ops.where(ignored[..., None], ops.zeros_like(weight), weight)
-        expected = f"labels in 0 ... {classes - 1}"
+        expected = f"integer labels in 0 ... {classes - 1}"
     else:
         truth = ops.cast(ops.reshape(y_true, (batch, -1, classes)), dtype)
         outside = (truth < 0) | (truth > 1)
@@ -115,6 +103,18 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
         ),
     )
     if from_logits:
+        off = ops.abs(ops.sum(predicted, axis=-1) - 1)
+        predicted = guard(
+            predicted,
+            ops.all(predicted >= 0) & ops.all(off < 1e-4),
+            _checks.message(
+                owner,
+                "y_pred",
+                "logits, with from_logits=True",
+                "probabilities: none is negative and they sum to one everywhere",
+                "Leave out from_logits, or the softmax in the model.",
+            ),
+        )
         return truth, ops.softmax(predicted, axis=-1), weight
     predicted = guard(
         predicted,

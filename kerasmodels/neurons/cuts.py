@@ -6,12 +6,13 @@ from keras import ops
 from kerasmodels import _checks
 
 
-def count_cuts(scores, positive):
+def count_cuts(scores, positive, weight=1.0):
     """What each cut of the scores gets right.
 
     Args:
         scores: Tensor `[n, columns]`. Each column is cut on its own.
-        positive: Tensor `[n, 1]` of 0 and 1.
+        positive: Tensor `[n, 1]` of 0 and 1, in a type that can count.
+        weight: Tensor `[n, 1]`, how much each counts.
 
     Returns:
         Tensors `[n + 1, columns]`: the cut (below all scores, between each two neighbours,
@@ -20,14 +21,17 @@ def count_cuts(scores, positive):
     """
     order = ops.argsort(scores, axis=0)
     scores = ops.take_along_axis(scores, order, axis=0)
-    positive = ops.take_along_axis(
-        ops.broadcast_to(positive, ops.shape(scores)), order, axis=0
-    )
-    zero = ops.zeros_like(scores[:1])
-    hits = ops.concatenate([zero, ops.cumsum(positive, axis=0)], axis=0)
-    alarms = ops.concatenate([zero, ops.cumsum(1 - positive, axis=0)], axis=0)
-    below, above = scores[:1] - 1, scores[-1:] + 1
-    cuts = ops.concatenate([below, (scores[1:] + scores[:-1]) / 2, above], axis=0)
+
+    def running_sum(values):
+        values = ops.broadcast_to(values, ops.shape(scores))
+        values = ops.cumsum(ops.take_along_axis(values, order, axis=0), axis=0)
+        return ops.concatenate([ops.zeros_like(values[:1]), values], axis=0)
+
+    hits, alarms = running_sum(weight * positive), running_sum(weight * (1 - positive))
+    # One is nothing beside a large score.
+    below = scores[:1] - ops.maximum(1.0, 1e-6 * ops.abs(scores[:1]))
+    above = scores[-1:] + ops.maximum(1.0, 1e-6 * ops.abs(scores[-1:]))
+    cuts = ops.concatenate([below, scores[1:] / 2 + scores[:-1] / 2, above], axis=0)
     possible = ops.concatenate(
         [
             ops.ones_like(below, dtype="bool"),
@@ -71,8 +75,8 @@ def best_threshold(y_true, scores, metric="accuracy"):
     """
     owner = "best_threshold"
     _checks.one_of(owner, "metric", metric, tuple(METRICS))
-    scores = _checks.finite_array(owner, "scores", scores).reshape(-1)
-    labels = _checks.finite_array(owner, "y_true", y_true).reshape(-1)
+    scores = _column(owner, "scores", scores)
+    labels = _column(owner, "y_true", y_true)
     if len(labels) != len(scores) or set(labels.tolist()) != {0.0, 1.0}:
         raise _checks.ArgumentError(
             _checks.message(
@@ -93,3 +97,16 @@ def best_threshold(y_true, scores, metric="accuracy"):
     best = np.flatnonzero(values >= values.max() - 1e-12)
     place = best[(len(best) - 1) // 2]
     return float(cuts[place]), float(values[place])
+
+
+def _column(owner, argument, value):
+    """`[n]` or `[n, 1]` as float64 `[n]`."""
+    array = _checks.finite_array(owner, argument, value)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        received = _checks.describe(array)
+        raise _checks.ArgumentError(
+            _checks.message(owner, argument, "of shape (n,) or (n, 1)", received)
+        )
+    return array

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from kerasmodels import _checks
+
 
 def five_points():
     """Five points on a line with one far outlier: x = 0, 0, 2, 2, 9; y = 0, 0, 1, 1, 0.
@@ -33,6 +35,8 @@ def eights(seed=0):
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
+    # scikit-learn takes seeds of 32 bits.
+    seed = _checks.seed_int("eights", seed) % 2**32
     digits = load_digits()
     x = digits.images.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16)
     y = (digits.target == 8).astype("float64")

@@ -37,12 +37,36 @@ def descend(model, x, y, steps, record=None, callbacks=None):
     """
     owner = "descend"
     steps = _checks.positive_int(owner, "steps", steps)
-    record = doublings(steps) if record is None else sorted(set(record))
-    if not record or record[0] < 0 or record[-1] > steps:
+    record = doublings(steps) if record is None else record
+    if (
+        not isinstance(record, (list, tuple, range))
+        or not record
+        or not all(isinstance(k, int) and 0 <= k <= steps for k in record)
+    ):
         raise _checks.ArgumentError(
-            _checks.message(owner, "record", f"steps from 0 to {steps}", f"{record}")
+            _checks.message(
+                owner, "record", f"a list of steps from 0 to {steps}", f"record={record!r}"
+            )
         )
+    record = sorted(set(record))
     x, y = np.asarray(x), np.asarray(y)
+    if not x.ndim or not y.ndim or len(x) != len(y) or not len(x):
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "y",
+                "as long as x, and neither empty",
+                f"shapes {x.shape} and {y.shape}",
+            )
+        )
+    if not getattr(model, "compiled", False):
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner, "model", "a compiled Keras model", _checks.describe(model),
+                "Call model.compile(optimizer, loss) first.",
+            )
+        )  # fmt: skip
+    compiled = model.steps_per_execution
     data = tf.data.Dataset.from_tensors((x, y)).repeat()
     predictions, weights = [], []
     done = 0
@@ -52,6 +76,8 @@ def descend(model, x, y, steps, record=None, callbacks=None):
         if step in record:
             predictions.append(np.asarray(model(x)))
             weights.append([w.numpy() for w in model.trainable_weights])
+    model.steps_per_execution = compiled
+    model.make_train_function(force=True)
     return {
         "step": record,
         "prediction": np.stack(predictions),

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasmodels import _checks
+from kerasmodels._guard import guard
 
 
 def smooth_accuracy(y_true, y_pred, temperature=1.0, from_logits=False):
@@ -23,7 +24,8 @@ def smooth_accuracy(y_true, y_pred, temperature=1.0, from_logits=False):
 
     Args:
         y_true: Tensor `[batch, ...]` of 0 and 1.
-        y_pred: Tensor of the same shape: probabilities, or logits with `from_logits`.
+        y_pred: Tensor of the same shape, or with one more axis of length 1:
+            probabilities, or logits with `from_logits`.
         temperature: float > 0, or a scalar tensor, in the unit of the logit.
         from_logits: bool.
 
@@ -31,13 +33,50 @@ def smooth_accuracy(y_true, y_pred, temperature=1.0, from_logits=False):
         Tensor: the mean over the last axis.
 
     Raises:
-        ValueError: `temperature` is a number that is not positive.
+        ValueError: `temperature` is not positive, the shapes differ, a label or a
+            probability lies outside 0 to 1 (in a graph an InvalidArgumentError, under XLA
+            the loss is NaN).
     """
-    if isinstance(temperature, (int, float)):
-        _checks.finite_float("smooth_accuracy", "temperature", temperature, above=0.0)
+    owner = "smooth_accuracy"
+    if not ops.is_tensor(temperature):
+        _checks.finite_float(owner, "temperature", temperature, above=0.0)
+    _checks.boolean(owner, "from_logits", from_logits)
     y_pred = ops.convert_to_tensor(y_pred)
+    # Half precision has no number between 1 - 1e-7 and 1.
+    if keras.backend.standardize_dtype(y_pred.dtype) != "float64":
+        y_pred = ops.cast(y_pred, "float32")
     y_true = ops.cast(y_true, y_pred.dtype)
+    if len(y_true.shape) == len(y_pred.shape) - 1 and y_pred.shape[-1] == 1:
+        y_true = y_true[..., None]
+    shapes = tuple(y_true.shape), tuple(y_pred.shape)
+    if len(shapes[0]) != len(shapes[1]) or any(
+        a != b for a, b in zip(*shapes) if None not in (a, b)
+    ):
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "y_true",
+                f"of the shape of y_pred, {shapes[1]}",
+                f"shape {shapes[0]}",
+            )
+        )
+    y_true = guard(
+        y_true,
+        ops.any((y_true < 0) | (y_true > 1)),
+        _checks.message(owner, "y_true", "labels 0 and 1", "values outside"),
+    )
     if not from_logits:
+        y_pred = guard(
+            y_pred,
+            ops.any((y_pred < 0) | (y_pred > 1)),
+            _checks.message(
+                owner,
+                "y_pred",
+                "probabilities between 0 and 1",
+                "values outside",
+                "If these are logits, pass from_logits=True.",
+            ),
+        )
         # Keras's crossentropies clip here too; beyond it a probability has no logit.
         p = ops.clip(y_pred, keras.config.epsilon(), 1 - keras.config.epsilon())
         y_pred = ops.log(p) - ops.log1p(-p)
@@ -106,7 +145,8 @@ class AnnealTemperature(keras.callbacks.Callback):
         temperature = start * (end / start)^progress
 
     Progress runs from 0 to 1 over the epochs of the `fit`; or, with `steps`, over that many
-    steps of the optimizer, however many epochs and calls of `fit` they are spread over.
+    steps of the optimizer, however many epochs and calls of `fit` they are spread over,
+    as with `descend`.
 
     Args:
         start: float > 0. Temperature of the first epoch or step.
@@ -114,7 +154,8 @@ class AnnealTemperature(keras.callbacks.Callback):
         steps: None or int.
 
     Raises:
-        ValueError: an argument is not positive, or the model's loss has no temperature.
+        ValueError: an argument is not positive, the model's loss is not a single
+            `SmoothAccuracy`, or there is only one epoch and no `steps`.
     """
 
     def __init__(self, start=1.0, end=0.1, steps=None):
@@ -127,16 +168,28 @@ class AnnealTemperature(keras.callbacks.Callback):
         self.steps = steps
 
     def on_train_begin(self, logs=None):
-        _checks.instance("AnnealTemperature", "loss", self.model.loss, SmoothAccuracy)
+        self._loss = self.model.loss
+        if isinstance(self._loss, (list, tuple)) and len(self._loss) == 1:
+            self._loss = self._loss[0]
+        _checks.instance("AnnealTemperature", "loss", self._loss, SmoothAccuracy)
+        if self.steps is None and self.params["epochs"] < 2:
+            raise _checks.ArgumentError(
+                _checks.message(
+                    "AnnealTemperature",
+                    "steps",
+                    "given where `fit` has a single epoch, over which nothing can cool",
+                    "steps=None",
+                )
+            )
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.steps is None:
-            self._set(epoch / max(self.params["epochs"] - 1, 1))
+            self._set(epoch / (self.params["epochs"] - 1))
 
     def on_train_batch_begin(self, batch, logs=None):
         if self.steps is not None:
             done = int(ops.convert_to_numpy(self.model.optimizer.iterations))
-            self._set(min(done / self.steps, 1.0))
+            self._set(min(done / max(self.steps - 1, 1), 1.0))
 
     def _set(self, progress):
-        self.model.loss.temperature = self.start * (self.end / self.start) ** progress
+        self._loss.temperature = self.start * (self.end / self.start) ** progress

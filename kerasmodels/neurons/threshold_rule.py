@@ -1,10 +1,19 @@
 """The best cut of the best feature: what every neuron has to beat."""
 
 import keras
+import numpy as np
 from keras import ops
 
+from kerasmodels import _checks
+from kerasmodels._guard import guard
 from kerasmodels.neurons.cuts import count_cuts
-from kerasmodels.neurons.units import check_input, report_loss, require_built
+from kerasmodels.neurons.units import (
+    check_input,
+    check_target,
+    error_share,
+    report_loss,
+    require_built,
+)
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -15,7 +24,9 @@ class ThresholdRule(keras.Model):
 
     `fit` tries every threshold of every feature in both directions and keeps the one with
     the fewest errors on the batch it is given; `fit` therefore makes the whole set one
-    batch unless told otherwise. One epoch is enough. No optimizer is used.
+    batch unless told otherwise. One epoch is enough. No optimizer is used; sample weights
+    and class weights are. The compiled loss is only reported; without one it is the share
+    of errors.
 
     Call arguments:
         x: Tensor `[batch, features]`, or `[batch]` for one feature.
@@ -26,8 +37,13 @@ class ThresholdRule(keras.Model):
     Reference: Iba and Langley (1992), https://doi.org/10.1016/B978-1-55860-247-2.50035-8.
 
     Raises:
-        ValueError: x has another rank or is empty.
+        ValueError: x has another rank or number of features, is empty or not finite, or
+            labels are not 0 and 1.
     """
+
+    def __init__(self, **kwargs):
+        # Values that differ must stay different: no half precision.
+        super().__init__(autocast=False, **kwargs)
 
     def build(self, x_shape):
         check_input(self, x_shape)
@@ -38,53 +54,84 @@ class ThresholdRule(keras.Model):
 
         # One-hot, with the sign of the direction.
         self.direction = self.add_weight(
-            shape=(features,), initializer=first, name="direction", trainable=False
+            shape=(features,),
+            initializer=first,
+            name="direction",
+            trainable=False,
+            autocast=False,
         )
         self.threshold = self.add_weight(
-            shape=(), initializer="zeros", name="threshold", trainable=False
+            shape=(),
+            initializer="zeros",
+            name="threshold",
+            trainable=False,
+            autocast=False,
         )
 
     def call(self, x):
-        check_input(self, x.shape)
-        x = x[:, None] if len(x.shape) == 1 else x
+        x = self._columns(x)
         signed = ops.sum(self.direction * x, axis=-1, keepdims=True)
         sign = ops.sum(self.direction)
         return ops.cast(signed > sign * self.threshold, x.dtype)
 
-    def fit(self, x=None, y=None, batch_size=None, **kwargs):
+    def _columns(self, x):
+        """x as `[batch, features]`, in the type of the threshold."""
+        check_input(self, x.shape, self.direction.shape[0])
+        x = ops.cast(x, self.variable_dtype)
+        return x[:, None] if len(x.shape) == 1 else x
+
+    def fit(self, x=None, y=None, batch_size=None, *args, **kwargs):
         if batch_size is None and hasattr(x, "shape"):
             batch_size = len(x)
-        return super().fit(x, y, batch_size=batch_size, **kwargs)
+        return super().fit(x, y, batch_size, *args, **kwargs)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        compute_loss = super().compute_loss
+        return error_share(self, compute_loss, x, y, y_pred, sample_weight, training)
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if not self.built:
             self(x)
-        scores = x[:, None] if len(x.shape) == 1 else x
-        scores = ops.cast(scores, self.compute_dtype)
-        positive = ops.cast(ops.reshape(y, (-1, 1)), scores.dtype)
-        cuts, hits, alarms, possible = count_cuts(scores, positive)
-        negatives = ops.sum(1 - positive)
-        rising = hits + negatives - alarms
-        falling = ops.cast(ops.shape(scores)[0], rising.dtype) - rising
+        scores = self._columns(x)
+        scores = guard(
+            scores,
+            ops.any(~ops.isfinite(scores)),
+            _checks.message(type(self).__name__, "x", "finite", "NaN or infinite values"),
+        )
+        # float32 stops counting at 2^24.
+        positive = ops.cast(check_target(self, y), "float64")
+        weight = ops.ones_like(positive)
+        if sample_weight is not None:
+            weight = ops.reshape(ops.cast(sample_weight, "float64"), (-1, 1))
+        cuts, hits, alarms, possible = count_cuts(scores, positive, weight)
+        rising = hits + ops.sum(weight * (1 - positive)) - alarms
+        falling = ops.sum(weight) - rising
         right = ops.where(possible, ops.stack([rising, falling]), -1.0)
-        features = scores.shape[1]
         place = ops.argmax(ops.reshape(right, (-1,)))
-        best_cut = ops.take(ops.reshape(ops.stack([cuts, cuts]), (-1,)), place)
+        features = scores.shape[1]
         sign = ops.where(place < ops.size(cuts), 1.0, -1.0)
-        feature = ops.mod(place, features)
-        direction = ops.one_hot(feature, features, dtype=scores.dtype)
-        self.threshold.assign(best_cut)
+        direction = ops.one_hot(ops.mod(place, features), features, dtype=scores.dtype)
+        self.threshold.assign(ops.take(ops.reshape(ops.stack([cuts, cuts]), (-1,)), place))
         self.direction.assign(ops.cast(sign, scores.dtype) * direction)
         y_pred = self(x)
-        loss = self.compute_loss(x, y, y_pred, sample_weight)
-        report_loss(self, loss)
+        report_loss(self, self.compute_loss(x, y, y_pred, sample_weight))
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     @property
     def boundary(self):
-        """The threshold, a float; for several features the pair (direction, threshold)."""
+        """Where the class changes, as for the other units.
+
+        For one feature the threshold, a float; for several the hyperplane
+        normal . x = offset, a pair of arrays `[features, 1]` and `[1]`, with the class 1
+        where normal . x is larger.
+
+        Raises:
+            ValueError: the model has not seen data yet.
+        """
         require_built(self)
         threshold = float(ops.convert_to_numpy(self.threshold))
         direction = ops.convert_to_numpy(self.direction)
-        return threshold if len(direction) == 1 else (direction, threshold)
+        if len(direction) == 1:
+            return threshold
+        return direction[:, None], np.array([direction.sum() * threshold])

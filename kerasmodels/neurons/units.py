@@ -5,19 +5,55 @@ import numpy as np
 from keras import ops
 
 from kerasmodels import _checks
+from kerasmodels._guard import guard
 
 
-def check_input(model, shape):
-    """Raises ValueError if a shape is not that of a batch of features."""
-    if len(shape) not in (1, 2) or 0 in tuple(shape):
+def check_input(model, shape, features=None):
+    """Raises ValueError if a shape is not that of a batch of so many features."""
+    shape = tuple(shape)
+    received = shape[1] if len(shape) == 2 else 1
+    if len(shape) not in (1, 2) or 0 in shape or features not in (None, received):
         raise _checks.ArgumentError(
             _checks.message(
                 type(model).__name__,
                 "x",
-                "of shape (batch,) or (batch, features), not empty",
-                f"shape {tuple(shape)}",
+                "of shape (batch,) or (batch, features), not empty"
+                + (f", with {features} feature(s) as before" if features else ""),
+                f"shape {shape}",
             )
         )
+
+
+def check_target(model, y, units=1):
+    """Returns labels 0 and 1 as `[batch, units]`, or raises ValueError."""
+    shape = tuple(y.shape)
+    if len(shape) == 1 and units == 1:
+        y = y[:, None]
+    elif len(shape) != 2 or shape[1] != units:
+        raise _checks.ArgumentError(
+            _checks.message(
+                type(model).__name__,
+                "y",
+                f"of shape (batch, {units})" + (" or (batch,)" if units == 1 else ""),
+                f"shape {shape}",
+            )
+        )
+    y = ops.cast(y, model.variable_dtype)
+    return guard(
+        y,
+        ~ops.all((y == 0) | (y == 1)),
+        _checks.message(type(model).__name__, "y", "labels 0 and 1", "other values"),
+    )
+
+
+def error_share(model, compute_loss, x, y, y_pred, sample_weight, training):
+    """The compiled loss, or without one the share of errors."""
+    if model.loss is not None:
+        return compute_loss(x, y, y_pred, sample_weight, training)
+    error = ops.abs(y_pred - ops.reshape(ops.cast(y, y_pred.dtype), ops.shape(y_pred)))
+    if sample_weight is not None:
+        error = error * ops.reshape(ops.cast(sample_weight, error.dtype), (-1, 1))
+    return ops.mean(error)
 
 
 def require_built(model):
@@ -66,9 +102,7 @@ class _Unit(keras.Model):
         if start is None:
             # Standard normal, in float64: Keras's initializers round to float32.
             start = np.random.default_rng(self.seed).normal(size=shape)
-        try:
-            start = np.broadcast_to(start, shape)
-        except ValueError:
+        if np.shape(start) not in ((), shape):
             raise _checks.ArgumentError(
                 _checks.message(
                     type(self).__name__,
@@ -76,7 +110,8 @@ class _Unit(keras.Model):
                     f"a number or of shape {shape}",
                     f"shape {np.shape(start)}",
                 )
-            ) from None
+            )
+        start = np.broadcast_to(start, shape)
         # As a function: Keras builds models where an assignment would not last.
         return self.add_weight(
             shape=shape,
@@ -86,7 +121,7 @@ class _Unit(keras.Model):
 
     def _sum(self, x):
         """x W + b."""
-        check_input(self, x.shape)
+        check_input(self, x.shape, self.kernel.shape[0])
         if len(x.shape) == 1:
             x = x[:, None]
         return ops.matmul(x, self.kernel) + self.bias
@@ -128,7 +163,8 @@ class _Unit(keras.Model):
 _ARGUMENTS = """
     Args:
         units: int. Independent neurons on the same input. Trained on `[batch, units]` equal
-            targets with the mean over units as loss, each learns at 1 / units of the rate.
+            targets with the mean over units as loss, each learns at 1 / units of the rate:
+            multiply the rate by `units`.
         weight: None for standard normal start values, a number, or `[features, units]`.
         bias: a number, `[units]`, or None for standard normal values.
         seed: int. Of the start values.
@@ -193,7 +229,7 @@ class Perceptron(_Unit):
     The step has no gradient, so the rule takes its place in `train_step`; the compiled
     optimizer applies it. `SGD(1.0)` and `batch_size=1` are Rosenblatt's algorithm. It ends
     if a line separates the classes, and never otherwise. The compiled loss is only
-    reported: "mae" is the share of errors.
+    reported; without one it is the share of errors.
 
     Reference: Rosenblatt (1958), https://doi.org/10.1037/h0042519.
 """
@@ -204,16 +240,22 @@ class Perceptron(_Unit):
         total = self._sum(x)
         return ops.cast(total > 0, total.dtype)
 
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        compute_loss = super().compute_loss
+        return error_share(self, compute_loss, x, y, y_pred, sample_weight, training)
+
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         y_pred = self(x)
-        loss = self.compute_loss(x, y, y_pred, sample_weight)
-        report_loss(self, loss)
-        target = ops.cast(y, y_pred.dtype)
-        error = y_pred - (target[:, None] if len(target.shape) == 1 else target)
+        target = check_target(self, y, self.units)
+        report_loss(self, self.compute_loss(x, y, y_pred, sample_weight))
+        error = ops.cast(y_pred, target.dtype) - target
         if sample_weight is not None:
             error = error * ops.reshape(ops.cast(sample_weight, error.dtype), (-1, 1))
         features = ops.reshape(ops.cast(x, error.dtype), (-1, self.kernel.shape[0]))
-        gradients = [ops.matmul(ops.transpose(features), error), ops.sum(error, axis=0)]
-        self.optimizer.apply(gradients, [self.kernel, self.bias])
+        if self.trainable:
+            steps = [ops.matmul(ops.transpose(features), error), ops.sum(error, axis=0)]
+            # Under mixed precision the optimizer divides by a scale.
+            steps = [self.optimizer.scale_loss(step) for step in steps]
+            self.optimizer.apply(steps, [self.kernel, self.bias])
         return self.compute_metrics(x, y, y_pred, sample_weight)

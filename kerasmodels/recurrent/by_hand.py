@@ -1,5 +1,7 @@
 """Values worked out on paper, compared with the cell and, where they differ, diagnosed."""
 
+import warnings
+
 import numpy as np
 from keras import ops
 
@@ -30,12 +32,13 @@ def verify_gru_by_hand(cell, x, by_hand, initial_state=None, tolerance=None):
         by_hand: the values on paper. A number or a list is h; a dict maps quantities
             ("z", "r", "candidate", "h") to them. Each holds one value per step, a number
             or, for several units, `units` numbers, in the order in which the layer takes
-            the steps. It may stop early; None or NaN stands for "not worked out".
+            the steps. It may stop early; None or NaN stands for "not worked out". A
+            number written as a string, "0.30", keeps its trailing zeros.
         initial_state: None for zeros, or the `units` numbers before the first step.
         tolerance: None or float > 0. None takes one unit of the last decimal given, at
-            least 1e-6 for up to nine decimals (float32 prints no more that are right) and
-            1e-12 beyond, so that 0.55 agrees with 0.5567 and 0.20482421 with
-            0.204824214810.
+            least 1e-6 for up to nine decimals and for float32 values (which have no more
+            that are right), 2e-2 for half precision and 1e-12 beyond, so that 0.55 agrees
+            with 0.5567 and 0.20482421 with 0.204824214810.
 
     Returns:
         `StepReport`, which prints as a table with the diagnosis below it. A dict with
@@ -159,8 +162,11 @@ def _verify(owner, kind, cell, x, by_hand, initial_state, tolerance):
         tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
     paper = read_paper(owner, step, by_hand, x.shape[1], tolerance)
 
-    def values(step):
-        return _values(step, x, states, layer.go_backwards)
+    if layer.go_backwards:
+        x = x[:, ::-1]
+
+    def values(step, steps=None):
+        return _values(step, x[:, :steps], states, False)
 
     computed = values(step)
     disagreement = first_disagreement(paper, computed)
@@ -179,7 +185,16 @@ def _verify(owner, kind, cell, x, by_hand, initial_state, tolerance):
 
 def _difference_from_keras(layer, step, x, states, computed):
     """The written-out equations against the code of the cell, run in float64."""
-    config = {**layer.cell.get_config(), "dtype": "float64"}
+    # The functions themselves: not every one of them has a name that a config can hold.
+    functions = {
+        name: getattr(layer.cell, name)
+        for name in ("activation", "recurrent_activation")
+        if hasattr(layer.cell, name)
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        config = layer.cell.get_config()
+    config = {**config, **functions, "dtype": "float64"}
     twin = type(layer.cell).from_config(config)
     twin.build((1, x.shape[2]))
     twin.set_weights(layer.cell.get_weights())
@@ -188,7 +203,6 @@ def _difference_from_keras(layer, step, x, states, computed):
         step.quantities,
         ops.convert_to_tensor(x),
         states,
-        reverse=layer.go_backwards,
     )
     return max(
         float(np.max(np.abs(ops.convert_to_numpy(keras_values[name])[0] - computed[name])))

@@ -112,9 +112,8 @@ def start_states(owner, step, initial_state):
     """
     if initial_state is None:
         return tuple(np.zeros((1, step.units)) for _ in step.states)
-    if len(step.states) == 1 and not (
-        isinstance(initial_state, (list, tuple)) and len(initial_state) == 1
-    ):
+    pair = isinstance(initial_state, (list, tuple))
+    if not pair or (len(step.states) == 1 and len(initial_state) != 1):
         initial_state = [initial_state]
     expected = " and ".join(f"{name} ({step.units} numbers)" for name in step.states)
     arrays = [_checks.finite_array(owner, "initial_state", part) for part in initial_state]

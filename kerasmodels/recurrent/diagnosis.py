@@ -9,8 +9,8 @@ from kerasmodels import _checks
 
 # Float64 sums in another order differ by less.
 EXACT = 1e-12
-# What float32 leaves of a number below ten; as many digits are what people copy from it.
-FLOAT32 = 1e-6
+# What the types leave of a number below ten.
+FLOAT32, HALF = 1e-6, 2e-2
 
 
 def read_paper(owner, step, by_hand, num_steps, tolerance):
@@ -20,9 +20,13 @@ def read_paper(owner, step, by_hand, num_steps, tolerance):
     paper = {}
     for name, given in by_hand.items():
         _checks.one_of(owner, "by_hand", name, step.quantities)
+        half = "16" in str(getattr(given, "dtype", ""))
         rows = given if isinstance(given, (list, tuple)) else np.asarray(given).tolist()
         rows = rows if isinstance(rows, (list, tuple)) else [rows]
-        float32 = str(getattr(given, "dtype", "")).endswith("float32")
+        if len(rows) == 1 and isinstance(rows[0], (list, tuple)) and step.units > 1:
+            # [1, time, units], as a layer returns it.
+            if any(isinstance(row, (list, tuple)) for row in rows[0]):
+                rows = rows[0]
         if len(rows) > num_steps:
             raise _checks.ArgumentError(
                 _checks.message(
@@ -46,8 +50,9 @@ def read_paper(owner, step, by_hand, num_steps, tolerance):
             for unit, value in enumerate(row):
                 if value is None or value != value:
                     continue
-                number = _checks.finite_float(owner, f"by_hand[{name!r}]", value)
-                allowed = tolerance or (FLOAT32 if float32 else _last_digit(value))
+                number, digit = _number(owner, f"by_hand[{name!r}]", value)
+                half = half or "16" in type(value).__name__
+                allowed = tolerance or (HALF if half else digit)
                 place = step.quantities.index(name)
                 paper[n, place, unit] = (number, allowed)
     if not paper:
@@ -57,10 +62,26 @@ def read_paper(owner, step, by_hand, num_steps, tolerance):
     return paper
 
 
-def _last_digit(value):
-    """One unit of the last decimal that was written down."""
-    exponent = decimal.Decimal(repr(float(value))).as_tuple().exponent
-    return max(10.0 ** min(exponent, -1), FLOAT32 if exponent >= -9 else EXACT)
+def _number(owner, argument, value):
+    """A value on paper as a float, and one unit of the last decimal it was given with.
+
+    A string keeps its trailing zeros.
+    """
+    text = value if isinstance(value, str) else None
+    if text is not None:
+        try:
+            value = float(text)
+        except ValueError:
+            pass
+    number = _checks.finite_float(owner, argument, value)
+    # Exactly a float32: copied from a model, not computed in float64, where one number
+    # in 2^29 is one. Its own shortest form has the decimals that were meant.
+    with np.errstate(over="ignore"):
+        copied = float(np.float32(number)) == number
+    text = text or (str(np.float32(number)) if copied else repr(number))
+    exponent = decimal.Decimal(text).as_tuple().exponent
+    floor = FLOAT32 if copied or exponent >= -9 else EXACT
+    return number, max(10.0 ** min(exponent, -1), floor)
 
 
 def disagreements(paper, values):
@@ -89,24 +110,42 @@ def first_disagreement(paper, values):
 
 
 def explanations(step, paper, values, computed):
-    """Names of the mistakes, or else pairs of mistakes, that give every value on paper."""
+    """Names of the mistakes, or else pairs of mistakes, that give every value on paper.
+
+    Args:
+        step: the right equations.
+        paper: from `read_paper`.
+        values: function (equations, number of steps) -> their values.
+        computed: the values of the right equations.
+    """
+    first, last = min(n for n, _, _ in paper) + 1, max(n for n, _, _ in paper) + 1
+    start = {place: value for place, value in paper.items() if place[0] < first}
+
+    def gives_paper(changed):
+        # Most candidates are out after the first step.
+        return not any(disagreements(start, values(changed, first))) and not any(
+            disagreements(paper, values(changed, last))
+        )
+
     found, effective = [], {}
     for name, change in step.mistakes.items():
         changed = change(step)
         if changed is None:
             continue
-        wrong = values(changed)
-        if all(np.allclose(wrong[q], computed[q], rtol=0, atol=EXACT) for q in wrong):
+        wrong = values(changed, last)
+        if all(
+            np.allclose(v, computed[q][:last], rtol=0, atol=EXACT) for q, v in wrong.items()
+        ):
             continue  # makes no difference on this input
         effective[name] = change
-        if next(disagreements(paper, wrong), None) is None:
+        if not any(disagreements(paper, wrong)):
             found.append(name)
     if found:
         return found
-    for (first, change), (second, other) in itertools.combinations(effective.items(), 2):
+    for (one, change), (two, other) in itertools.combinations(effective.items(), 2):
         changed = other(change(step))
-        if changed is not None and not next(disagreements(paper, values(changed)), None):
-            found.append(f"{first} + {second}")
+        if changed is not None and gives_paper(changed):
+            found.append(f"{one} + {two}")
     return found
 
 

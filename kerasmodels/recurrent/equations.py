@@ -131,6 +131,7 @@ class GRUEquations(Equations):
     recurrent_activation: Callable
     reset: str
     update_keeps_state: bool = True
+    z_is_kept_share: bool = True
 
     quantities = ("z", "r", "candidate", "h")
 
@@ -164,6 +165,7 @@ class GRUEquations(Equations):
         candidate = self.activation(x @ w_h + b_h + memory)
         keep = z if self.update_keeps_state else 1 - z
         h = keep * h + (1 - keep) * candidate
+        z = z if self.z_is_kept_share else 1 - z
         return {"z": z, "r": r, "candidate": candidate, "h": h}, (h,)
 
     def without_recurrent_bias(self):
@@ -173,6 +175,9 @@ class GRUEquations(Equations):
 
     mistakes = {
         "update gate swapped": lambda e: e.replace(update_keeps_state=False),
+        "z as the share of the candidate (another convention, the same h)": (
+            lambda e: e.replace(z_is_kept_share=False)
+        ),
         "reset applied before instead of after the product": lambda e: (
             e.replace(reset="before") if e.reset == "after" else None
         ),

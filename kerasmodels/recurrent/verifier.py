@@ -33,8 +33,18 @@ class _StepVerifier(keras.Model):
     def __init__(self, layer, **kwargs):
         owner = type(self).__name__
         layer = cells.recurrent_layer(owner, self.kind, layer)
-        kwargs.setdefault("dtype", layer.dtype_policy)
-        super().__init__(**kwargs)
+        policy = keras.dtype_policies.get(kwargs.pop("dtype", None) or layer.dtype_policy)
+        if policy != layer.dtype_policy:
+            raise _checks.ArgumentError(
+                _checks.message(
+                    owner,
+                    "dtype",
+                    f"that of the layer, {layer.dtype_policy.name!r}",
+                    f"dtype={policy.name!r}",
+                    "Build the layer with this dtype.",
+                )
+            )
+        super().__init__(dtype=policy, **kwargs)
         self.layer = layer
         # It reads masks; none of its outputs carries one.
         self.supports_masking = True
@@ -42,7 +52,16 @@ class _StepVerifier(keras.Model):
 
     @property
     def equations(self):
-        """The written-out equations, with the weights as they are now."""
+        """The written-out equations, with the weights as they are now.
+
+        Raises:
+            ValueError: the layer has no weights yet.
+        """
+        if not self.layer.cell.built:
+            raise _checks.ArgumentError(
+                f"`{type(self).__name__}.equations` needs a layer with weights. Call the "
+                "model on x first."
+            )
         return cells.KINDS[self.kind][1].from_cell(self.layer.cell, self.compute_dtype)
 
     def build(self, x_shape=None, **shapes):
@@ -50,14 +69,12 @@ class _StepVerifier(keras.Model):
             self.layer.build(x_shape)
 
     def call(self, x, initial_state=None, mask=None):
-        self._check_input(x)
+        if not self.layer.built:
+            self.layer.build(x.shape)
+        self._check_input(x, mask)
+        x = ops.cast(x, self.compute_dtype)
         step = self.equations
-        if initial_state is None:
-            batch = ops.shape(x)[0]
-            states = tuple(ops.zeros((batch, step.units), x.dtype) for _ in step.states)
-        else:
-            states = initial_state
-            states = tuple(states) if isinstance(states, (list, tuple)) else (states,)
+        states = self._states(step, initial_state, x)
         options = {
             "mask": mask,
             "reverse": self.layer.go_backwards,
@@ -149,15 +166,54 @@ class _StepVerifier(keras.Model):
         text += f"\n\nlargest difference, output of the layer included: {largest:.1e}"
         return StepReport(result, text)
 
-    def _check_input(self, x):
+    def _states(self, step, initial_state, x):
+        """The states before the first step as tensors `[batch, units]`."""
+        batch = ops.shape(x)[0]
+        if initial_state is None:
+            return tuple(ops.zeros((batch, step.units), x.dtype) for _ in step.states)
+        states = initial_state
+        states = tuple(states) if isinstance(states, (list, tuple)) else (states,)
+        states = tuple(ops.cast(state, x.dtype) for state in states)
+        received = [tuple(state.shape) for state in states]
+        if len(states) != len(step.states) or any(
+            len(shape) != 2
+            or shape[1] != step.units
+            or None not in (shape[0], x.shape[0])
+            and shape[0] != x.shape[0]
+            for shape in received
+        ):
+            raise _checks.ArgumentError(
+                _checks.message(
+                    type(self).__name__,
+                    "initial_state",
+                    f"of shape (batch, {step.units}) for each of {', '.join(step.states)}",
+                    f"shapes {received}",
+                )
+            )
+        return states
+
+    def _check_input(self, x, mask):
         shape = tuple(x.shape)
         features = self.layer.cell.kernel.shape[0]
-        if len(shape) != 3 or shape[1] == 0 or shape[2] != features:
+        if mask is not None and len(shape) == 3:
+            wrong = len(mask.shape) != 2 or any(
+                a != b for a, b in zip(mask.shape, shape) if None not in (a, b)
+            )
+            if wrong:
+                raise _checks.ArgumentError(
+                    _checks.message(
+                        type(self).__name__,
+                        "mask",
+                        f"of shape (batch, time) = {shape[:2]}",
+                        f"shape {tuple(mask.shape)}",
+                    )
+                )
+        if len(shape) != 3 or 0 in shape or shape[2] != features:
             raise _checks.ArgumentError(
                 _checks.message(
                     type(self).__name__,
                     "x",
-                    f"of shape (batch, time, {features}) with at least one step",
+                    f"of shape (batch, time, {features}), not empty",
                     f"shape {shape}",
                 )
             )

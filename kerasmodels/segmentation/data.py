@@ -11,8 +11,8 @@ def place_digits(images, labels, side=24, scale=2, threshold=0.5, seed=0):
 
     Args:
         images: array `[n, height, width]`, grey values from 0 to 1.
-        labels: int array `[n]`, 0 to 9. Class 0 of the mask is the background, digit k
-            is class k + 1.
+        labels: int array `[n]` from 0. Class 0 of the mask is the background, digit k is
+            class k + 1.
         side: int. Pixels of the square canvas.
         scale: number > 0. Linear upsampling of the images first.
         threshold: float. Grey value from which a pixel belongs to the digit.
@@ -28,6 +28,13 @@ def place_digits(images, labels, side=24, scale=2, threshold=0.5, seed=0):
     owner = "place_digits"
     images = _checks.finite_array(owner, "images", images)
     labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu" or np.any(labels < 0):
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner, "labels", "integers from 0", f"labels={_checks.describe(labels)}"
+            )
+        )
+    threshold = _checks.finite_float(owner, "threshold", threshold, at_least=0.0)
     if images.ndim != 3 or labels.shape != images.shape[:1] or not len(images):
         raise _checks.ArgumentError(
             _checks.message(
@@ -41,6 +48,12 @@ def place_digits(images, labels, side=24, scale=2, threshold=0.5, seed=0):
     scale = _checks.finite_float(owner, "scale", scale, above=0.0)
     images = ndimage.zoom(images, (1, scale, scale), order=1)
     _, height, width = images.shape
+    if not images.size or images.max() == images.min() == 0:
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner, "images", "with pixels above zero", f"{height}x{width}, all zero"
+            )
+        )
     if max(height, width) > side:
         raise _checks.ArgumentError(
             _checks.message(
@@ -96,12 +109,17 @@ def spheres(num_volumes, side=24, radii=(5.0, 3.0, 2.0), noise=0.3, seed=0):
     owner = "spheres"
     num_volumes = _checks.positive_int(owner, "num_volumes", num_volumes)
     side = _checks.positive_int(owner, "side", side)
-    radii = [_checks.finite_float(owner, "radii", r, above=0.0) for r in radii]
+    radii = _checks.finite_array(owner, "radii", radii).reshape(-1).tolist()
+    # Below one a sphere can fall between the voxels.
+    radii = [_checks.finite_float(owner, "radii", r, at_least=1.0) for r in radii]
     noise = _checks.finite_float(owner, "noise", noise, at_least=0.0)
-    if 2 * max(radii) + 1 > side:
+    if not radii or 2 * max(radii) + 1 > side:
         raise _checks.ArgumentError(
             _checks.message(
-                owner, "radii", f"less than half of the {side} voxels", f"radii={radii}"
+                owner,
+                "radii",
+                f"numbers, each less than half of the {side} voxels",
+                f"radii={radii}",
             )
         )
     rng = np.random.default_rng(_checks.seed_int(owner, seed))

@@ -37,13 +37,28 @@ def train_and_score(
         prediction), "mean_dice" (over the foreground classes) and "dice" (per class).
 
     Raises:
-        ValueError: the set has fewer images than a batch.
+        ValueError: an argument is out of range, or the set has fewer images than a batch.
+        FloatingPointError: the loss became NaN or infinite.
     """
     owner = "train_and_score"
     x, y = train
     epochs = _checks.positive_int(owner, "epochs", epochs)
     batch_size = _checks.positive_int(owner, "batch_size", batch_size)
     seed = _checks.seed_int(owner, seed)
+    learning_rate = _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
+    x, y = np.asarray(x), np.asarray(y)
+    for name, pair in (("train", (x, y)), ("test", test)):
+        shapes = tuple(np.shape(part) for part in pair)
+        if len(shapes) != 2 or shapes[0][:-1] != shapes[1] or not len(pair[0]):
+            raise _checks.ArgumentError(
+                _checks.message(
+                    owner,
+                    name,
+                    "images (n, spatial axes ..., channels) with integer masks "
+                    "(n, spatial axes ...)",
+                    f"shapes {shapes}",
+                )
+            )
     if len(x) < batch_size:
         raise _checks.ArgumentError(
             _checks.message(
@@ -59,6 +74,11 @@ def train_and_score(
     data = data.shuffle(len(x), seed=seed).batch(batch_size, drop_remainder=True)
     model.compile(keras.optimizers.Adam(learning_rate), loss, jit_compile=jit_compile)
     history = model.fit(data, epochs=epochs, verbose=0, shuffle=False).history
+    if not np.all(np.isfinite(history["loss"])):
+        raise FloatingPointError(
+            f"`{owner}`: the loss became {history['loss'][-1]} within {epochs} epochs. "
+            "Choose a smaller `learning_rate`, and see that the images are finite."
+        )
     return {"loss": history["loss"], **score(model, *test)}
 
 

@@ -51,6 +51,7 @@ class UNet(keras.Model):
         super().__init__(**kwargs)
         owner = "UNet"
         self.num_classes = _checks.positive_int(owner, "num_classes", num_classes, 2)
+        spatial_axes = _checks.positive_int(owner, "spatial_axes", spatial_axes)
         self.spatial_axes = _checks.one_of(owner, "spatial_axes", spatial_axes, (1, 2, 3))
         self.width = _checks.positive_int(owner, "width", width)
         self.depth = _checks.positive_int(owner, "depth", depth)
@@ -62,7 +63,8 @@ class UNet(keras.Model):
         convolution = getattr(layers, f"Conv{axes}")
         pooling = getattr(layers, f"MaxPooling{axes}")
         upsampling = getattr(layers, f"UpSampling{axes}")
-        seeds = iter(range(self.seed, self.seed + 3 * self.depth + 3))
+        # Keras takes seeds of 32 bits.
+        seeds = (k % 2**31 for k in range(self.seed, self.seed + 3 * self.depth + 3))
 
         def block(filters, count):
             parts = []
@@ -125,6 +127,7 @@ class UNet(keras.Model):
                 x = layer(x, training=training) if norm else layer(x)
             return x
 
+        x = ops.cast(x, self.compute_dtype)
         skips = []
         for block in self.down:
             x = apply_block(block, x)

@@ -240,6 +240,27 @@ def test_sample_weights():
     )
 
 
+def test_weights_with_a_last_axis_and_keras_masks():
+    y, p = arrays(B)
+    loss = losses.GeneralizedDice(dtype="float64")
+    weight = np.array([1.0, 3.0])
+    close(loss(y, p, weight[:, None]), loss(y, p, weight))
+    # A sequence of four voxels, of which a mask leaves two.
+    y, p = y.reshape(2, 4), p.reshape(2, 4, 3)
+    masked = tf.constant(p)
+    masked._keras_mask = tf.constant([[True, True, False, False]] * 2)
+    close(loss(y, masked), loss(y[:, :2], p[:, :2]))
+    masked._keras_mask = tf.constant([[True, True, False, False]] * 2)
+    close(loss(y, masked, weight), loss(y[:, :2], p[:, :2], weight))
+
+
+def test_nan_predictions_are_no_class():
+    y, p = arrays(B)
+    metric = losses.MeanDice(3)
+    metric.update_state(y, np.full_like(p, np.nan))
+    assert np.isnan(float(metric.result()))
+
+
 def test_gradient_is_finite_and_points_the_right_way():
     y, p = arrays(A)
     logits = tf.Variable(np.log(p))
@@ -275,8 +296,17 @@ test_bad_input = refusals(
         (lambda: losses.generalized_dice(np.eye(4)[Y], P), "`y_true`"),
         (lambda: losses.generalized_dice(Y + 1, P), "labels in 0 ... 2"),
         (lambda: losses.generalized_dice(Y - 1, P), "labels in 0 ... 2"),
+        (
+            lambda: losses.generalized_dice(Y.astype("int64") + 2**32, P),
+            "labels in 0 ... 2",
+        ),
+        (lambda: losses.generalized_dice(Y * 0.5, P), "integer labels"),
+        (lambda: losses.generalized_dice_weights([0, 1, 2], 3), "`y_true`"),
+        (lambda: losses.generalized_dice(Y, P, weighting=np.ones(2)), "`weighting`"),
+        (lambda: losses.GeneralizedDice(absent="x"), "or a number"),
         (lambda: losses.generalized_dice(2 * np.eye(3)[Y], P), "one-hot"),
         (lambda: losses.generalized_dice(Y, 5 * P - 2), "from_logits=True"),
+        (lambda: losses.generalized_dice(Y, P, from_logits=True), "Leave out from_logits"),
         (lambda: losses.generalized_dice(Y, P, weighting="square"), "'inverse_square'"),
         (lambda: losses.generalized_dice(Y, P, absent="larges"), "Did you mean 'largest'?"),
         (lambda: losses.generalized_dice(Y, P, absent=-1), "`absent`"),

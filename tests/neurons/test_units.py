@@ -114,10 +114,52 @@ def test_threshold_rule_is_the_best_cut():
     falling = neurons.ThresholdRule()
     falling.compile(loss="mae")
     falling.fit(x, x[:, 2] < 0.3, verbose=0)
-    direction, threshold = falling.boundary
-    np.testing.assert_array_equal(direction, [0, 0, -1, 0])
+    normal, offset = falling.boundary
+    np.testing.assert_array_equal(normal[:, 0], [0, 0, -1, 0])
     assert falling.evaluate(x, x[:, 2] < 0.3, verbose=0) == 0.0
-    assert abs(threshold - 0.3) < 0.2
+    assert abs(offset[0] + 0.3) < 0.2
+    predicted = falling.predict(x, verbose=0)[:, 0]
+    np.testing.assert_array_equal(predicted, (x @ normal > offset)[:, 0])
+
+
+def test_threshold_rule_weighs_and_counts():
+    def fitted(x, y, dtype=None, **options):
+        model = neurons.ThresholdRule(dtype=dtype)
+        model.compile()
+        model.fit(np.array(x), np.array(y), verbose=0, **options)
+        return model
+
+    x, y = [1.0, 2, 3, 4], [1, 0, 0, 1]
+    weighed = fitted(x, y, sample_weight=np.array([100, 1, 1, 1e-3]))
+    assert weighed.boundary == 1.5
+    assert weighed.predict(np.array(x), verbose=0)[:, 0].tolist() == [1, 0, 0, 0]
+    classes = fitted([1.0, 2, 3, 4, 5], [0, 0, 1, 0, 0], class_weight={0: 1, 1: 100})
+    assert classes.predict(np.array([3.0]), verbose=0).item() == 1
+    # Half precision counts to 256, and does not tell these apart.
+    x = np.round(np.random.default_rng(0).normal(size=1000) * 64) / 64
+    for dtype in ("mixed_bfloat16", "mixed_float16", "float32"):
+        model = fitted(x, x > 0.5, dtype)
+        assert np.all(model.predict(x, verbose=0)[:, 0] == (x > 0.5))
+    # Beside 1e9 one is nothing in float32.
+    most = fitted([1e9] * 4, [1, 1, 1, 0])
+    assert most.predict(np.array([1e9]), verbose=0).item() == 1
+    # Without a compiled loss the share of errors is reported.
+    assert most.evaluate(np.array([1e9] * 4), np.array([1, 1, 1, 0]), verbose=0) == 0.25
+
+
+def test_perceptron_under_mixed_precision_frozen_and_without_a_loss():
+    x, y = np.array([0.0, 0, 2, 2]), np.array([0, 0, 1, 1])
+    for dtype in ("float32", "mixed_float16"):
+        model = neurons.Perceptron(weight=-1.0, bias=0.25, dtype=dtype)
+        model.compile(keras.optimizers.SGD(1.0))
+        history = model.fit(x, y, epochs=20, batch_size=1, shuffle=False, verbose=0).history
+        assert history["loss"][-1] == 0.0
+        assert model.boundary == 0.75
+    model = neurons.Perceptron(weight=-1.0)
+    model.trainable = False
+    model.compile(keras.optimizers.SGD(1.0), "mae")
+    model.fit(x, y, verbose=0)
+    assert model.kernel.numpy().item() == -1.0
 
 
 def rosenblatt(x, y, epochs, w, b, rate):
@@ -199,6 +241,17 @@ def test_no_boundary_before_data(unit):
 X2 = np.ones((3, 2))
 
 
+def fit(model, x, y):
+    # Eagerly: in a graph the house error of a value is an InvalidArgumentError.
+    model.compile("sgd", "mae", run_eagerly=True)
+    model.fit(x, y, verbose=0)
+
+
+def other_width(model):
+    model(np.ones((2, 3)))
+    model(np.ones((2, 4)))
+
+
 test_bad_input = refusals(
     [
         (lambda: neurons.SigmoidUnit(units=0), "`units`"),
@@ -208,7 +261,19 @@ test_bad_input = refusals(
         (lambda: neurons.SigmoidUnit()(np.ones((2, 3, 4))), "`x`"),
         (lambda: neurons.Perceptron()(np.ones((0, 3))), "not empty"),
         (lambda: neurons.ThresholdRule()(np.ones((2, 3, 4))), "`x`"),
+        (lambda: fit(neurons.Perceptron(), X, 2 * Y - 1), "labels 0 and 1"),
+        (lambda: fit(neurons.Perceptron(), X, np.ones((5, 2))), "(batch, 1)"),
+        (lambda: fit(neurons.ThresholdRule(), X, Y + 1), "labels 0 and 1"),
+        (lambda: fit(neurons.ThresholdRule(), X * np.nan, Y), "finite"),
+        (lambda: fit(neurons.ThresholdRule(), X, np.ones((5, 2))), "(batch, 1)"),
+        (lambda: other_width(neurons.LinearUnit()), "3 feature(s)"),
+        (lambda: other_width(neurons.ThresholdRule()), "3 feature(s)"),
+        (lambda: neurons.LinearUnit(units=3, weight=[1.0, 2, 3])(X), "shape (1, 3)"),
         (lambda: neurons.descend(neurons.LinearUnit(), X, Y, 0), "`steps`"),
         (lambda: neurons.descend(neurons.LinearUnit(), X, Y, 5, [6]), "`record`"),
+        (lambda: neurons.descend(neurons.LinearUnit(), X, Y, 5, 3), "`record`"),
+        (lambda: neurons.descend(neurons.LinearUnit(), X, Y[:3], 5), "`y`"),
+        (lambda: neurons.descend(neurons.LinearUnit(), X, Y, 5), "compiled"),
+        (lambda: neurons.eights(-1), "`seed`"),
     ]
 )

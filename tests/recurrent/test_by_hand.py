@@ -75,6 +75,41 @@ def test_the_first_quantity_that_is_wrong_is_named():
     assert "No known mistake" in report["diagnosis"]
 
 
+def test_the_output_of_the_layer_itself_agrees_in_every_form():
+    layer = keras.layers.GRU(3, return_sequences=True)
+    x = np.random.default_rng(0).normal(size=(4, 2)).astype("float32")
+    out = layer(x[None])
+    rows = out.numpy()[0]
+    for values in (out, out[0], rows, rows.tolist(), list(rows), np.round(rows, 3)):
+        report = recurrent.verify_gru_by_hand(layer, x, values)
+        assert report["agrees"], str(report)
+    half = keras.layers.GRU(
+        3, return_sequences=True, dtype="bfloat16", recurrent_initializer="zeros"
+    )
+    half.build((1, 4, 2))
+    half.set_weights(layer.get_weights())
+    assert recurrent.verify_gru_by_hand(half, x, half(x[None])[0])["agrees"]
+
+
+def test_a_string_keeps_its_trailing_zeros():
+    assert recurrent.verify_gru_by_hand(ones(), [1.0], 0.3)["agrees"]
+    assert not recurrent.verify_gru_by_hand(ones(), [1.0], "0.30")["agrees"]
+    assert recurrent.verify_gru_by_hand(ones(), [1.0], ["0.20"])["agrees"]
+
+
+def test_another_convention_for_z_is_named():
+    report = recurrent.verify_gru_by_hand(ones(), [1.0], {"z": [0.2689], "h": [0.2048]})
+    assert report["mistakes"] == [
+        "z as the share of the candidate (another convention, the same h)"
+    ]
+
+
+def test_any_activation_function():
+    layer = keras.layers.GRU(2, activation=lambda x: x / (1 + x * x))
+    report = recurrent.verify_gru_by_hand(layer, np.ones((3, 2)), [[0.1, 0.2]])
+    assert report["difference_from_keras"] <= 1e-12
+
+
 def test_values_may_be_left_out():
     paper = {"z": [0.7311, None, float("nan")], "h": [None, 0.34675]}
     assert recurrent.verify_gru_by_hand(ones(), [1.0] * 4, paper)["agrees"]
@@ -83,9 +118,9 @@ def test_values_may_be_left_out():
 @pytest.mark.parametrize(
     "kind, options, count",
     [
-        (keras.layers.GRU, {}, 11),
-        (keras.layers.GRU, {"reset_after": False}, 10),
-        (keras.layers.GRU, {"recurrent_activation": "hard_sigmoid"}, 11),
+        (keras.layers.GRU, {}, 12),
+        (keras.layers.GRU, {"reset_after": False}, 11),
+        (keras.layers.GRU, {"recurrent_activation": "hard_sigmoid"}, 12),
         (keras.layers.LSTM, {}, 10),
         (keras.layers.SimpleRNN, {}, 6),
     ],
@@ -98,8 +133,11 @@ def test_every_mistake_is_named_from_four_decimals(kind, options, count):
         values = recurrent.values_with_mistake(layer, x, mistake)
         if values is not None:
             made += 1
-            report = VERIFY[kind](layer, x, np.round(values["h"], 4).tolist())
-            assert report["mistakes"] == [mistake]
+            paper = {"h": np.round(values["h"], 4).tolist()}
+            if VERIFY[kind](layer, x, paper)["agrees"]:
+                assert mistake.endswith("the same h)")
+                paper["z"] = np.round(values["z"], 4).tolist()
+            assert VERIFY[kind](layer, x, paper)["mistakes"] == [mistake]
     assert made == count
 
 
@@ -211,6 +249,21 @@ test_bad_input = refusals(
             ),
             "h (2 numbers) and c (2 numbers)",
         ),
+        (
+            lambda: recurrent.verify_lstm_by_hand(keras.layers.LSTM(2), X, [[1, 1]], 0.5),
+            "h (2",
+        ),
+        (lambda: recurrent.GRUStepVerifier(built(), dtype="float64"), "that of the layer"),
+        (
+            lambda: recurrent.GRUStepVerifier(built())(X[None], np.ones((1, 5))),
+            "(batch, 2)",
+        ),
+        (lambda: recurrent.GRUStepVerifier(built())(X[None], np.ones(2)), "(batch, 2)"),
+        (
+            lambda: recurrent.GRUStepVerifier(built())(X[None], mask=np.ones((1, 3), bool)),
+            "(1, 4)",
+        ),
+        (lambda: recurrent.GRUStepVerifier(built())(X[None][:0]), "not empty"),
         (lambda: recurrent.GRUStepVerifier(built())(X), "(batch, time, 3)"),
         (lambda: recurrent.GRUStepVerifier(built())(X[None, :, :2]), "(batch, time, 3)"),
         (lambda: recurrent.GRUStepVerifier(built()).report(X[:, :2]), "3 features"),

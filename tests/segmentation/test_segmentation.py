@@ -34,6 +34,28 @@ def test_sphere_volumes_and_noise():
     assert abs(noise.mean()) < 0.002 and abs(noise.std() - 0.2) < 0.002
 
 
+DATA = np.ones((2, 4, 4, 1)), np.zeros((2, 4, 4), int)
+
+
+def test_bytes_are_images_and_large_seeds_are_seeds():
+    image = np.full((1, 4, 4, 1), 200, "uint8")
+    model = segmentation.UNet(2, width=2, seed=2**62)
+    np.testing.assert_array_equal(model(image), model(image.astype("float32")))
+
+
+def test_a_loss_that_is_not_finite_is_no_result():
+    with pytest.raises(FloatingPointError, match="learning_rate"):
+        x = np.full_like(DATA[0], np.nan)
+        segmentation.train_and_score(
+            segmentation.UNet(2, width=2),
+            losses.GeneralizedDice(),
+            (x, DATA[1]),
+            DATA,
+            1,
+            2,
+        )
+
+
 @pytest.mark.parametrize("axes", [1, 2, 3])
 def test_unet_in_any_dimension(axes):
     model = segmentation.UNet(3, axes, width=2, seed=5)
@@ -84,6 +106,12 @@ test_bad_input = refusals(
         (lambda: segmentation.UNet(2, seed=-1), "`seed`"),
         (lambda: segmentation.UNet(2)(np.ones((1, 6, 8, 1))), "multiple of 4"),
         (lambda: segmentation.UNet(2)(np.ones((1, 8, 1))), "2 spatial axes"),
+        (lambda: segmentation.UNet(2, spatial_axes=2.0), "`spatial_axes`"),
+        (lambda: segmentation.spheres(1, 8, ()), "`radii`"),
+        (lambda: segmentation.spheres(1, 8, (0.2,)), "at least 1"),
+        (lambda: segmentation.place_digits(np.ones((1, 4, 4)), [0.5]), "`labels`"),
+        (lambda: segmentation.place_digits(np.ones((1, 4, 4)), [-1]), "`labels`"),
+        (lambda: segmentation.place_digits(np.zeros((1, 4, 4)), [1]), "above zero"),
         (lambda: segmentation.spheres(0), "`num_volumes`"),
         (lambda: segmentation.spheres(1, 8, (4.0,)), "`radii`"),
         (lambda: segmentation.segmented_digits(side=10), "`side`"),
@@ -91,9 +119,15 @@ test_bad_input = refusals(
         (lambda: segmentation.place_digits(np.ones((2, 4)), [1, 2]), "(n, height, width)"),
         (
             lambda: segmentation.train_and_score(
-                segmentation.UNet(2), "mse", (np.ones((2, 4, 4, 1)), 0), (0, 0), 1
+                segmentation.UNet(2), "mse", DATA, DATA, 1
             ),
             "smaller `batch_size`",
+        ),
+        (
+            lambda: segmentation.train_and_score(
+                segmentation.UNet(2), "mse", (DATA[0], DATA[0]), DATA, 1, 2
+            ),
+            "integer masks",
         ),
     ]
 )
