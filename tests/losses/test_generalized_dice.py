@@ -124,6 +124,14 @@ def test_a_right_answer_is_right_at_every_size():
             # The source's 1e-5 in the weights is not here: it moves the ninth digit.
             close(losses.generalized_dice(y, p, absent=absent), [value], 1e-7)
         assert float(losses.generalized_dice(y, p)[0]) < 0.05
+    naive = {
+        (28, 1e-3): 0.9999999745651899,
+        (28, 1e-6): 0.9999743350866996,
+        (256, 1e-3): 0.9999999999963659,
+    }
+    for (side, q), value in naive.items():
+        y, p = leaking(side, q)
+        close(script.broken(y[..., None], tf.constant(p)), value, 1e-9)
     small, large = (losses.generalized_dice(*leaking(side, 1e-3)) for side in (28, 256))
     close(small, large, 1e-5)
 
@@ -142,6 +150,10 @@ def test_all_background():
     p = np.zeros_like(p)
     p[..., 0] = 1
     close(losses.generalized_dice(y, p, absent=1e-6), [0.625], 1e-9)
+    close(script.broken(y[..., None], tf.constant(p)), 0.6249981250093749)
+    y, p = leaking(28, 0.0)
+    p[:] = np.eye(11)[0]
+    close(script.broken(y[..., None], tf.constant(p)), 0.7182716836734695, 1e-6)
 
 
 SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=3)

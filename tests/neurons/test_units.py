@@ -8,22 +8,48 @@ from hypothesis import strategies as st
 
 from kerasmodels import neurons
 from tests.helpers import refusals
+from tests.test_experiments import ROOT, load
+
+script = load(ROOT / "experiments" / "perceptron_vs_sigmoid.py")
 
 X, Y = neurons.five_points()
 WEIGHT, BIAS = 0.75648874, -0.97450113
 
-# Derived in float64: step -> loss, W, b with squared error, rate 0.01, whole batch.
+# Derived in float64: step -> squared error, W, b at rate 0.01 on the whole batch.
 SQUARED_ERROR = {
     0: (0.2831907155326541, 0.75648874, -0.97450113),
     1: (0.28302444719664643, 0.757756567221318, -0.9742626016792334),
+    2: (0.28285881796905843, 0.7590221892672856, -0.9740257647836167),
+    4: (0.2825294771785608, 0.7615467891827731, -0.9735571516631167),
+    8: (0.2818784645276561, 0.7665692263944643, -0.9726400703714086),
     16: (0.28060704374762063, 0.776505771457478, -0.9708856708866099),
+    32: (0.27818525409379735, 0.7959383214981443, -0.9676889112858156),
+    64: (0.2738055413877681, 0.8330223992382753, -0.962481944445478),
+    128: (0.26666423967995456, 0.9003139086133037, -0.9562847354944448),
     256: (0.2569140905967062, 1.0117243205488204, -0.956781795833483),
+    512: (0.24610517447533348, 1.1741389168078415, -0.9872992912242801),
     1024: (0.23519907846154578, 1.3854961559217807, -1.0888819226274078),
+    2048: (0.2241382714395479, 1.6461618987295676, -1.2983421882266195),
+    4096: (0.21433118429755452, 1.9598117892214169, -1.612654070707661),
+    8192: (0.20754714492297294, 2.317467677155807, -1.989407638385915),
     9999: (0.20618653842204065, 2.4253894296816463, -2.102847168784722),
 }
 CROSS_ENTROPY = {
+    0: (0.2831907155326541, 0.75648874, -0.97450113),
+    1: (0.2851504283042782, 0.741489602685224, -0.9761170623764828),
+    2: (0.28713755321469636, 0.7265572268032513, -0.9777013088084368),
+    4: (0.29117692001739637, 0.6968977565976564, -0.9807740692762814),
+    8: (0.29936699213148776, 0.6384417415793703, -0.9865319859162347),
+    16: (0.31447089591041194, 0.525474427890877, -0.9964549882229116),
     32: (0.31907217759649853, 0.32392322933690126, -1.0092955374661379),
+    64: (0.2655978092634245, 0.1052285797141371, -1.0031753117325009),
+    128: (0.2543189514319435, 0.02811228990174318, -0.9416762813287531),
     256: (0.24873061210004982, 0.004331203773529187, -0.8158328932883565),
+    512: (0.24198532478735305, -0.02573295802165545, -0.6181913653374966),
+    1024: (0.23729705811384294, -0.062450821932518656, -0.3819163257783772),
+    2048: (0.23642247013218184, -0.08892611608278284, -0.21498138124552196),
+    4096: (0.2365440996619832, -0.09617846913282467, -0.1697308165596805),
+    8192: (0.2365543722258486, -0.09654790627471964, -0.1674311080769309),
     9999: (0.2365543950989888, -0.0965487134024677, -0.167426084355924),
 }
 
@@ -61,6 +87,16 @@ def test_published_run(loss, expected):
         -run["weights"][1][-1][0] / run["weights"][0][-1][0, 0]
     )
     assert right(run["prediction"][-1]) == (4 if expected is SQUARED_ERROR else 3)
+    neurons.descend(model, X, Y[:, None], 1)
+    end = {
+        4: (2.4254439297995924, -2.102904344617942, 0.2061859145179159),
+        3: (-0.09654871349100082, -0.16742608380487667, 0.23655439510149784),
+    }[right(model(X).numpy())[0]]
+    np.testing.assert_allclose(model.kernel.numpy(), [[end[0]]], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(model.bias.numpy(), [end[1]], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(
+        np.mean((model(X).numpy()[:, 0] - Y) ** 2), end[2], rtol=0, atol=1e-8
+    )
 
 
 def test_the_start_alone_scores_four_and_linear_training_loses_it():
@@ -82,7 +118,8 @@ def test_random_starts():
     assert np.sum(right(mse["prediction"][0]) == 4) == 62
     after = right(mse["prediction"][-1])
     assert np.sum(after == 4) == 128 and np.sum(after == 3) == 272
-    assert np.all(after[start["weight"][0] < 0] == 3)
+    negative = start["weight"][0] < 0
+    assert np.sum(negative) == 211 and np.all(after[negative] == 3)
     _, entropy = descend(neurons.SigmoidUnit, keras.losses.BinaryCrossentropy, **start)
     assert np.all(right(entropy["prediction"][-1]) == 3)
     # Units trained together are units trained alone.
@@ -92,6 +129,32 @@ def test_random_starts():
     np.testing.assert_allclose(
         one["weights"][0][-1][0, 0], many["weights"][0][-1][0, 7], rtol=0, atol=1e-7
     )
+
+
+def test_where_cross_entropy_is_smallest():
+    model = neurons.SigmoidUnit(
+        weight=-0.096548773315, bias=-0.167425711451, dtype="float64"
+    )
+    loss = keras.losses.BinaryCrossentropy(dtype="float64")
+    assert float(loss(Y[:, None], model(X))) == pytest.approx(0.6617233432060626, abs=1e-12)
+    slope = model(X).numpy()[:, 0] - Y
+    # Twelve digits of the place.
+    assert abs(np.mean(slope)) < 1e-11 and abs(np.mean(slope * X)) < 1e-11
+
+
+def test_squared_error_of_a_monotone_unit_cannot_fall_below_a_fifth():
+    # One of five wrong, for ever steeper units with the boundary between 0 and 2.
+    errors = []
+    for steepness in (1.0, 4.0, 16.0, 64.0):
+        model = neurons.SigmoidUnit(weight=steepness, bias=-steepness, dtype="float64")
+        errors.append(np.mean((model(X).numpy()[:, 0] - Y) ** 2))
+    assert np.all(np.diff(errors) < 0) and errors[-1] == pytest.approx(0.2, abs=1e-12)
+
+
+def test_a_hidden_layer_gets_all_five():
+    model = script.hidden_layer(0)
+    run = neurons.descend(model, X[:, None], Y[:, None], 1500, [1500])
+    assert right(run["prediction"][-1]) == 5
 
 
 def test_no_monotone_rule_gets_more_than_four():
