@@ -106,7 +106,7 @@ def run(args):
             seed=args.seed,
             jit_compile=not args.quick,
         )
-        pictures[name] = model.predict(test[0][:4], verbose=0).argmax(axis=-1).tolist()
+        pictures[name] = np.argmax(model(test[0][:4]), axis=-1).tolist()
         print(line(name, rows[name]))
     print("\nspheres in 3-D, three classes, the rarest 0.3 % of the voxels")
     volumes = spheres(args)
