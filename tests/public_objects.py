@@ -60,6 +60,8 @@ class Entry(NamedTuple):
     loss: Any = "mse"
     # What `fit` reports beside the loss.
     logs: tuple = ()
+    # The largest value that a loss may have on a perfect prediction.
+    least: float = 0.0
     # False for a step function.
     has_gradient: bool = True
 
@@ -163,6 +165,8 @@ LOSSES = [
     Entry(
         lambda: neurons.SmoothAccuracy(0.5, name="mine"),
         (binary(7, 2), probabilities(7, 2)),
+        # Probabilities of 0 and 1 are clipped at 1e-7, where a logit is needed.
+        least=2e-7,
     ),
 ]
 
