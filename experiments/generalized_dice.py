@@ -83,8 +83,8 @@ def run(args):
     """Four losses on digits, three on spheres."""
     x, y = digits(args)
     size = 64 if args.quick else 1300
-    train, test = (x[:size], y[:size]), (x[-(64 if args.quick else 400) :], y[-400:])
-    test = (test[0], test[1][-len(test[0]) :])
+    held_out = 64 if args.quick else 400
+    train, test = (x[:size], y[:size]), (x[-held_out:], y[-held_out:])
     share = float(np.mean(y == 0))
     print(f"{size} images of {x.shape[1]}x{x.shape[2]}, background {share:.1%}\n")
     weights = class_weights(y[:1])

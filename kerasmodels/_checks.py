@@ -80,8 +80,18 @@ def finite_float(owner, argument, value, above=None, at_least=None):
     return number
 
 
-def one_of(owner, argument, value, choices):
-    """Returns `value` if it is one of `choices`, or raises with the nearest one."""
+def same_shape(shape, other):
+    """Whether two shapes agree wherever both are known."""
+    return len(shape) == len(other) and all(
+        a == b for a, b in zip(shape, other) if None not in (a, b)
+    )
+
+
+def one_of(owner, argument, value, choices, otherwise=""):
+    """Returns `value` if it is one of `choices`, or raises with the nearest one.
+
+    `otherwise` says what else the argument may be.
+    """
     if isinstance(value, (str, int, float, np.generic)) and value in choices:
         return value
     near = difflib.get_close_matches(
@@ -91,7 +101,7 @@ def one_of(owner, argument, value, choices):
         message(
             owner,
             argument,
-            "one of " + ", ".join(repr(c) for c in choices),
+            "one of " + ", ".join(repr(c) for c in choices) + otherwise,
             f"{argument}={describe(value)}",
             f"Did you mean {near[0]!r}?" if near else "",
         )

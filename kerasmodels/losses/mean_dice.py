@@ -80,8 +80,11 @@ class MeanDice(keras.metrics.Metric):
         arrays = voxels.prepare(
             "MeanDice", y_true, predicted, False, self.ignore_class, sample_weight
         )
-        for total, part in zip(
-            (self.overlap, self.true, self.found), voxels.sums(*arrays, per_image=False)
+        overlap, true, found, _ = voxels.sums(*arrays, per_image=False)
+        for total, part in (
+            (self.overlap, overlap),
+            (self.true, true),
+            (self.found, found),
         ):
             total.assign_add(ops.cast(part, total.dtype))
 

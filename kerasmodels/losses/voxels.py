@@ -42,9 +42,7 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
     if len(true_shape) == len(shape) and true_shape[-1] == 1:
         y_true, sparse = y_true[..., 0], True
     wanted = shape[:-1] if sparse else shape
-    if len(y_true.shape) != len(wanted) or any(
-        a != b for a, b in zip(y_true.shape, wanted) if None not in (a, b)
-    ):
+    if not _checks.same_shape(y_true.shape, wanted):
         raise _checks.ArgumentError(
             _checks.message(
                 owner,
@@ -137,12 +135,9 @@ def _voxel_weight(owner, weight, shape, batch, dtype):
     weight = ops.cast(ops.convert_to_tensor(weight), dtype)
     received = tuple(weight.shape)
     spatial = shape[:-1]
-    fits = any(
-        len(received) == len(wanted)
-        and all(a == b for a, b in zip(received, wanted) if None not in (a, b))
-        for wanted in (spatial[:1], (*spatial[:1], 1), spatial, (*spatial, 1))
-    )
-    if not fits:
+    per_image, per_voxel = spatial[:1], spatial
+    allowed = (per_image, (*per_image, 1), per_voxel, (*per_voxel, 1))
+    if not any(_checks.same_shape(received, shape) for shape in allowed):
         raise _checks.ArgumentError(
             _checks.message(
                 owner,
@@ -160,11 +155,17 @@ def _voxel_weight(owner, weight, shape, batch, dtype):
 
 
 def sums(truth, predicted, weight, per_image=True):
-    """Voxels of each class: in the overlap, in the truth, predicted. `[batch, classes]`."""
+    """Voxels of each class in the overlap, in the truth, predicted; and voxels in all.
+
+    Returns:
+        Three tensors `[batch, classes]` and one `[batch, 1]`, without the batch axis if
+        not `per_image`.
+    """
     axes = 1 if per_image else (0, 1)
     truth = weight * truth
     return (
         ops.sum(truth * predicted, axis=axes),
         ops.sum(truth, axis=axes),
         ops.sum(weight * predicted, axis=axes),
+        ops.sum(weight, axis=axes),
     )

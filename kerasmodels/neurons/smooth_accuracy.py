@@ -49,9 +49,7 @@ def smooth_accuracy(y_true, y_pred, temperature=1.0, from_logits=False):
     if len(y_true.shape) == len(y_pred.shape) - 1 and y_pred.shape[-1] == 1:
         y_true = y_true[..., None]
     shapes = tuple(y_true.shape), tuple(y_pred.shape)
-    if len(shapes[0]) != len(shapes[1]) or any(
-        a != b for a, b in zip(*shapes) if None not in (a, b)
-    ):
+    if not _checks.same_shape(*shapes):
         raise _checks.ArgumentError(
             _checks.message(
                 owner,

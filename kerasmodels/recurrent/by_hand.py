@@ -131,28 +131,30 @@ def values_with_mistake(cell, x, mistake, initial_state=None):
     """
     owner = "values_with_mistake"
     kind = cells.kind_of(owner, cell)
-    layer, step, x, states = _set_up(owner, kind, cell, x, initial_state)
+    _, step, x, states = _set_up(owner, kind, cell, x, initial_state)
     if mistake is not None:
         _checks.one_of(owner, "mistake", mistake, tuple(step.mistakes))
         step = step.mistakes[mistake](step)
-    return None if step is None else _values(step, x, states, layer.go_backwards)
+    return None if step is None else _values(step, x, states)
 
 
 def _set_up(owner, kind, cell, x, initial_state):
-    """The layer, its equations in float64, and the sequence and states to start from."""
+    """The layer, its equations in float64, the sequence as it takes it, and the start."""
     layer = cells.recurrent_layer(owner, kind, cell)
     features = layer.cell.kernel.shape[0] if layer.cell.built else None
     x = cells.sequence(owner, x, features)
     if not layer.cell.built:
         layer.build(x.shape)
+    if layer.go_backwards:
+        x = x[:, ::-1]
     step = cells.KINDS[kind][1].from_cell(layer.cell, "float64")
     return layer, step, x, cells.start_states(owner, step, initial_state)
 
 
-def _values(step, x, states, reverse):
+def _values(step, x, states):
     """Every quantity of the equations as an array `[time, units]`."""
     x = ops.convert_to_tensor(x)
-    values = trace(step, step.quantities, x, states, reverse=reverse)
+    values = trace(step, step.quantities, x, states)
     return {name: ops.convert_to_numpy(values[name])[0] for name in step.quantities}
 
 
@@ -162,11 +164,8 @@ def _verify(owner, kind, cell, x, by_hand, initial_state, tolerance):
         tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
     paper = read_paper(owner, step, by_hand, x.shape[1], tolerance)
 
-    if layer.go_backwards:
-        x = x[:, ::-1]
-
     def values(step, steps=None):
-        return _values(step, x[:, :steps], states, False)
+        return _values(step, x[:, :steps], states)
 
     computed = values(step)
     disagreement = first_disagreement(paper, computed)
