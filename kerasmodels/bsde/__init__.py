@@ -3,6 +3,7 @@
 from kerasmodels.bsde.checking import EquationError, check_equation
 from kerasmodels.bsde.control import (
     ExactControl,
+    ExchangeableControl,
     PerStepControl,
     SharedControl,
     StackedControl,
@@ -18,6 +19,7 @@ from kerasmodels.bsde.equation import (
 )
 from kerasmodels.bsde.equations import *  # noqa: F403  (its __all__ is the list)
 from kerasmodels.bsde.equations import __all__ as _equations
+from kerasmodels.bsde.estimate import Estimate, estimate_u0
 from kerasmodels.bsde.global_model import GlobalModel
 from kerasmodels.bsde.losses import ClippedSquaredError, clipped_squared_error
 from kerasmodels.bsde.optimizer import decaying_adam
@@ -32,12 +34,15 @@ from kerasmodels.bsde.pretraining import (
 from kerasmodels.bsde.solution import Solution
 from kerasmodels.bsde.solve import default_settings, solve, train
 from kerasmodels.bsde.start import baseline
+from kerasmodels.bsde.symmetry import is_exchangeable
 
 __all__ = [
     "ClippedSquaredError",
     "Equation",
     "EquationError",
+    "Estimate",
     "ExactControl",
+    "ExchangeableControl",
     "GeometricBrownian",
     "GlobalModel",
     "PerStepControl",
@@ -55,6 +60,8 @@ __all__ = [
     "time_grid",
     "Solution",
     "decaying_adam",
+    "estimate_u0",
+    "is_exchangeable",
     "default_settings",
     "fit_subnets",
     "load_subnets",

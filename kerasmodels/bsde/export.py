@@ -18,7 +18,7 @@ def export_saved_model(model, filepath, verbose=False, **kwargs):
     Raises:
         FileExistsError: `filepath` is a folder that holds something else than an export.
     """
-    times, dim, dtype = model.num_steps + 1, model.equation.dim, model.compute_dtype
+    times, dim, dtype = model.num_steps + 1, model.equation.dim, model.variable_dtype
 
     def spec(name, *shape):
         return tf.TensorSpec((None, *shape), dtype, name=name)

@@ -1,7 +1,5 @@
 """The global network: u0, z0, a control process, and the forward recursion."""
 
-import dataclasses
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,12 +7,13 @@ from keras import ops
 
 from kerasmodels import _checks
 from kerasmodels.bsde import export as export_module
-from kerasmodels.bsde.control import PerStepControl, TerminalSkip, make_control
+from kerasmodels.bsde.assembly import check_control, initial_values, resolve_control
+from kerasmodels.bsde.closed_loop import controlled_paths
+from kerasmodels.bsde.control import TerminalSkip, control_at
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.inputs import validated_inputs
-from kerasmodels.bsde.paths import as_time_grid, tile_times
-from kerasmodels.bsde.recursion import forward_recursion
-from kerasmodels.bsde.start import estimate_start
+from kerasmodels.bsde.paths import as_time_grid
+from kerasmodels.bsde.recursion import RULES, forward_recursion
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -31,7 +30,8 @@ class GlobalModel(keras.Model):
         z[n] = a_n(g(x[n])) sigma^T grad g(x[n]) + control(t[n], x[n])
 
     where a_n is a tiny trainable function that starts near 1 (`TerminalSkip`): the
-    control process then has only the difference to learn, small in most problems.
+    control process then has only the difference to learn, small in most problems. At the
+    last time z is the terminal gradient itself.
 
     Some texts write the recursion with `+ f dt`; their f is minus our driver.
 
@@ -41,16 +41,26 @@ class GlobalModel(keras.Model):
         equation: `Equation`.
         t: int or sequence of floats. Number of equal time steps N, or the N + 1 grid
             times from 0 to the terminal time.
-        control: "stacked" (default), "per-step" or "shared" for a fresh control process
-            of the default architecture; or a control process; or a list of N - 1 Keras
-            models, one per inner time. With N = 1 there are no inner times and the
-            control process is not used.
+        control: "stacked" (default), "per-step", "shared" or "exchangeable" for a fresh
+            control process of the default architecture; or a control process; or a list
+            of N - 1 Keras models, one per inner time. With N = 1 there are no inner times
+            and the control process is not used.
         terminal_skip: bool or `TerminalSkip`. Whether sigma^T grad g is added.
         train_control: bool. False freezes the control process (and a_n): only u0 and
             z0 train. It may be set later, which freezes or thaws every network of the
             control process; compile again afterwards.
+        rule: "left" (the recursion above) or "trapezoid", which takes the driver at both
+            ends of a step (`recursion_step`): the error of the grid is then of second
+            order.
+        drift: bool. Whether `fit` and `evaluate` drive the paths by the control: of the
+            inputs they then take dw as noise, add b dt with b = df/dz, and step x anew
+            (`closed_loop.py`). A call of the model takes paths as they are.
         u0: None or float. Start of u0; None is the mean of g(x_N) over a sample.
         z0: None or `dim` floats. Start of z0; None is the mean of sigma^T grad g(x_N).
+        units: None or a pair of floats > 0. The weights behind u0 and z0 count the
+            distance from the start in these units, so that one learning rate suits
+            solutions of any size. None is the standard deviation of g(x_N) and the root
+            mean square of sigma^T grad g(x_N), or 1 where nothing is sampled.
         seed: int. Seed of the initial weights and of that sample.
 
     Call arguments:
@@ -75,111 +85,76 @@ class GlobalModel(keras.Model):
         control="stacked",
         terminal_skip=False,
         train_control=True,
+        rule="left",
+        drift=False,
         u0=None,
         z0=None,
+        units=None,
         seed=0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.equation = _checks.instance("GlobalModel", "equation", equation, Equation)
-        self.grid = as_time_grid("GlobalModel", equation, t)
+        # Paths keep their precision in a model whose networks compute in bfloat16.
+        super().__init__(**{"autocast": False, **kwargs})
+        owner = "GlobalModel"
+        self.equation = _checks.instance(owner, "equation", equation, Equation)
+        self.grid = as_time_grid(owner, equation, t)
         self.num_steps = len(self.grid) - 1
-        self.seed = _checks.seed_int("GlobalModel", seed)
-        for name, value in (
-            ("terminal_skip", terminal_skip),
-            ("train_control", train_control),
-        ):
-            allowed = bool if name == "train_control" else (bool, TerminalSkip)
-            if not isinstance(value, allowed):
-                raise _checks.ArgumentError(
-                    _checks.message(
-                        "GlobalModel", name, "True or False", f"{name}={value!r}"
-                    )
-                )
+        self.seed = _checks.seed_int(owner, seed)
+        if not isinstance(terminal_skip, TerminalSkip):
+            terminal_skip = _checks.boolean(owner, "terminal_skip", terminal_skip)
+        self._train_control = _checks.boolean(owner, "train_control", train_control)
+        self.rule = _checks.one_of(owner, "rule", rule, RULES)
+        self.drift = _checks.boolean(owner, "drift", drift)
+        if units is not None:
+            u_unit, z_unit = units
+            units = (
+                _checks.finite_float(owner, "units", u_unit, above=0.0),
+                _checks.finite_float(owner, "units", z_unit, above=0.0),
+            )
+        self.control = resolve_control(
+            equation, self.grid, control, self.seed, self.dtype_policy
+        )
+        initial = initial_values(
+            equation,
+            self.grid,
+            self.control,
+            u0,
+            z0,
+            units,
+            terminal_skip,
+            self.seed,
+            self.dtype_policy,
+        )
         # What a sample of paths said before training; None in a model that was loaded.
-        self.start = None
-        self.control = self._resolve_control(control)
-        u0, z0, self.terminal_skip = self._start(u0, z0, terminal_skip)
-        self.u0 = self.add_weight(shape=(), initializer="zeros", name="u0")
-        self.z0 = self.add_weight(shape=(equation.dim,), initializer="zeros", name="z0")
-        # Assigned, because an initializer would round them to float32.
-        self.u0.assign(u0)
-        self.z0.assign(z0)
-        # What the weights started from, so that a loaded model need not sample again.
-        self._initial = {"u0": float(u0), "z0": np.asarray(z0, "float64").tolist()}
-        self._train_control = bool(train_control)
+        self.start = initial.start
+        self.terminal_skip = initial.skip
+        # What the weights count from, so that a loaded model need not sample again.
+        self._initial = {
+            "u0": float(initial.u0),
+            "z0": np.asarray(initial.z0, "float64").tolist(),
+            "units": [float(initial.u_unit), float(initial.z_unit)],
+        }
+        self._u0 = self.add_weight(shape=(), initializer="zeros", name="u0")
+        self._z0 = self.add_weight(shape=(equation.dim,), initializer="zeros", name="z0")
         self.build()
 
-    def _resolve_control(self, control):
-        num_times = self.num_steps - 1
-        if num_times == 0:
-            return None
-        if isinstance(control, str):
-            return make_control(
-                control,
-                num_times,
-                self.equation.dim,
-                dtype=self.dtype_policy,
-                seed=self.seed,
-            )
-        if isinstance(control, (list, tuple)):
-            control = PerStepControl(control, dtype=self.dtype_policy)
-        if not isinstance(control, keras.layers.Layer):
-            raise _checks.ArgumentError(
-                _checks.message(
-                    "GlobalModel",
-                    "control",
-                    'a control process, a list of Keras models, or one of "stacked", '
-                    '"per-step", "shared"',
-                    f"control={_checks.describe(control)}",
-                )
-            )
-        expected = getattr(control, "num_times", None)
-        if expected not in (None, num_times):
-            raise _checks.ArgumentError(
-                f"`GlobalModel` steps over {self.num_steps} intervals, so its control "
-                f"process needs {num_times} networks, one per inner time. Received: "
-                f"{expected}."
-            )
-        dim = getattr(control, "dim", self.equation.dim)
-        if dim != self.equation.dim:
-            raise _checks.ArgumentError(
-                f"`GlobalModel` solves an equation in dimension {self.equation.dim}. "
-                f"Received a control process for dimension {dim}."
-            )
-        return control
+    @property
+    def u0(self):
+        """u(0, x0) as it stands, a scalar Tensor."""
+        return self._initial["u0"] + self._initial["units"][0] * tf.convert_to_tensor(
+            self._u0
+        )
 
-    def _start(self, u0, z0, skip):
-        """Where u0, z0 and the skip start; standardises a fresh control process."""
-        fresh = self.control is not None and not getattr(self.control, "standardized", True)
-        if z0 is not None:
-            z0 = _checks.point("GlobalModel", "z0", z0, self.equation.dim)
-        if u0 is not None:
-            u0 = _checks.finite_float("GlobalModel", "u0", u0)
-        wants_skip = skip is True and self.num_steps > 1
-        if isinstance(skip, TerminalSkip) and skip.num_times != self.num_steps - 1:
-            raise _checks.ArgumentError(
-                f"`GlobalModel` steps over {self.num_steps} intervals, so its "
-                f"`terminal_skip` needs {self.num_steps - 1} inner times. Received: "
-                f"{skip.num_times}."
-            )
-        if u0 is None or z0 is None or fresh or wants_skip:
-            start = estimate_start(self.equation, self.grid, self.seed, self.variable_dtype)
-            self.start = dataclasses.replace(start, x_inner=None)
-            u0 = start.u0 if u0 is None else u0
-            z0 = start.z0 if z0 is None else z0
-            if fresh:
-                times = tile_times(self.grid[1:-1], len(start.x_inner))
-                self.control.standardize(times, start.x_inner, start.z_scale)
-            if wants_skip:
-                skip = TerminalSkip(
-                    self.num_steps - 1,
-                    seed=self.seed,
-                    mean=start.u0,
-                    scale=start.g_std or 1.0,
-                    dtype=self.dtype_policy,
-                )
-        return u0, z0, skip if isinstance(skip, TerminalSkip) else None
+    @property
+    def z0(self):
+        """sigma^T grad u(0, x0) as it stands, a Tensor `[dim]`."""
+        start = ops.convert_to_tensor(self._initial["z0"], self.variable_dtype)
+        return start + self._initial["units"][1] * tf.convert_to_tensor(self._z0)
+
+    def set_u0(self, value):
+        """Sets u0, for example to a better estimate of it (`estimate_u0`)."""
+        value = _checks.finite_float("GlobalModel.set_u0", "value", value)
+        self._u0.assign((value - self._initial["u0"]) / self._initial["units"][0])
 
     @property
     def train_control(self):
@@ -197,34 +172,11 @@ class GlobalModel(keras.Model):
             self.terminal_skip.trainable = self._train_control
 
     def build(self, input_shape=None):
-        self._build_control()
+        if self.control is not None:
+            check_control(self.control, self.equation, self.grid, self.variable_dtype)
         # Loading restores weights, not what is frozen: that is a matter of the config.
         if not self._train_control:
             self._apply_train_control()
-
-    def _build_control(self):
-        """Builds and calls the control process, so that one that cannot work is named."""
-        if self.control is None:
-            return
-        times, dim = self.num_steps - 1, self.equation.dim
-        shape = (1, times, dim)
-        t = tile_times(self.grid[1:-1], 1, self.compute_dtype)
-        try:
-            if not self.control.built:
-                self.control.build((None, times, 1), (None, times, dim))
-            received = tuple(self.control(t, ops.ones(shape, self.compute_dtype)).shape)
-        except Exception as error:
-            raise _checks.ArgumentError(
-                "`GlobalModel` cannot call its control process on t of shape "
-                f"{tuple(t.shape)} and x of shape {shape}: {error} A model of one time "
-                "step, `[batch, dim]` -> `[batch, dim]`, belongs in a list of "
-                f"{self.num_steps - 1}."
-            ) from error
-        if received != shape:
-            raise _checks.ArgumentError(
-                f"`GlobalModel` expects its control process to return z of shape {shape} "
-                f"for x of that shape. Received: {received}."
-            )
 
     def call(self, inputs, training=False):
         u, _ = self.trajectory(inputs, training=training)
@@ -242,8 +194,9 @@ class GlobalModel(keras.Model):
         """
         x, dw, t = validated_inputs(self, inputs)
         z = self._control_path(t, x, training)
-        u = forward_recursion(self.equation, t, x, dw, ops.cast(self.u0, x.dtype), z)
-        return u, z
+        u0 = ops.cast(self.u0, x.dtype)
+        u = forward_recursion(self.equation, t, x, dw, u0, z, self.rule)
+        return u, z[:, :-1]
 
     def z(self, t, x):
         """The control at grid times: constant on [t_n, t_{n+1}), as the recursion uses.
@@ -256,7 +209,7 @@ class GlobalModel(keras.Model):
         Returns:
             z = sigma^T grad u, `[batch, dim]`.
         """
-        x = ops.convert_to_tensor(x, self.compute_dtype)
+        x = ops.convert_to_tensor(x, self.variable_dtype)
         t = ops.convert_to_tensor(t)
         if tuple(t.shape[1:]) != (1,) or tuple(x.shape[1:]) != (self.equation.dim,):
             raise _checks.ArgumentError(
@@ -275,21 +228,60 @@ class GlobalModel(keras.Model):
         return tf.gather(z, index, batch_dims=1)
 
     def _control_path(self, t, x, training):
-        """z_n for n = 0, ..., N - 1, `[batch, N, dim]`."""
+        """z_n for n = 0, ..., N, `[batch, N + 1, dim]`."""
         z0 = ops.zeros_like(x[:, :1]) + ops.cast(self.z0, x.dtype)
+        inner, dim = self.num_steps - 1, self.equation.dim
+        # Only what is read is computed: not every g has a gradient that costs nothing.
+        last = ops.zeros_like(z0)
+        if self.rule != "left":
+            last = self._terminal(t[:, -1], x[:, -1])[1][:, None]
         if self.control is None:
-            return z0
+            return ops.concatenate([z0, last], axis=1)
         t, x = t[:, 1:-1], x[:, 1:-1]
-        z = ops.cast(self.control(t, x, training=training), x.dtype)
+        g = gradient = None
+        if self._reads_terminal:
+            g, gradient = self._terminal(ops.reshape(t, (-1, 1)), ops.reshape(x, (-1, dim)))
+            g = ops.reshape(g, (-1, inner, 1))
+            gradient = ops.reshape(gradient, (-1, inner, dim))
+        terminal = (g, gradient) if getattr(self.control, "uses_terminal", False) else ()
+        z = ops.cast(self.control(t, x, *terminal, training=training), x.dtype)
         if self.terminal_skip is not None:
-            dim, inner = self.equation.dim, self.num_steps - 1
-            g, gradient = self.equation.terminal_and_z(
-                ops.reshape(t, (-1, 1)), ops.reshape(x, (-1, dim))
-            )
-            z = z + self.terminal_skip(
-                ops.reshape(g, (-1, inner, 1)), ops.reshape(gradient, (-1, inner, dim))
-            )
-        return ops.concatenate([z0, z], axis=1)
+            z = z + ops.cast(self.terminal_skip(t, g, gradient), x.dtype)
+        return ops.concatenate([z0, z, last], axis=1)
+
+    @property
+    def _reads_terminal(self):
+        return self.terminal_skip is not None or getattr(
+            self.control, "uses_terminal", False
+        )
+
+    def _terminal(self, t, x):
+        """g and sigma^T grad g; an infinite slope at a single point counts as none."""
+        g, gradient = self.equation.terminal_and_z(t, x)
+        return g, ops.where(ops.isfinite(gradient), gradient, 0.0)
+
+    def z_at(self, index, t, x):
+        """z at one time in (0, T] for all paths, as `estimate_u0` asks for it.
+
+        Args:
+            index: int Tensor. Which inner time, from 0; read where a network belongs to
+                each time, and N - 1 stands for T.
+            t: Tensor `[batch, 1]`. The time, the same for all paths. At T, z is the
+                terminal gradient.
+            x: Tensor `[batch, dim]`.
+
+        Returns:
+            Tensor `[batch, dim]`.
+        """
+        g, gradient = self._terminal(t, x)
+        if self.control is None:
+            return gradient
+        index = ops.minimum(index, self.num_steps - 2)
+        z = ops.cast(control_at(self.control, index, t, x, g, gradient), x.dtype)
+        if self.terminal_skip is not None:
+            z = z + ops.cast(self.terminal_skip.at(index, t, g, gradient), x.dtype)
+        last = t > (1 - 1e-6) * ops.cast(self.grid[-1], t.dtype)
+        return ops.where(last, gradient, z)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         # A target of another shape would broadcast against u_N without a word.
@@ -307,8 +299,20 @@ class GlobalModel(keras.Model):
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def train_step(self, data):
-        logs = super().train_step(data)
-        return {**logs, "u0": ops.convert_to_tensor(self.u0)}
+        logs = super().train_step(self._driven(data))
+        return {**logs, "u0": self.u0}
+
+    def test_step(self, data):
+        return super().test_step(self._driven(data))
+
+    def _driven(self, data):
+        """The batch itself, or with `drift` the same noise on paths of the control."""
+        if not self.drift:
+            return data
+        inputs, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        _, noise, t = validated_inputs(self, inputs)
+        x, dw = controlled_paths(self, t, noise)
+        return (x, dw, t), self.equation.terminal(x[:, -1]), weight
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`, on a data set or on arrays ((x, dw, t), g(x_N))."""
@@ -361,6 +365,8 @@ class GlobalModel(keras.Model):
             "control": None if self.control is None else serialize(self.control),
             "terminal_skip": serialize(self.terminal_skip) if self.terminal_skip else False,
             "train_control": self.train_control,
+            "rule": self.rule,
+            "drift": self.drift,
             **self._initial,
             "seed": self.seed,
         }

@@ -15,7 +15,7 @@ def validated_inputs(model, inputs):
         inputs: the tuple (x, dw, t).
 
     Returns:
-        The tuple (x, dw, t) in the model's compute dtype, t `[batch, N + 1, 1]`.
+        The tuple (x, dw, t) in the dtype of the model's variables, t `[batch, N + 1, 1]`.
 
     Raises:
         ValueError: a shape or a value is wrong, or, where each network belongs to one grid
@@ -31,7 +31,7 @@ def validated_inputs(model, inputs):
                 f"{type(inputs).__name__} of {_checks.describe(inputs)}",
             )
         )
-    x, dw, t = (ops.convert_to_tensor(v, model.compute_dtype) for v in inputs)
+    x, dw, t = (ops.convert_to_tensor(v, model.variable_dtype) for v in inputs)
     n, dim = model.num_steps, model.equation.dim
     received = (
         f"x.shape={tuple(x.shape)}, dw.shape={tuple(dw.shape)}, t.shape={tuple(t.shape)}"
@@ -79,7 +79,8 @@ def _check_values(model, x, dw, t, received):
                 f"infinite values in {name}, the first at index "
                 f"{tuple(bad[0].tolist())}: {received}."
             )
-    if getattr(model.control, "num_times", None) is None and model.terminal_skip is None:
+    parts = (model.control, model.terminal_skip)
+    if all(getattr(part, "num_times", None) is None for part in parts):
         return
     # Here a network (or a function a_n) belongs to each time of the model's grid.
     gap = float(np.max(np.abs(np.asarray(t)[:, :, 0] - model.grid)))

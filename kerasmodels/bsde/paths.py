@@ -57,8 +57,13 @@ def as_time_grid(owner, equation, t):
 
 def tile_times(t, batch_size, dtype=None):
     """Returns the grid `t` repeated for each path, `[batch_size, N + 1, 1]`."""
-    grid = tf.constant(np.asarray(t)[None, :, None], dtype or keras.config.floatx())
-    return tf.tile(grid, (batch_size, 1, 1))
+    grid = _as_tensor(t, dtype or keras.config.floatx())
+    return tf.tile(grid[None, :, None], (batch_size, 1, 1))
+
+
+def _as_tensor(t, dtype):
+    """A grid as a tensor; NumPy rounds a float64 grid only once, at the end."""
+    return tf.cast(t, dtype) if tf.is_tensor(t) else tf.constant(np.asarray(t), dtype)
 
 
 def simulate(equation, t, dw):
@@ -68,13 +73,13 @@ def simulate(equation, t, dw):
 
     Args:
         equation: `Equation`.
-        t: array `[N + 1]`. The time grid.
+        t: array or Tensor `[N + 1]`. The time grid.
         dw: Tensor `[batch, N, dim]`. Brownian increments, variance dt.
 
     Returns:
         The list of N + 1 tensors X_n, each `[batch, dim]`.
     """
-    grid = tf.constant(np.asarray(t), dw.dtype)
+    grid = _as_tensor(t, dw.dtype)
     x = tf.zeros_like(dw[:, 0]) + tf.constant(equation.x0, dw.dtype)
     path = [x]
     for n, dw_n in enumerate(tf.unstack(dw, axis=1)):
@@ -88,7 +93,7 @@ def brownian_increments(t, batch_size, dim, seed, dtype=None):
     """Returns dW, `[batch_size, N, dim]`, variance dt: a pure function of its arguments.
 
     Args:
-        t: array `[N + 1]`. The time grid.
+        t: array or Tensor `[N + 1]`. The time grid.
         batch_size: int. Number of paths.
         dim: int. Dimension of the noise.
         seed: int, or a pair (seed, step) of ints or int tensors.
@@ -96,8 +101,9 @@ def brownian_increments(t, batch_size, dim, seed, dtype=None):
     """
     seed = _checks.seed_pair("brownian_increments", seed)
     dtype = _checks.float_type("brownian_increments", dtype)
-    root_dt = tf.constant(np.sqrt(np.diff(t))[:, None], dtype)
-    shape = (batch_size, len(t) - 1, dim)
+    grid = _as_tensor(t, "float64")
+    root_dt = tf.cast(tf.sqrt(grid[1:] - grid[:-1])[:, None], dtype)
+    shape = (batch_size, grid.shape[0] - 1, dim)
     # Philox by name: the generator that is chosen by default is slow under XLA.
     seed = tf.stack([_int64(seed[0]), _int64(seed[1])])
     return root_dt * tf.random.stateless_normal(shape, seed=seed, dtype=dtype, alg="philox")
@@ -139,7 +145,14 @@ def sample_paths(equation, t, batch_size, seed, dtype=None):
 
 
 def path_dataset(
-    equation, t, batch_size, seed=0, start_step=0, num_batches=None, dtype=None
+    equation,
+    t,
+    batch_size,
+    seed=0,
+    start_step=0,
+    num_batches=None,
+    dtype=None,
+    jitter=False,
 ):
     """A `tf.data.Dataset` of `((x, dw, t), g(x_N))` with fresh paths in every element.
 
@@ -154,6 +167,10 @@ def path_dataset(
         start_step: int. The step of the first element.
         num_batches: int or None. Number of elements; None never ends.
         dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
+        jitter: bool. True moves the inner times of each element together, by up to half
+            a step to either side, so that a control process that takes the time as an
+            input learns what lies between them. The first step is then at least half as
+            long as it was, and the last one too.
 
     Returns:
         A data set whose elements are x `[batch, N + 1, dim]`, dw `[batch, N, dim]` and
@@ -171,12 +188,25 @@ def path_dataset(
     if num_batches is not None:
         num_batches = _checks.positive_int(owner, "num_batches", num_batches)
     dtype = _checks.float_type(owner, dtype)
+    jitter = _checks.boolean(owner, "jitter", jitter)
 
     def batch(step):
-        x, dw = sample_paths(equation, t, batch_size, (seed, step), dtype)
-        return (x, dw, tile_times(t, batch_size, dtype)), equation.terminal(x[:, -1])
+        grid = _jittered(t, (seed, step)) if jitter else t
+        dw = brownian_increments(grid, batch_size, equation.dim, (seed, step), dtype)
+        x = tf.stack(simulate(equation, grid, dw), axis=1)
+        return (x, dw, tile_times(grid, batch_size, dtype)), equation.terminal(x[:, -1])
 
     steps = tf.data.Dataset.counter(start=start_step)
     if num_batches is not None:
         steps = steps.take(num_batches)
     return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def _jittered(t, seed):
+    """The grid with its inner times moved towards their neighbours on one side."""
+    t = tf.constant(t)
+    # A stream of its own: the pairs (seed, step >= 0) are those of the increments.
+    seed = tf.stack([_int64(seed[0]), -1 - _int64(seed[1]) - 2**32])
+    shift = tf.random.stateless_uniform((), seed, -0.5, 0.5, "float64", alg="philox")
+    gap = tf.where(shift > 0, t[2:] - t[1:-1], t[1:-1] - t[:-2])
+    return tf.concat([t[:1], t[1:-1] + shift * gap, t[-1:]], axis=0)

@@ -2,9 +2,57 @@
 
 import tensorflow as tf
 
+# How the integral of the driver over one time step is taken.
+RULES = ("left", "trapezoid")
 
-def forward_recursion(equation, t, x, dw, u0, z):
-    """u[n+1] = u[n] - f(t[n], x[n], u[n], z[n]) dt[n] + z[n] . dW[n].
+
+def recursion_step(equation, rule, start, end, dw, u, drift=None):
+    """u[n+1] from u[n].
+
+        left:       u - f(t, x, u, z) dt + z . dW
+        trapezoid:  u - (f(t, x, u, z) + f(t', x', u', z')) dt / 2 + z . dW
+
+    with u' the value that `left` gives and (t', x', z') the end of the step. With exact z
+    the bias of u0 is of first order in dt for `left` and of second for `trapezoid`.
+
+    Where the increments were drawn with a drift, dW = dW^Q + b dt, the term z . b dt is
+    part of what is integrated, and the trapezoidal rule takes it at both ends too.
+
+    Reference: Chassagneux (2014), https://doi.org/10.1137/130936269 (multistep schemes)
+
+    Args:
+        equation: `Equation`.
+        rule: "left" or "trapezoid".
+        start, end: the triples (t, x, z) at both ends of the step: t `[batch, 1]`, x and z
+            `[batch, dim]`. `left` does not read `end`.
+        dw: Tensor `[batch, dim]`.
+        u: Tensor `[batch, 1]`.
+        drift: None or Tensor `[batch, dim]`. b.
+
+    Returns:
+        Tensor `[batch, 1]`.
+    """
+    t, x, z = start
+    dt = end[0] - t
+    driver = equation.driver(t, x, u, z)
+    martingale = tf.reduce_sum(z * dw, axis=-1, keepdims=True)
+    u_end = u - driver * dt + martingale
+    if rule == "left":
+        return u_end
+    driver += equation.driver(end[0], end[1], u_end, end[2])
+    u_end = u - driver * dt / 2 + martingale
+    if drift is not None:
+        u_end += dt / 2 * tf.reduce_sum((end[2] - z) * drift, axis=-1, keepdims=True)
+    return u_end
+
+
+def forward_recursion(equation, t, x, dw, u0, z, rule="left"):
+    """Steps u along given paths, from u[0] = u0.
+
+    The values come from a loop whose compile time does not grow with the number of steps.
+    Its derivative is taken for all steps at once: given the values, each step is a
+    function of its own arguments alone, and a change of u[n] reaches u[n+1] through the
+    slope of one step. So no gradient has to be traced through the loop.
 
     Args:
         equation: `Equation`.
@@ -12,18 +60,65 @@ def forward_recursion(equation, t, x, dw, u0, z):
         x: Tensor `[batch, N + 1, dim]`.
         dw: Tensor `[batch, N, dim]`.
         u0: scalar Tensor.
-        z: Tensor `[batch, N, dim]`.
+        z: Tensor `[batch, N + 1, dim]`; `left` does not read the last time.
+        rule: "left" or "trapezoid".
 
     Returns:
         u, `[batch, N + 1, 1]`.
     """
-    # What does not depend on u is done for all times at once; unstacking first keeps
-    # the gradient of N slices from becoming N additions of full-size tensors.
-    martingale = tf.unstack(tf.reduce_sum(z * dw, axis=-1, keepdims=True), axis=1)
-    dt = tf.unstack(t[:, 1:] - t[:, :-1], axis=1)
-    t, x, z = (tf.unstack(value, axis=1) for value in (t, x, z))
-    u = [tf.zeros_like(t[0]) + u0]
-    for n in range(len(dt)):
-        driver = equation.driver(t[n], x[n], u[n], z[n])
-        u.append(u[n] - driver * dt[n] + martingale[n])
-    return tf.stack(u, axis=1)
+    # Times first, so that a step is a contiguous slice.
+    t, x, dw, z = (tf.transpose(value, (1, 0, 2)) for value in (t, x, dw, z))
+    u0 = tf.zeros_like(t[0]) + u0
+    values = _values(equation, rule, t, x, dw, u0, z)
+    num_steps = dw.shape[0]
+
+    def flat(value):
+        return tf.reshape(value, (-1, value.shape[-1]))
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        u = flat(values[:-1])
+        tape.watch(u)
+        start, end = (
+            tuple(flat(value) for value in ends)
+            for ends in ((t[:-1], x[:-1], z[:-1]), (t[1:], x[1:], z[1:]))
+        )
+        u_end = recursion_step(equation, rule, start, end, flat(dw), u)
+    slope = tf.stop_gradient(tape.gradient(u_end, u, unconnected_gradients="zero"))
+    u_end, slope = (tf.reshape(v, (num_steps, -1, 1)) for v in (u_end, slope))
+    # Zero in value: it carries the derivatives only.
+    change = tf.concat(
+        [[u0 - tf.stop_gradient(u0)], u_end - tf.stop_gradient(u_end)], axis=0
+    )
+    slope = tf.concat([tf.ones_like(u0)[None], slope], axis=0)
+    return tf.transpose(values + _linear_recursion(slope, change), (1, 0, 2))
+
+
+def _values(equation, rule, t, x, dw, u0, z):
+    """u `[N + 1, batch, 1]` without derivatives."""
+    t, x, dw, u0, z = (tf.stop_gradient(value) for value in (t, x, dw, u0, z))
+    num_steps = dw.shape[0]
+
+    def step(n, u, path):
+        start, end = (t[n], x[n], z[n]), (t[n + 1], x[n + 1], z[n + 1])
+        u = recursion_step(equation, rule, start, end, dw[n], u)
+        return n + 1, u, path.write(n + 1, u)
+
+    path = tf.TensorArray(u0.dtype, num_steps + 1, element_shape=u0.shape).write(0, u0)
+    *_, path = tf.while_loop(
+        lambda n, *_: n < num_steps, step, (0, u0, path), maximum_iterations=num_steps
+    )
+    return tf.stop_gradient(path.stack())
+
+
+def _linear_recursion(slope, change):
+    """e[n] = slope[n] e[n-1] + change[n], e[-1] = 0, along the first axis.
+
+    In log2(N) steps, each joining what the step before knew of twice as many times.
+    """
+    reach = 1
+    while reach < slope.shape[0]:
+        before = [[reach, 0], [0, 0], [0, 0]]
+        change = change + slope * tf.pad(change[:-reach], before)
+        slope = slope * tf.pad(slope[:-reach], before, constant_values=1)
+        reach *= 2
+    return change

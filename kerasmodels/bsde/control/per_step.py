@@ -1,6 +1,7 @@
 """A list of networks, one per inner time."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from kerasmodels import _checks
@@ -71,6 +72,10 @@ class PerStepControl(keras.Model):
         states = ops.unstack(x, axis=1)
         z = [net(x_n, training=training) for net, x_n in zip(self.subnets, states)]
         return ops.stack(z, axis=1)
+
+    def at(self, index, x):
+        """The network of one inner time, x `[batch, dim]` -> z `[batch, dim]`."""
+        return tf.switch_case(index, [lambda net=net: net(x) for net in self.subnets])
 
     def standardize(self, t, x, output_scale):
         """Standardises the subnets that are not yet, from x `[num_paths, N - 1, dim]`."""

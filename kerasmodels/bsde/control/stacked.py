@@ -77,6 +77,28 @@ class StackedControl(Network):
     def call(self, t, x, training=False):
         return self._run(self._standardized(x), training)
 
+    def at(self, index, x):
+        """The network of one inner time, x `[batch, dim]` -> z `[batch, dim]`."""
+
+        def row(weight):
+            return ops.cast(ops.take(weight, index, axis=0), x.dtype)
+
+        def affine(dense, h):
+            h = ops.matmul(h, row(dense.kernel))
+            return h if dense.bias is None else h + row(dense.bias)
+
+        h = (x - row(self.input_mean)) / row(self.input_scale)
+        for dense, *norms in self.blocks:
+            h = affine(dense, h)
+            for norm in norms:
+                gamma, beta, mean, variance = (
+                    row(ops.reshape(w, (self._num_times, -1)))
+                    for w in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+                )
+                h = (h - mean) / ops.sqrt(variance + norm.epsilon) * gamma + beta
+            h = self.activation(h)
+        return affine(self.last, h) * ops.cast(self.output_scale, h.dtype)
+
     def standardize(self, t, x, output_scale):
         """Sets input mean and scale from x `[num_paths, N - 1, dim]`, and z's scale."""
         x = np.asarray(x)

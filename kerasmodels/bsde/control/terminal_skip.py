@@ -11,19 +11,23 @@ from kerasmodels.bsde.control.network import init_seeds
 class TerminalSkip(keras.layers.Layer):
     """Scales the terminal gradient: z[n] = a_n(g(x[n])) sigma^T grad g(x[n]) + ...
 
-        a_n(g) = 1 + V_n tanh(W_n (g - mean) / scale + b_n)
+        a_n(g) = c_n + V_n tanh(W_n (g - mean) / scale + b_n)
+        a(t, g) = c + V tanh(W (g - mean) / scale + w t / T + b)    without `num_times`
 
-    One tiny network of one number per inner time, near 1 at the start. Where u(t, x) is
-    a function of t and g(x) (linear payoffs, radial problems, travelling waves) this
-    alone can be exact; elsewhere it leaves a smaller remainder to the control process.
+    One tiny network of one number per inner time, or one for all times, near 1 at the
+    start. Where u(t, x) is a function of t and g(x) (linear payoffs, radial problems,
+    travelling waves) this alone can be exact; elsewhere it leaves a smaller remainder to
+    the control process.
 
     Args:
-        num_times: int. N - 1.
+        num_times: None or int. N - 1; None is one network for all times.
         units: int. Hidden units.
         seed: int. Seed of the initial weights.
         mean, scale: float. Of g(x_N), to standardise by.
+        terminal_time: float. T, to standardise t by; read only without `num_times`.
 
     Call arguments:
+        t: Tensor `[batch, N - 1, 1]`. Read only without `num_times`.
         g: Tensor `[batch, N - 1, 1]`. g(x_n).
         gradient: Tensor `[batch, N - 1, dim]`. sigma^T grad g(x_n).
 
@@ -34,35 +38,67 @@ class TerminalSkip(keras.layers.Layer):
         ValueError: an argument is not of the form above.
     """
 
-    def __init__(self, num_times, units=16, seed=0, mean=0.0, scale=1.0, **kwargs):
+    def __init__(
+        self,
+        num_times=None,
+        units=16,
+        seed=0,
+        mean=0.0,
+        scale=1.0,
+        terminal_time=1.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         owner = "TerminalSkip"
-        self.num_times = _checks.positive_int(owner, "num_times", num_times)
+        if num_times is not None:
+            num_times = _checks.positive_int(owner, "num_times", num_times)
+        self.num_times = num_times
         self.units = _checks.positive_int(owner, "units", units)
         self.seed = _checks.seed_int(owner, seed)
         self.mean = _checks.finite_float(owner, "mean", mean)
         self.scale = _checks.finite_float(owner, "scale", scale, above=0.0)
-        seeds = init_seeds(self.seed, 3)
+        self.terminal_time = _checks.finite_float(
+            owner, "terminal_time", terminal_time, above=0.0
+        )
+        seeds = init_seeds(self.seed, 4)
+        rows = () if num_times is None else (num_times,)
         # The standard deviations spread the bends of tanh over the bulk of g.
-        for name, shape, stddev, seed in (
-            ("slope", (num_times, units), 1.5, seeds[0]),
-            ("shift", (num_times, units), 1.0, seeds[1]),
-            ("height", (num_times, units), 0.01, seeds[2]),
-        ):
+        weights = [
+            ("slope", 1.5, seeds[0]),
+            ("shift", 1.0, seeds[1]),
+            ("height", 0.01, seeds[2]),
+        ]
+        if num_times is None:
+            weights.append(("rate", 1.0, seeds[3]))
+        for name, stddev, seed in weights:
             initializer = keras.initializers.RandomNormal(stddev=stddev, seed=seed)
-            weight = self.add_weight(shape=shape, initializer=initializer, name=name)
+            weight = self.add_weight(
+                shape=(*rows, units), initializer=initializer, name=name
+            )
             setattr(self, name, weight)
-        self.level = self.add_weight(shape=(num_times,), initializer="ones", name="level")
+        self.level = self.add_weight(shape=(*rows, 1), initializer="ones", name="level")
         self.built = True
 
-    def call(self, g, gradient):
-        dtype = g.dtype
-        slope, shift, height, level = (
-            ops.cast(w, dtype) for w in (self.slope, self.shift, self.height, self.level)
+    def call(self, t, g, gradient):
+        return self._amount(t, g, lambda weight: weight) * gradient
+
+    def at(self, index, t, g, gradient):
+        """The same at one time for all paths: g `[batch, 1]`, gradient `[batch, dim]`."""
+        own = self.num_times is not None
+        return (
+            self._amount(t, g, lambda w: ops.take(w, index, axis=0) if own else w)
+            * gradient
         )
-        h = ops.tanh((g - self.mean) / self.scale * slope + shift)
-        amount = ops.sum(h * height, axis=-1, keepdims=True) + level[:, None]
-        return amount * gradient
+
+    def _amount(self, t, g, row):
+        h = (g - self.mean) / self.scale * ops.cast(row(self.slope), g.dtype)
+        h = h + ops.cast(row(self.shift), g.dtype)
+        if self.num_times is None:
+            h = h + t / self.terminal_time * ops.cast(self.rate, g.dtype)
+        amount = ops.sum(
+            ops.tanh(h) * ops.cast(row(self.height), g.dtype), axis=-1, keepdims=True
+        )
+        return amount + ops.cast(row(self.level), g.dtype)
 
     def get_config(self):
         return {
@@ -72,4 +108,5 @@ class TerminalSkip(keras.layers.Layer):
             "seed": self.seed,
             "mean": self.mean,
             "scale": self.scale,
+            "terminal_time": self.terminal_time,
         }

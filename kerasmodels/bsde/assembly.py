@@ -1,0 +1,161 @@
+"""What a `GlobalModel` is put together from: its control process, its skip, its start."""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasmodels import _checks
+from kerasmodels.bsde.control import PerStepControl, TerminalSkip, make_control
+from kerasmodels.bsde.paths import tile_times
+from kerasmodels.bsde.start import estimate_start
+
+
+def resolve_control(equation, grid, control, seed, dtype):
+    """Returns the control process that the argument `control` of a model means.
+
+    Raises:
+        ValueError: it means none, or one for another number of times or dimension.
+    """
+    num_steps = len(grid) - 1
+    if num_steps == 1:
+        return None
+    if isinstance(control, str):
+        return make_control(control, grid[1:-1], equation.dim, dtype=dtype, seed=seed)
+    if isinstance(control, (list, tuple)):
+        control = PerStepControl(control, dtype=dtype)
+    if not isinstance(control, keras.layers.Layer):
+        raise _checks.ArgumentError(
+            _checks.message(
+                "GlobalModel",
+                "control",
+                'a control process, a list of Keras models, or one of "exchangeable", '
+                '"shared", "stacked", "per-step"',
+                f"control={_checks.describe(control)}",
+            )
+        )
+    expected = getattr(control, "num_times", None)
+    if expected not in (None, num_steps - 1):
+        raise _checks.ArgumentError(
+            f"`GlobalModel` steps over {num_steps} intervals, so its control process "
+            f"needs {num_steps - 1} networks, one per inner time. Received: {expected}."
+        )
+    dim = getattr(control, "dim", equation.dim)
+    if dim != equation.dim:
+        raise _checks.ArgumentError(
+            f"`GlobalModel` solves an equation in dimension {equation.dim}. "
+            f"Received a control process for dimension {dim}."
+        )
+    return control
+
+
+@dataclasses.dataclass(frozen=True)
+class Initial:
+    """Where u0 and z0 start, in which unit they move, and the skip (or None).
+
+    start: `Start`, what a sample of paths said; None where none was needed.
+    """
+
+    u0: float
+    z0: np.ndarray
+    u_unit: float
+    z_unit: float
+    skip: TerminalSkip | None
+    start: object
+
+
+def initial_values(equation, grid, control, u0, z0, units, skip, seed, policy):
+    """Samples paths where something is to be taken from them; returns an `Initial`.
+
+    Standardises a control process that is not yet.
+
+    Args:
+        equation: `Equation`.
+        grid: array `[N + 1]`.
+        control: a control process or None.
+        u0, z0: None or where they start.
+        units: None or the pair (u_unit, z_unit).
+        skip: bool or `TerminalSkip`.
+        seed: int.
+        policy: Keras dtype policy of the model.
+
+    Raises:
+        ValueError: u0, z0 or the skip do not fit the equation.
+    """
+    owner, num_times = "GlobalModel", len(grid) - 2
+    if z0 is not None:
+        z0 = _checks.point(owner, "z0", z0, equation.dim)
+    if u0 is not None:
+        u0 = _checks.finite_float(owner, "u0", u0)
+    if isinstance(skip, TerminalSkip) and skip.num_times not in (None, num_times):
+        raise _checks.ArgumentError(
+            f"`GlobalModel` steps over {num_times + 1} intervals, so its `terminal_skip` "
+            f"needs {num_times} inner times. Received: {skip.num_times}."
+        )
+    fresh = control is not None and not getattr(control, "standardized", True)
+    wants_skip = skip is True and num_times > 0
+    start = None
+    if u0 is None or z0 is None or fresh or wants_skip:
+        start = estimate_start(equation, grid, seed, policy.variable_dtype)
+        u0 = start.u0 if u0 is None else u0
+        z0 = start.z0 if z0 is None else z0
+        # What does not vary keeps unit 1.
+        units = units or (start.g_std or 1.0, start.z_scale or 1.0)
+    if fresh:
+        _standardize(equation, grid, control, start)
+    if wants_skip:
+        # One a(t, g) where the control process can be asked at any time.
+        own = getattr(control, "num_times", None) is not None
+        skip = TerminalSkip(
+            num_times if own else None,
+            seed=seed,
+            mean=start.u0,
+            scale=start.g_std or 1.0,
+            terminal_time=equation.terminal_time,
+            dtype=policy,
+        )
+    if start is not None:
+        start = dataclasses.replace(start, x_inner=None)
+    units = units or (1.0, 1.0)
+    return Initial(
+        u0, z0, *units, skip if isinstance(skip, TerminalSkip) else None, start
+    )
+
+
+def _standardize(equation, grid, control, start):
+    x = start.x_inner
+    times = tile_times(grid[1:-1], len(x))
+    if not getattr(control, "uses_terminal", False):
+        control.standardize(times, x, start.z_scale)
+        return
+    g = equation.terminal(ops.reshape(x, (-1, equation.dim)))
+    control.standardize(times, x, start.z_scale, ops.reshape(g, (*x.shape[:2], 1)))
+
+
+def check_control(control, equation, grid, dtype):
+    """Builds and calls a control process, so that one that cannot work is named.
+
+    Raises:
+        ValueError: it cannot be called, or returns another shape than that of x.
+    """
+    times, dim = len(grid) - 2, equation.dim
+    shape = (1, times, dim)
+    t = tile_times(grid[1:-1], 1, dtype)
+    x = ops.ones(shape, dtype)
+    terminal = (t, x) if getattr(control, "uses_terminal", False) else ()
+    try:
+        if not control.built:
+            control.build((None, times, 1), (None, times, dim))
+        received = tuple(control(t, x, *terminal).shape)
+    except Exception as error:
+        raise _checks.ArgumentError(
+            "`GlobalModel` cannot call its control process on t of shape "
+            f"{tuple(t.shape)} and x of shape {shape}: {error} A model of one time "
+            f"step, `[batch, dim]` -> `[batch, dim]`, belongs in a list of {times}."
+        ) from error
+    if received != shape:
+        raise _checks.ArgumentError(
+            f"`GlobalModel` expects its control process to return z of shape {shape} "
+            f"for x of that shape. Received: {received}."
+        )

@@ -1,0 +1,74 @@
+"""Paths whose drift comes from the control: dX = (mu + sigma b) dt + sigma dW.
+
+Girsanov's theorem: with the driver f - z . b the same u solves the equation for any b.
+Along a path nothing changes, because the recursion reads the increments dW that moved x,
+and these are drawn as dW = dW^Q + b dt. Only where the paths go changes, and with
+
+    b = df/dz (t, x, u, z)
+
+(-lambda z for a Hamilton-Jacobi-Bellman equation: the controlled process) the terminal
+mismatch has, to first order, the error of u0 as its mean whatever the error of z.
+
+Reference: Girsanov (1960), https://doi.org/10.1137/1105027; Kebiri, Neureither and
+Hartmann (2019), https://arxiv.org/abs/1811.03461 (BSDEs and importance sampling)
+"""
+
+import tensorflow as tf
+
+from kerasmodels.bsde.recursion import recursion_step
+
+
+def driver_slope(equation, t, x, u, z):
+    """df/dz, `[batch, dim]`, by automatic differentiation."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(z)
+        driver = equation.driver(t, x, u, z)
+    return tape.gradient(driver, z, unconnected_gradients="zero")
+
+
+def controlled_paths(model, t, noise):
+    """Drives x by `noise` and the drift b = df/dz of the model's present z and u.
+
+    Args:
+        model: `GlobalModel`.
+        t: Tensor `[batch, N + 1, 1]`, the same times for every path.
+        noise: Tensor `[batch, N, dim]`. dW^Q, variance dt.
+
+    Returns:
+        The pair (x, dw) without derivatives: x `[batch, N + 1, dim]` and dw
+        `[batch, N, dim]`, the increments with their drift.
+    """
+    equation, num_steps = model.equation, model.num_steps
+    t, noise = (tf.transpose(value, (1, 0, 2)) for value in (t, noise))
+    x0 = tf.zeros_like(noise[0]) + tf.constant(equation.x0, noise.dtype)
+    u0 = tf.zeros_like(t[0]) + tf.cast(model.u0, noise.dtype)
+    z0 = tf.zeros_like(x0) + tf.cast(model.z0, noise.dtype)
+
+    def step(n, x, u, z, path, increments):
+        b = driver_slope(equation, t[n], x, u, z)
+        dw = noise[n] + b * (t[n + 1] - t[n])
+        x_end = equation.step(t[n], (t[n + 1] - t[n])[:1], x, dw)
+        z_end = model.z_at(n, t[n + 1], x_end)
+        start, end = (t[n], x, z), (t[n + 1], x_end, z_end)
+        u = recursion_step(equation, "left", start, end, dw, u)
+        return (
+            n + 1,
+            x_end,
+            u,
+            z_end,
+            path.write(n + 1, x_end),
+            increments.write(n, dw),
+        )
+
+    path = tf.TensorArray(x0.dtype, num_steps + 1, element_shape=x0.shape).write(0, x0)
+    increments = tf.TensorArray(x0.dtype, num_steps, element_shape=x0.shape)
+    *_, path, increments = tf.while_loop(
+        lambda n, *_: n < num_steps,
+        step,
+        (0, x0, u0, z0, path, increments),
+        maximum_iterations=num_steps,
+    )
+    return tuple(
+        tf.stop_gradient(tf.transpose(value.stack(), (1, 0, 2)))
+        for value in (path, increments)
+    )

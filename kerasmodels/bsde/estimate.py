@@ -1,0 +1,349 @@
+"""u(0, x0) from a trained model and fresh paths, with what it may be wrong by.
+
+The terminal mismatch of a model is R = u_N - g(x_N). Its u0 is wrong by D_0 = u0 -
+u(0, x0), its z by delta(t, x). Linearised around the model, the error of u along a path
+is D with dD = -(f_u D + f_z . delta) dt + delta . dW, so that along paths driven by
+b = f_z, with J = exp(-int f_u dt) the derivative of u_N by u0 along the path,
+
+    E[R / J] = D_0 + E int (delta u, delta z)^T f'' (delta u, delta z) / (2 J) dt
+
+One mean over fresh paths thus removes all that is of first order in the errors of u0 and
+z: a Newton step. What is left is of second order; it is estimated from the variance of R
+and the curvature of f along the paths, subtracted, and half of it kept as uncertainty.
+
+The same noise drives a second set of paths with steps twice as long. Comparing the two
+separates what the time grid does from what the networks do: Richardson extrapolation
+removes the leading error of the trapezoidal rule, and in the variance the part of the
+time grid is proportional to dt.
+
+References: Kantorovich's theorem on Newton's method; El Karoui, Peng and Quenez (1997),
+https://doi.org/10.1111/1467-9965.00022, section 2 (linear BSDEs and adjoint processes).
+"""
+
+import concurrent.futures
+import dataclasses
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from kerasmodels import _checks
+from kerasmodels.bsde.paths import time_grid
+from kerasmodels.bsde.recursion import recursion_step
+
+# Of a normal distribution: 95 % lie within.
+QUANTILE = 1.96
+# Seeds (seed, -1), (seed, -2), ... start a model; from here on, far below, they are here.
+_STREAM = -(2**40)
+# What a mean over the paths needs, in the order in which they are stacked.
+_COLUMNS = ("newton", "mismatch", "curvature", "aligned", "drift")
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """u(0, x0) with its 95 % interval and the three parts of the half-width.
+
+    Attributes:
+        u0: float. The estimate.
+        standard_error: float. Of the mean over the paths.
+        monte_carlo: float. Part of the half-width: 1.96 standard errors.
+        time_grid: float. Part of the half-width: the change that the last halving of the
+            time step made after extrapolation.
+        imperfect_z: float. Part of the half-width: half of the second-order correction
+            for the error of z and u along the paths, and how far it depends on the
+            direction of that error.
+        correction: float. That second-order correction, already in `u0`.
+        num_paths: int.
+        num_steps: int. Of the finer of both grids.
+        mismatch_std: float. Standard deviation of u_N - g(x_N) on the finer grid.
+        z_std: float. The part of it that does not come from the time grid.
+        drift_size: float. Mean of int |b|^2 dt: how far the driven paths are from the
+            undriven ones.
+    """
+
+    u0: float
+    standard_error: float
+    monte_carlo: float
+    time_grid: float
+    imperfect_z: float
+    correction: float
+    num_paths: int
+    num_steps: int
+    mismatch_std: float
+    z_std: float
+    drift_size: float
+
+    @property
+    def half_width(self):
+        """Of the 95 % interval: the sum of the three parts."""
+        return self.monte_carlo + self.time_grid + self.imperfect_z
+
+    @property
+    def interval(self):
+        """The pair (lower end, upper end)."""
+        return self.u0 - self.half_width, self.u0 + self.half_width
+
+    def to_dict(self):
+        """All numbers as plain Python values."""
+        return {
+            **dataclasses.asdict(self),
+            "half_width": self.half_width,
+            "interval": list(self.interval),
+        }
+
+
+def estimate_u0(
+    model,
+    num_paths=2**15,
+    num_steps=None,
+    drift=True,
+    tolerance=None,
+    chunk_size=2048,
+    seed=0,
+):
+    """Estimates u(0, x0) on fresh paths, with the trained z as control variate.
+
+    Nothing is trained. Paths come in chunks that are thrown away, so memory does not grow
+    with their number, and always with the trapezoidal rule, whatever rule was trained.
+
+    Args:
+        model: `GlobalModel`.
+        num_paths: int. Number of paths, rounded up to whole chunks. With `tolerance`, the
+            largest number.
+        num_steps: None or int. Equal time steps of the finer grid, an even number; the
+            coarser has half as many. None is twice the model's. Where a network belongs
+            to each time, the finer grid is the model's own.
+        drift: bool. Whether paths are driven by b = df/dz. Without it an error of z
+            enters in first order where the driver depends on z.
+        tolerance: None or float. Relative half-width of the interval at which no more
+            paths are drawn, as far as their number can help.
+        chunk_size: int. Paths at a time.
+        seed: int. Other paths than those of a training with the same seed.
+
+    Returns:
+        An `Estimate`.
+
+    Raises:
+        ValueError: an argument is not of the form above.
+        FloatingPointError: a path is no longer a finite number.
+    """
+    owner = "estimate_u0"
+    # Not at the top: the model's module builds on this package's.
+    from kerasmodels.bsde.global_model import GlobalModel
+
+    _checks.instance(owner, "model", model, GlobalModel)
+    num_paths = _checks.positive_int(owner, "num_paths", num_paths)
+    chunk_size = min(_checks.positive_int(owner, "chunk_size", chunk_size), num_paths)
+    drift = _checks.boolean(owner, "drift", drift)
+    seed = _checks.seed_int(owner, seed)
+    if tolerance is not None:
+        tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
+    grid = _grids(model, num_steps)
+    sample = _sampler(model, grid, drift, chunk_size, seed)
+    max_chunks = -(-num_paths // chunk_size)
+    # Two chunks at a time: one of them alone does not keep two cores busy.
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+
+        def chunks(first, last, sizes):
+            found = list(pool.map(lambda k: sample(k, *sizes), range(first, last)))
+            if not all(np.all(np.isfinite(values)) for values in found):
+                raise FloatingPointError(
+                    f"Paths of {model.equation!r} are no longer finite numbers on "
+                    f"{(len(grid) - 1)} time steps. Take more steps, or drift=False."
+                )
+            return found
+
+        pilot = np.concatenate(chunks(0, min(4, max_chunks), (0.0, 0.0, 0.0)), axis=-1)
+        sizes = _error_sizes(model, pilot)
+        found, count = [], min(4, max_chunks)
+        while True:
+            found += chunks(len(found), count, sizes)
+            result = _summary(model, grid, found, sizes)
+            enough = count >= max_chunks
+            if tolerance is not None:
+                goal = tolerance * abs(result.u0)
+                # The part that more paths cannot make smaller; they get the rest.
+                room = max(goal - result.time_grid - result.imperfect_z, goal / 4)
+                wanted = count * (result.monte_carlo / max(room, 1e-300)) ** 2
+                enough = enough or wanted <= count
+                count = int(min(max_chunks, max(count + 1, math.ceil(wanted))))
+            else:
+                count = max_chunks
+            if enough:
+                return result
+
+
+def _grids(model, num_steps):
+    """The finer grid, with an even number of steps; every other time is the coarser's."""
+    own = getattr(model.control, "num_times", None) is not None
+    skip = model.terminal_skip
+    if own or (skip is not None and skip.num_times is not None):
+        if num_steps not in (None, model.num_steps):
+            raise _checks.ArgumentError(
+                _checks.message(
+                    "estimate_u0",
+                    "num_steps",
+                    f"{model.num_steps}, as a network belongs to each time of this model",
+                    f"num_steps={_checks.describe(num_steps)}",
+                    'Control processes that take any time: "exchangeable", "shared".',
+                )
+            )
+        grid = model.grid
+        # A step of length zero changes nothing and makes the number even.
+        return np.append(grid, grid[-1]) if model.num_steps % 2 else grid
+    if num_steps is None:
+        # Also where the training grid is not uniform: every step is halved.
+        middle = (model.grid[1:] + model.grid[:-1]) / 2
+        return np.sort(np.concatenate([model.grid, middle]))
+    num_steps = _checks.positive_int("estimate_u0", "num_steps", num_steps, minimum=2)
+    if num_steps % 2:
+        raise _checks.ArgumentError(
+            _checks.message("estimate_u0", "num_steps", "even", f"num_steps={num_steps}")
+        )
+    return time_grid(model.equation.terminal_time, num_steps)
+
+
+def _sampler(model, grid, drift, chunk_size, seed):
+    """A function (chunk, sizes) -> array `[2 grids, columns, paths]`."""
+    equation, dtype = model.equation, model.variable_dtype
+    shape, half = (chunk_size, equation.dim), (len(grid) - 1) // 2
+    times = tf.constant(grid, dtype)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def sample(chunk, *sizes):
+        def normal(number, shape):
+            key = tf.stack([tf.constant(seed, "int64"), _STREAM - chunk * 2**20 - number])
+            return tf.random.stateless_normal(shape, key, dtype=dtype, alg="philox")
+
+        one = tf.ones((chunk_size, 1), dtype)
+        state = {
+            "x": tf.zeros(shape, dtype) + tf.constant(equation.x0, dtype),
+            "u": one * tf.cast(model.u0, dtype),
+            "z": tf.zeros(shape, dtype) + tf.cast(model.z0, dtype),
+            "slope": one,
+            "curvature": 0 * one,
+            "aligned": 0 * one,
+            "drift": 0 * one,
+        }
+        direction = _unit(normal(tf.constant(2**20 - 1, "int64"), shape))
+        *sizes, z_size = (tf.cast(size, dtype) for size in sizes)
+
+        def advance(state, n, m, noise, size):
+            return _advance(
+                model,
+                state,
+                # Network n - 1 belongs to t_n.
+                m - 1,
+                one * times[n],
+                one * times[m],
+                noise,
+                drift,
+                direction,
+                (size, z_size),
+            )
+
+        def two_steps(k, fine, coarse):
+            n = 2 * k
+            noise = normal(tf.cast(k, "int64"), (2, *shape))
+            first = noise[0] * tf.sqrt(times[n + 1] - times[n])
+            second = noise[1] * tf.sqrt(times[n + 2] - times[n + 1])
+            fine = advance(fine, n, n + 1, first, sizes[0])
+            fine = advance(fine, n + 1, n + 2, second, sizes[0])
+            coarse = advance(coarse, n, n + 2, first + second, sizes[1])
+            return k + 1, fine, coarse
+
+        _, *ends = tf.while_loop(
+            lambda k, *_: k < half, two_steps, (0, state, dict(state)), None, 1
+        )
+        return tf.stack([_columns(equation, end) for end in ends])
+
+    def run(chunk, *sizes):
+        sizes = (tf.constant(size, "float64") for size in sizes)
+        return sample(tf.constant(chunk, "int64"), *sizes).numpy().astype("float64")
+
+    return run
+
+
+def _unit(vector):
+    return vector / (tf.norm(vector, axis=-1, keepdims=True) + 1e-30)
+
+
+def _columns(equation, end):
+    mismatch = end["u"] - equation.terminal(end["x"])
+    values = {**end, "mismatch": mismatch, "newton": mismatch / end["slope"]}
+    return tf.stack([values[name][:, 0] for name in _COLUMNS])
+
+
+def _advance(model, state, index, t, t_end, noise, drift, direction, sizes):
+    """One step of the driven path, of u, and of what is summed along the path."""
+    equation = model.equation
+    x, u, z, slope = (state[name] for name in ("x", "u", "z", "slope"))
+    dt = t_end - t
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(z)
+        f = equation.driver(t, x, u, z)
+    b = tape.gradient(f, z, unconnected_gradients="zero")
+    if not drift:
+        b = tf.zeros_like(z)
+    dw = noise + b * dt
+    x_end = equation.step(t, dt[:1], x, dw)
+    z_end = model.z_at(index, t_end, x_end)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(u)
+        u_end = recursion_step(
+            equation, "trapezoid", (t, x, z), (t_end, x_end, z_end), dw, u, drift=b
+        )
+    step_slope = tape.gradient(u_end, u, unconnected_gradients="zero")
+
+    # The error of u grows from nothing to that of u_N, the one of z is spread evenly.
+    u_error = sizes[0] * tf.sqrt(t / model.grid[-1])
+
+    def second_order(du, dz):
+        both = equation.driver(t, x, u + du, z + dz) + equation.driver(t, x, u - du, z - dz)
+        return (both / 2 - f) * dt / slope
+
+    in_u = second_order(u_error, 0.0)
+    return {
+        "x": x_end,
+        "u": u_end,
+        "z": z_end,
+        "slope": slope * step_slope,
+        "curvature": state["curvature"] + in_u + second_order(0.0, sizes[1] * direction),
+        "aligned": state["aligned"] + in_u + second_order(0.0, sizes[1] * _unit(z)),
+        "drift": state["drift"] + dt * tf.reduce_sum(b * b, axis=-1, keepdims=True),
+    }
+
+
+def _error_sizes(model, pilot):
+    """How large the errors of u and z may be: (of u_N on both grids, of z)."""
+    fine, coarse = np.var(pilot[:, _COLUMNS.index("mismatch")], axis=-1)
+    # variance = of z + (of the grid) dt
+    of_z = max(0.0, 2 * fine - coarse)
+    return math.sqrt(fine), math.sqrt(coarse), math.sqrt(of_z / model.grid[-1])
+
+
+def _summary(model, grid, found, sizes):
+    paths = np.concatenate(found, axis=-1)
+    column = {name: paths[:, k] for k, name in enumerate(_COLUMNS)}
+    u0 = float(np.asarray(model.u0, "float64"))
+    # Per path, so that the standard error knows how both grids go together.
+    fine, coarse = u0 - column["newton"] + column["curvature"]
+    extrapolated = (4 * fine - coarse) / 3
+    num_paths = len(fine)
+    value = float(np.mean(extrapolated))
+    standard_error = float(np.std(extrapolated) / math.sqrt(num_paths))
+    correction = float(np.mean(column["curvature"][0]))
+    aligned = float(np.mean(column["aligned"][0]))
+    return Estimate(
+        u0=value,
+        standard_error=standard_error,
+        monte_carlo=QUANTILE * standard_error,
+        time_grid=abs(value - float(np.mean(fine))),
+        imperfect_z=abs(correction) / 2 + abs(aligned - correction),
+        correction=correction,
+        num_paths=num_paths,
+        num_steps=len(grid) - 1,
+        mismatch_std=float(np.std(column["mismatch"][0])),
+        z_std=sizes[2] * math.sqrt(model.grid[-1]),
+        drift_size=float(np.mean(column["drift"][0])),
+    )

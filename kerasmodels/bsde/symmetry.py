@@ -1,0 +1,61 @@
+"""Whether the coordinates of an equation can be exchanged."""
+
+import numpy as np
+import tensorflow as tf
+
+from kerasmodels import _checks
+from kerasmodels.bsde.equation import Equation
+from kerasmodels.bsde.paths import sample_paths
+
+
+def is_exchangeable(equation, num_points=8, seed=0):
+    """Whether an equation stays the same when its coordinates are reordered.
+
+        g(P x) = g(x),   f(t, P x, u, P z) = f(t, x, u, z),
+        mu(t, P x) = P mu(t, x),   sigma(t, P x) P dW = P sigma(t, x) dW
+
+    for a permutation P. Then u(t, P x) = u(t, x), and z reorders with x: that is what
+    `ExchangeableControl` assumes. Tested at random points of forward paths with random
+    permutations, in float64; x0 need not have equal coordinates.
+
+    Args:
+        equation: `Equation`.
+        num_points: int. Number of random points.
+        seed: int.
+
+    Returns:
+        A bool. True for dim = 1.
+    """
+    _checks.instance("is_exchangeable", "equation", equation, Equation)
+    num_points = _checks.positive_int("is_exchangeable", "num_points", num_points)
+    seed = _checks.seed_int("is_exchangeable", seed)
+    path, _ = sample_paths(equation, 2, num_points, (seed, 0), "float64")
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(equation.dim)
+    z, dw = rng.normal(size=(2, num_points, equation.dim))
+    u = tf.constant(rng.normal(size=(num_points, 1)))
+    for x, time in ((path[:, 1], 0.5), (path[:, 2], 1.0)):
+        t = tf.fill((num_points, 1), tf.constant(time * equation.terminal_time, "float64"))
+        x = x.numpy()
+        values, reordered = (
+            _coefficients(equation, t, u, *(tf.constant(v) for v in arrays))
+            for arrays in ((x, z, dw), (x[:, order], z[:, order], dw[:, order]))
+        )
+        for value, again in zip(values, reordered):
+            if value.shape[1] > 1:
+                value = value[:, order]
+            # Sums in another order differ by rounding.
+            size = np.max(np.abs(value)) + 1e-300
+            if not np.max(np.abs(value - again)) <= 1e-9 * size:
+                return False
+    return True
+
+
+def _coefficients(equation, t, u, x, z, dw):
+    values = (
+        equation.terminal(x),
+        equation.driver(t, x, u, z),
+        equation.drift(t, x),
+        equation.diffusion_prod(t, x, dw),
+    )
+    return [np.asarray(value) for value in values]
