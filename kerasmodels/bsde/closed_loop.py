@@ -18,12 +18,22 @@ import tensorflow as tf
 from kerasmodels.bsde.recursion import recursion_step
 
 
-def driver_slope(equation, t, x, u, z):
-    """df/dz, `[batch, dim]`, by automatic differentiation."""
+# Longest drift over one step, against the unit of its noise in one direction.
+_LIMIT = 2.0
+
+
+def control_drift(equation, t, dt, x, u, z):
+    """The pair (f, b): the driver, and df/dz, `[batch, dim]`, by automatic differentiation.
+
+    b is shortened where |b| dt exceeds twice sqrt(dt): the equation holds for any b, and a
+    z that is not trained yet must not throw the paths out of the region that matters.
+    """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(z)
         driver = equation.driver(t, x, u, z)
-    return tape.gradient(driver, z, unconnected_gradients="zero")
+    b = tape.gradient(driver, z, unconnected_gradients="zero")
+    size = tf.sqrt(tf.reduce_sum(b * b, axis=-1, keepdims=True) * dt)
+    return driver, b * (_LIMIT / tf.maximum(size, _LIMIT))
 
 
 def controlled_paths(model, t, noise):
@@ -45,9 +55,10 @@ def controlled_paths(model, t, noise):
     z0 = tf.zeros_like(x0) + tf.cast(model.z0, noise.dtype)
 
     def step(n, x, u, z, path, increments):
-        b = driver_slope(equation, t[n], x, u, z)
-        dw = noise[n] + b * (t[n + 1] - t[n])
-        x_end = equation.step(t[n], (t[n + 1] - t[n])[:1], x, dw)
+        dt = t[n + 1] - t[n]
+        _, b = control_drift(equation, t[n], dt, x, u, z)
+        dw = noise[n] + b * dt
+        x_end = equation.step(t[n], dt[:1], x, dw)
         z_end = model.z_at(n, t[n + 1], x_end)
         start, end = (t[n], x, z), (t[n + 1], x_end, z_end)
         u = recursion_step(equation, "left", start, end, dw, u)

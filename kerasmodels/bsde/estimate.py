@@ -28,6 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels import _checks
+from kerasmodels.bsde.closed_loop import control_drift
 from kerasmodels.bsde.paths import time_grid
 from kerasmodels.bsde.recursion import recursion_step
 
@@ -35,6 +36,8 @@ from kerasmodels.bsde.recursion import recursion_step
 QUANTILE = 1.96
 # Seeds (seed, -1), (seed, -2), ... start a model; from here on, far below, they are here.
 _STREAM = -(2**40)
+# Chunks that say how large the errors of u and z are.
+_PILOT = 4
 # What a mean over the paths needs, in the order in which they are stacked.
 _COLUMNS = ("newton", "mismatch", "curvature", "aligned", "drift")
 
@@ -98,7 +101,7 @@ def estimate_u0(
     num_steps=None,
     drift=True,
     tolerance=None,
-    chunk_size=2048,
+    chunk_size=None,
     seed=0,
 ):
     """Estimates u(0, x0) on fresh paths, with the trained z as control variate.
@@ -108,8 +111,8 @@ def estimate_u0(
 
     Args:
         model: `GlobalModel`.
-        num_paths: int. Number of paths, rounded up to whole chunks. With `tolerance`, the
-            largest number.
+        num_paths: int. Number of paths, rounded up to whole chunks, at least eight of
+            them. With `tolerance`, the largest number.
         num_steps: None or int. Equal time steps of the finer grid, an even number; the
             coarser has half as many. None is twice the model's. Where a network belongs
             to each time, the finer grid is the model's own.
@@ -117,7 +120,7 @@ def estimate_u0(
             enters in first order where the driver depends on z.
         tolerance: None or float. Relative half-width of the interval at which no more
             paths are drawn, as far as their number can help.
-        chunk_size: int. Paths at a time.
+        chunk_size: None or int. Paths at a time; None fills the processor's cache.
         seed: int. Other paths than those of a training with the same seed.
 
     Returns:
@@ -127,50 +130,75 @@ def estimate_u0(
         ValueError: an argument is not of the form above.
         FloatingPointError: a path is no longer a finite number.
     """
-    owner = "estimate_u0"
-    # Not at the top: the model's module builds on this package's.
-    from kerasmodels.bsde.global_model import GlobalModel
+    return Estimator(model, num_steps, drift, chunk_size, seed)(num_paths, tolerance)
 
-    _checks.instance(owner, "model", model, GlobalModel)
-    num_paths = _checks.positive_int(owner, "num_paths", num_paths)
-    chunk_size = min(_checks.positive_int(owner, "chunk_size", chunk_size), num_paths)
-    drift = _checks.boolean(owner, "drift", drift)
-    seed = _checks.seed_int(owner, seed)
-    if tolerance is not None:
-        tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
-    grid = _grids(model, num_steps)
-    sample = _sampler(model, grid, drift, chunk_size, seed)
-    max_chunks = -(-num_paths // chunk_size)
-    # Two chunks at a time: one of them alone does not keep two cores busy.
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
 
-        def chunks(first, last, sizes):
-            found = list(pool.map(lambda k: sample(k, *sizes), range(first, last)))
-            if not all(np.all(np.isfinite(values)) for values in found):
-                raise FloatingPointError(
-                    f"Paths of {model.equation!r} are no longer finite numbers on "
-                    f"{(len(grid) - 1)} time steps. Take more steps, or drift=False."
-                )
-            return found
+class Estimator:
+    """`estimate_u0` for repeated use: the paths are compiled once.
 
-        pilot = np.concatenate(chunks(0, min(4, max_chunks), (0.0, 0.0, 0.0)), axis=-1)
-        sizes = _error_sizes(model, pilot)
-        found, count = [], min(4, max_chunks)
+    Each call reads the weights of the model anew and draws the same noise, so two calls
+    differ by what changed in the model alone.
+
+    Args:
+        model, num_steps, drift, chunk_size, seed: as in `estimate_u0`.
+
+    Call arguments:
+        num_paths, tolerance: as in `estimate_u0`.
+
+    Raises:
+        ValueError: an argument is not of the form there.
+    """
+
+    def __init__(self, model, num_steps=None, drift=True, chunk_size=None, seed=0):
+        owner = "estimate_u0"
+        if not hasattr(model, "z_at"):
+            raise _checks.ArgumentError(
+                _checks.message(owner, "model", "a `GlobalModel`", _checks.describe(model))
+            )
+        drift = _checks.boolean(owner, "drift", drift)
+        if chunk_size is None:
+            chunk_size = int(np.clip(2**17 // model.equation.dim, 64, 4096))
+        self.chunk_size = _checks.positive_int(owner, "chunk_size", chunk_size)
+        seed = _checks.seed_int(owner, seed)
+        self.model = model
+        self.grid = _grids(model, num_steps)
+        self._sample = _sampler(model, self.grid, drift, self.chunk_size, seed)
+
+    def __call__(self, num_paths=2**15, tolerance=None):
+        num_paths = _checks.positive_int("estimate_u0", "num_paths", num_paths)
+        if tolerance is not None:
+            tolerance = _checks.finite_float(
+                "estimate_u0", "tolerance", tolerance, above=0.0
+            )
+        max_chunks = -(-num_paths // self.chunk_size)
+        # The first chunks say how large the errors are, the next how much that matters.
+        plain = self._chunks(0, _PILOT, (0.0, 0.0, 0.0))
+        sizes = _error_sizes(self.model, np.concatenate(plain, axis=-1))
+        curved = self._chunks(_PILOT, 2 * _PILOT, sizes)
         while True:
-            found += chunks(len(found), count, sizes)
-            result = _summary(model, grid, found, sizes)
-            enough = count >= max_chunks
+            result = _summary(self.model, self.grid, plain, curved, sizes)
+            done = len(plain) + len(curved)
+            wanted = max_chunks
             if tolerance is not None:
                 goal = tolerance * abs(result.u0)
                 # The part that more paths cannot make smaller; they get the rest.
                 room = max(goal - result.time_grid - result.imperfect_z, goal / 4)
-                wanted = count * (result.monte_carlo / max(room, 1e-300)) ** 2
-                enough = enough or wanted <= count
-                count = int(min(max_chunks, max(count + 1, math.ceil(wanted))))
-            else:
-                count = max_chunks
-            if enough:
+                wanted = done * (result.monte_carlo / max(room, 1e-300)) ** 2
+                wanted = math.ceil(min(max_chunks, wanted))
+            if wanted <= done:
                 return result
+            plain += self._chunks(done, wanted, (0.0, 0.0, 0.0))
+
+    def _chunks(self, first, last, sizes):
+        # Two at a time: one of them alone does not keep two cores busy.
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            found = list(pool.map(lambda k: self._sample(k, *sizes), range(first, last)))
+        if not all(np.all(np.isfinite(values)) for values in found):
+            raise FloatingPointError(
+                f"Paths of {self.model.equation!r} are no longer finite numbers on "
+                f"{len(self.grid) - 1} time steps. Take more steps, or drift=False."
+            )
+        return found
 
 
 def _grids(model, num_steps):
@@ -279,10 +307,7 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes):
     equation = model.equation
     x, u, z, slope = (state[name] for name in ("x", "u", "z", "slope"))
     dt = t_end - t
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(z)
-        f = equation.driver(t, x, u, z)
-    b = tape.gradient(f, z, unconnected_gradients="zero")
+    f, b = control_drift(equation, t, dt, x, u, z)
     if not drift:
         b = tf.zeros_like(z)
     dw = noise + b * dt
@@ -295,21 +320,29 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes):
         )
     step_slope = tape.gradient(u_end, u, unconnected_gradients="zero")
 
-    # The error of u grows from nothing to that of u_N, the one of z is spread evenly.
-    u_error = sizes[0] * tf.sqrt(t / model.grid[-1])
+    def curvature():
+        # The error of u grows from nothing to that of u_N, that of z is spread evenly.
+        u_error = sizes[0] * tf.sqrt(t / model.grid[-1])
 
-    def second_order(du, dz):
-        both = equation.driver(t, x, u + du, z + dz) + equation.driver(t, x, u - du, z - dz)
-        return (both / 2 - f) * dt / slope
+        def second_order(du, dz):
+            above = equation.driver(t, x, u + du, z + dz)
+            below = equation.driver(t, x, u - du, z - dz)
+            return ((above + below) / 2 - f) * dt / slope
 
-    in_u = second_order(u_error, 0.0)
+        in_u = second_order(u_error, 0.0)
+        anyhow = in_u + second_order(0.0, sizes[1] * direction)
+        return anyhow, in_u + second_order(0.0, sizes[1] * _unit(z))
+
+    anyhow, aligned = tf.cond(
+        sizes[0] > 0, curvature, lambda: (tf.zeros_like(u), tf.zeros_like(u))
+    )
     return {
         "x": x_end,
         "u": u_end,
         "z": z_end,
         "slope": slope * step_slope,
-        "curvature": state["curvature"] + in_u + second_order(0.0, sizes[1] * direction),
-        "aligned": state["aligned"] + in_u + second_order(0.0, sizes[1] * _unit(z)),
+        "curvature": state["curvature"] + anyhow,
+        "aligned": state["aligned"] + aligned,
         "drift": state["drift"] + dt * tf.reduce_sum(b * b, axis=-1, keepdims=True),
     }
 
@@ -322,28 +355,40 @@ def _error_sizes(model, pilot):
     return math.sqrt(fine), math.sqrt(coarse), math.sqrt(of_z / model.grid[-1])
 
 
-def _summary(model, grid, found, sizes):
-    paths = np.concatenate(found, axis=-1)
-    column = {name: paths[:, k] for k, name in enumerate(_COLUMNS)}
+def _summary(model, grid, plain, curved, sizes):
+    def column(name, found):
+        return np.concatenate(found, axis=-1)[:, _COLUMNS.index(name)]
+
     u0 = float(np.asarray(model.u0, "float64"))
     # Per path, so that the standard error knows how both grids go together.
-    fine, coarse = u0 - column["newton"] + column["curvature"]
-    extrapolated = (4 * fine - coarse) / 3
-    num_paths = len(fine)
+    newton = column("newton", plain + curved)
+    extrapolated = _extrapolate(u0 - newton)
+    curvature = _extrapolate(column("curvature", curved))
+    correction = float(np.mean(curvature))
+    aligned = float(np.mean(column("aligned", curved)[0] - column("curvature", curved)[0]))
     value = float(np.mean(extrapolated))
-    standard_error = float(np.std(extrapolated) / math.sqrt(num_paths))
-    correction = float(np.mean(column["curvature"][0]))
-    aligned = float(np.mean(column["aligned"][0]))
+    standard_error = math.hypot(_standard_error(extrapolated), _standard_error(curvature))
+    on_finer_grid = u0 - np.mean(newton[0]) + np.mean(column("curvature", curved)[0])
     return Estimate(
-        u0=value,
+        u0=value + correction,
         standard_error=standard_error,
         monte_carlo=QUANTILE * standard_error,
-        time_grid=abs(value - float(np.mean(fine))),
-        imperfect_z=abs(correction) / 2 + abs(aligned - correction),
+        time_grid=float(abs(value + correction - on_finer_grid)),
+        imperfect_z=abs(correction) / 2 + abs(aligned),
         correction=correction,
-        num_paths=num_paths,
+        num_paths=newton.shape[-1],
         num_steps=len(grid) - 1,
-        mismatch_std=float(np.std(column["mismatch"][0])),
+        mismatch_std=float(np.std(column("mismatch", plain + curved)[0])),
         z_std=sizes[2] * math.sqrt(model.grid[-1]),
-        drift_size=float(np.mean(column["drift"][0])),
+        drift_size=float(np.mean(column("drift", plain + curved)[0])),
     )
+
+
+def _extrapolate(values):
+    """Richardson's combination of the finer and the coarser grid, for second order."""
+    fine, coarse = values
+    return (4 * fine - coarse) / 3
+
+
+def _standard_error(values):
+    return float(np.std(values) / math.sqrt(len(values)))

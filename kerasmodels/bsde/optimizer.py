@@ -1,4 +1,4 @@
-"""The one optimizer setting of the package."""
+"""The optimizer of the package: one setting for every equation."""
 
 import keras
 
@@ -21,7 +21,11 @@ def decaying_adam(learning_rate, steps):
         "decaying_adam", "learning_rate", learning_rate, above=0.0
     )
     steps = _checks.positive_int("decaying_adam", "steps", steps)
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01)
+    return adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01))
+
+
+def adam(learning_rate):
+    """Adam as the package uses it, for a rate or a schedule."""
     # Gradients scale with the square of the solution (1e-8 for a solution of 1e-2 is
     # usual), so the epsilon that guards against 0/0 must lie far below that.
-    return keras.optimizers.Adam(schedule, epsilon=1e-12)
+    return keras.optimizers.Adam(learning_rate, epsilon=1e-12)

@@ -6,23 +6,28 @@ import io
 import math
 import pathlib
 
-from kerasmodels import _files
+from kerasmodels import _files, _script
 from kerasmodels.bsde.equation import Equation, Reference
+from kerasmodels.bsde.estimate import Estimate
+from kerasmodels.bsde.figure import draw
 from kerasmodels.bsde.global_model import GlobalModel
 
 
 @dataclasses.dataclass
 class Solution:
-    """u(0, x0) of an equation, as trained, beside what is known of it.
+    """u(0, x0) of an equation with its interval, beside what is known of it.
 
     Attributes:
         name: str. Name of the equation.
         equation: `Equation`.
-        model: the trained `GlobalModel`.
+        model: the trained `GlobalModel`; its u0 is the estimate.
+        estimate: `Estimate`. u0, its 95 % interval and the parts of its width.
+        tolerance: float. Half-width that was asked for, relative to u0.
+        trained_u0: float. u0 at the end of the training, before the estimate.
         baseline_u0: float. E g(X_T), what one gets without solving anything.
         baseline_standard_error: float. Of that mean.
         history: dict of lists: `step`, `loss` (mean since the point before), `u0`.
-        seconds: float. Wall time of building and training.
+        seconds: float. Wall time of building, training and estimating, with compilation.
         seed, batch_size, learning_rate: as trained.
         versions: dict of str.
     """
@@ -30,6 +35,9 @@ class Solution:
     name: str
     equation: Equation
     model: GlobalModel
+    estimate: Estimate
+    tolerance: float
+    trained_u0: float
     baseline_u0: float
     baseline_standard_error: float
     history: dict
@@ -41,8 +49,18 @@ class Solution:
 
     @property
     def u0(self):
-        """u(0, x0) as trained."""
-        return float(self.model.u0.numpy())
+        """u(0, x0), estimated on fresh paths after the training."""
+        return self.estimate.u0
+
+    @property
+    def interval(self):
+        """The 95 % interval of u(0, x0), (lower end, upper end)."""
+        return self.estimate.interval
+
+    @property
+    def converged(self):
+        """Whether the interval is as narrow as `tolerance` asked."""
+        return bool(self.estimate.half_width <= self.tolerance * abs(self.u0))
 
     @property
     def z0(self):
@@ -68,6 +86,14 @@ class Solution:
             "steps": self.history["step"][-1],
             "num_parameters": self.model.count_params(),
             "u0": self.u0,
+            "u0_standard_error": self.estimate.standard_error,
+            "u0_interval": list(self.interval),
+            "trained_u0": self.trained_u0,
+            "estimate": self.estimate.to_dict(),
+            "tolerance": self.tolerance,
+            "converged": self.converged,
+            "drift": self.model.drift,
+            "control": type(self.model.control).__name__,
             "reference_u0": _number(reference.value),
             "reference_source": reference.source,
             "reference_tolerance": _number(reference.tolerance),
@@ -80,6 +106,20 @@ class Solution:
             "versions": self.versions,
             "history": self.history,
         }
+
+    def plot(self, path=None):
+        """Draws u0 with its interval, and the loss, over the training.
+
+        Args:
+            path: None, or the file to write.
+
+        Returns:
+            A matplotlib figure.
+        """
+        figure = draw(self.to_dict())
+        if path is not None:
+            _script.save_figure(figure, pathlib.Path(path))
+        return figure
 
     def save(self, folder):
         """Writes `result.json`, `history.csv`, `model.keras` and `export/`.

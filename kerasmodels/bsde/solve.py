@@ -16,81 +16,101 @@ from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
 from kerasmodels.bsde.global_model import GlobalModel
-from kerasmodels.bsde.optimizer import decaying_adam
+from kerasmodels.bsde.estimate import Estimator
+from kerasmodels.bsde.optimizer import adam
 from kerasmodels.bsde.paths import as_time_grid, path_dataset
 from kerasmodels.bsde.solution import Solution
+from kerasmodels.bsde.symmetry import is_exchangeable
 
 
 class Settings(NamedTuple):
-    """How an equation is trained where the caller does not say.
+    """How an equation is solved where the caller does not say.
 
-    num_steps: N, equal time steps; None is the published number, or 20.
-    steps: training steps.
+    num_steps: N, equal time steps of the training; the estimate takes twice as many.
+    steps: training steps per round.
     batch_size: paths per training step.
     """
 
-    num_steps: int | None = None
-    steps: int = 2000
+    num_steps: int = 20
+    steps: int = 600
     batch_size: int = 64
 
 
 # One line per equation that needs other settings, with the reason.
 SETTINGS = {
-    # A closed formula needs no time steps, so none are published.
-    "BlackScholesBasket": Settings(num_steps=20),
+    # A steep wave crosses the whole range of u, and the paths follow it.
+    "Burgers": Settings(num_steps=40, steps=1000),
 }
+
+# Rounds of training after which `solve` gives up on its tolerance.
+MAX_ROUNDS = 3
+# Paths of the estimate, at most.
+MAX_PATHS = 2**17
 
 
 def default_settings(equation):
-    """The `Settings` of an equation, with `num_steps` filled in."""
-    settings = SETTINGS.get(type(equation).__name__, Settings())
-    if settings.num_steps is None:
-        published = equation.published
-        settings = settings._replace(num_steps=published.num_steps if published else 20)
-    return settings
+    """The `Settings` of an equation."""
+    return SETTINGS.get(type(equation).__name__, Settings())
 
 
 def solve(
     equation,
+    tolerance=5e-4,
     t=None,
-    control="stacked",
+    control=None,
     hidden=None,
     subnets=None,
     frozen=False,
+    rule="trapezoid",
+    drift=None,
     steps=None,
     batch_size=None,
-    learning_rate=None,
+    learning_rate=1e-2,
+    num_paths=MAX_PATHS,
+    max_rounds=MAX_ROUNDS,
     seed=0,
     dtype="float32",
     callbacks=(),
     verbose=0,
 ):
-    """Solves a PDE at (0, x0) with the deep BSDE method.
+    """Solves a PDE at (0, x0) with the deep BSDE method, and says how well.
 
     Builds a `GlobalModel` with the terminal gradient as a skip term, trains it on fresh
-    paths with Adam along a cosine, and returns what was learnt. Everything used is
-    public: the same can be had by `GlobalModel`, `path_dataset`, `compile` and `fit`.
+    paths with Adam along a cosine, and estimates u0 on other paths (`estimate_u0`).
+    Where the interval is wider than `tolerance`, and more paths alone cannot help, it
+    trains another round. Everything used is public: the same can be had by
+    `GlobalModel`, `path_dataset`, `compile`, `fit` and `estimate_u0`.
 
     Nothing here reads the exact solution or the reference; they only serve the report.
 
     Args:
         equation: `Equation`.
+        tolerance: float. Wanted half-width of the 95 % interval, relative to u0. It is a
+            goal, not a promise: `Solution.estimate` says what was reached.
         t: None, int or sequence of floats. Number of equal time steps or the grid; None
             is the default of the equation.
-        control: "stacked", "per-step" or "shared".
-        hidden: None or list of int. Hidden widths; None is two of d + 10.
+        control: None, "exchangeable", "shared", "stacked" or "per-step". None is
+            "exchangeable" where the coordinates of the equation can be exchanged
+            (`is_exchangeable`) and "shared" elsewhere.
+        hidden: None or list of int. Hidden widths of the networks, which then are dense
+            ("shared" unless `control` says otherwise); None is two of d + 10.
         subnets: None or list of N - 1 trained Keras models (`fit_subnets`,
             `load_subnets`). They replace `control`; the first half of the training then
             fits u0 and z0 alone, and the second half everything.
         frozen: bool. Keep `subnets` as they are in the second half too.
-        steps: None or int. Training steps, rounded up to a multiple of the number of
-            points in the history; with `subnets`, each half is.
-        batch_size: None or int. Paths per step.
-        learning_rate: None or float. Start of the cosine; None is 0.05 standard
-            deviations of g(x_N), between 5e-4 and 1e-2, because u0 moves by about the
-            learning rate in every step of Adam.
+        rule: "trapezoid" or "left". Rule of the training; the estimate takes the first.
+        drift: None or bool. Whether training paths are driven by the control
+            (`GlobalModel`). None starts without, and turns it on where the mismatch on
+            driven paths is more than twice that on the training's.
+        steps: None or int. Training steps per round, rounded up to a multiple of the
+            number of points in the history; with `subnets`, each half is.
+        batch_size: None or int. Paths per training step.
+        learning_rate: float. Start of the cosine.
+        num_paths: int. Paths of the estimate, at most.
+        max_rounds: int. Rounds of training, at most.
         seed: int. Seeds the weights, the paths and the start.
-        dtype: "float32" or "float64".
+        dtype: "float32", "float64" or "mixed_bfloat16" (networks alone; paths and u stay
+            in float32).
         callbacks: list of Keras callbacks.
         verbose: 0, 1 or 2, as in `keras.Model.fit`.
 
@@ -99,51 +119,52 @@ def solve(
 
     Raises:
         ValueError: an argument is not of the form above.
-        FloatingPointError: the loss is no longer a finite number.
+        FloatingPointError: the loss or a path is no longer a finite number.
     """
-    _checks.instance("solve", "equation", equation, Equation)
+    owner = "solve"
+    _checks.instance(owner, "equation", equation, Equation)
     # Found now, not after the training, when the result is written.
     check_config(equation)
-    seed = _checks.seed_int("solve", seed)
-    _checks.one_of("solve", "dtype", dtype, ("float32", "float64"))
-    if subnets is None:
-        _checks.one_of("solve", "control", control, CONTROLS)
-    else:
+    seed = _checks.seed_int(owner, seed)
+    _checks.one_of(owner, "dtype", dtype, ("float32", "float64", "mixed_bfloat16"))
+    tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
+    num_paths = _checks.positive_int(owner, "num_paths", num_paths)
+    max_rounds = _checks.positive_int(owner, "max_rounds", max_rounds)
+    learning_rate = _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
+    if drift is not None:
+        drift = _checks.boolean(owner, "drift", drift)
+    if subnets is None and control is not None:
+        _checks.one_of(owner, "control", control, CONTROLS)
+    if subnets is not None:
         subnets = [
-            _checks.instance("solve", "subnets", subnet, keras.layers.Layer)
+            _checks.instance(owner, "subnets", subnet, keras.layers.Layer)
             for subnet in (subnets if isinstance(subnets, (list, tuple)) else [subnets])
         ]
     if frozen and subnets is None:
         raise _checks.ArgumentError(
             "`solve` can freeze only trained networks: `frozen=True` needs `subnets`."
         )
-    defaults = default_settings(equation)
-    grid = as_time_grid("solve", equation, defaults.num_steps if t is None else t)
-    steps = defaults.steps if steps is None else steps
-    steps = _checks.positive_int("solve", "steps", steps)
-    batch_size = defaults.batch_size if batch_size is None else batch_size
-    batch_size = _checks.positive_int("solve", "batch_size", batch_size)
-    if learning_rate is not None:
-        learning_rate = _checks.finite_float(
-            "solve", "learning_rate", learning_rate, above=0.0
-        )
+    settings = default_settings(equation)
+    grid = as_time_grid(owner, equation, settings.num_steps if t is None else t)
+    steps = settings.steps if steps is None else steps
+    steps = _checks.positive_int(owner, "steps", steps)
+    batch_size = settings.batch_size if batch_size is None else batch_size
+    batch_size = _checks.positive_int(owner, "batch_size", batch_size)
     begin = time.perf_counter()
-    if subnets is None and len(grid) > 2:
-        control = make_control(
-            control, len(grid) - 2, equation.dim, dtype=dtype, hidden=hidden, seed=seed
-        )
+    if subnets is None:
+        control = _fresh_control(equation, grid, control, hidden, seed, dtype)
     model = GlobalModel(
         equation,
         grid,
         control=control if subnets is None else subnets,
         # Trained subnets already hold the whole of z.
-        terminal_skip=subnets is None,
+        terminal_skip=subnets is None and not getattr(control, "uses_terminal", False),
         train_control=subnets is None,
+        rule=rule,
+        drift=bool(drift),
         seed=seed,
         dtype=dtype,
     )
-    if learning_rate is None:
-        learning_rate = float(np.clip(0.05 * model.start.g_std, 5e-4, 1e-2))
     history = {"step": [], "loss": [], "u0": []}
     training = {
         "batch_size": batch_size,
@@ -151,18 +172,31 @@ def solve(
         "seed": seed,
         "callbacks": callbacks,
         "verbose": verbose,
+        "history": history,
     }
-    if subnets is None:
-        train(model, steps, history=history, **training)
-    else:
-        train(model, -(-steps // 2), history=history, **training)
+    if subnets is not None:
+        train(model, -(-steps // 2), **training)
         model.train_control = not frozen
-        if not frozen:
-            training["learning_rate"] = learning_rate / 10
-        train(model, -(-steps // 2), history=history, **training)
+        steps = -(-steps // 2)
+        model.compiled = False
+    estimator, estimates = Estimator(model, seed=seed), []
+    for _ in range(max_rounds):
+        train(model, steps, **training)
+        estimates.append(_settle(model, estimator, num_paths, tolerance))
+        estimate = estimates[-1]
+        goal = tolerance * abs(estimate.u0)
+        if estimate.half_width <= goal or _paths_alone_help(estimate, goal):
+            break
+        rms = math.sqrt(history["loss"][-1])
+        if drift is None and not model.drift and estimate.mismatch_std > 2 * rms:
+            model.drift = True
+            model.compiled = False
     return Solution(
         equation=equation,
         model=model,
+        estimate=estimate,
+        tolerance=tolerance,
+        trained_u0=history["u0"][-1],
         baseline_u0=model.start.u0,
         baseline_standard_error=model.start.u0_standard_error,
         history=history,
@@ -184,6 +218,41 @@ def solve(
     )
 
 
+def _fresh_control(equation, grid, control, hidden, seed, dtype):
+    if len(grid) == 2:
+        return "stacked"  # not used: there are no inner times
+    if control is None:
+        dense = hidden is not None or not is_exchangeable(equation)
+        control = "shared" if dense else "exchangeable"
+    options = {} if hidden is None else {"hidden": hidden}
+    times = grid[1:-1]
+    return make_control(control, times, equation.dim, dtype=dtype, seed=seed, **options)
+
+
+def _settle(model, estimator, num_paths, tolerance):
+    """Estimates u0 and hands it to the model until it moves less than its uncertainty.
+
+    Where the driver depends on u, the recursion carries an error of u0 along; Newton's
+    method converges in two or three turns. Only the last one needs many paths.
+    """
+    for _ in range(5):
+        estimate = estimator(1, tolerance)
+        if not math.isfinite(estimate.u0):
+            break
+        moved = abs(estimate.u0 - float(model.u0))
+        model.set_u0(estimate.u0)
+        if moved <= estimate.half_width:
+            break
+    estimate = estimator(num_paths, tolerance)
+    model.set_u0(estimate.u0)
+    return estimate
+
+
+def _paths_alone_help(estimate, goal):
+    """Whether what another round of training could improve is small already."""
+    return estimate.time_grid + estimate.imperfect_z <= goal / 2
+
+
 def train(
     model,
     steps,
@@ -195,13 +264,16 @@ def train(
     verbose=0,
     num_points=25,
 ):
-    """Compiles and fits a `GlobalModel` on fresh paths, and appends to `history`.
+    """Fits a `GlobalModel` on fresh paths, and appends to `history`.
+
+    A model that is compiled is fitted as it is, with the learning rate set anew; one that
+    is not is compiled with `decaying_adam`'s optimizer.
 
     Args:
         model: `GlobalModel`.
         steps: int. Training steps, rounded up to a multiple of `num_points`.
         batch_size: int. Paths per step.
-        learning_rate: float. Start of the cosine.
+        learning_rate: float. Start of the cosine, which falls from point to point.
         seed: int. Stream of the paths; the steps already in `history` are skipped.
         history: dict of lists "step", "loss" (mean since the point before), "u0".
         callbacks, verbose: as in `keras.Model.fit`.
@@ -214,27 +286,37 @@ def train(
     per_point = math.ceil(steps / num_points)
     num_points = math.ceil(steps / per_point)
     done = history["step"][-1] if history["step"] else 0
+    own_times = getattr(model.control, "num_times", None) is not None
+    skip_times = getattr(model.terminal_skip, "num_times", None) is not None
     data = path_dataset(
         model.equation,
         model.grid,
         batch_size,
         seed=seed,
         start_step=done,
-        dtype=model.compute_dtype,
+        dtype=model.variable_dtype,
+        # What takes the time as an input must learn what lies between the grid times.
+        jitter=not (own_times or skip_times or model.num_steps == 1),
     )
-    model.compile(
-        decaying_adam(learning_rate, per_point * num_points),
-        loss="mse",
-        # XLA makes a step up to twice as fast, but compiling takes seconds and grows with
-        # the number of time steps, as the recursion is unrolled.
-        jit_compile=steps >= 500 and model.num_steps <= 64,
-    )
+    if not model.compiled:
+        model.compile(
+            adam(learning_rate),
+            loss="mse",
+            # Compiling takes seconds, which a short run does not win back.
+            jit_compile=steps >= 300,
+            steps_per_execution=per_point,
+        )
+    cosine = keras.optimizers.schedules.CosineDecay(learning_rate, num_points, alpha=0.01)
     try:
         logs = model.fit(
             data,
             epochs=num_points,
             steps_per_epoch=per_point,
-            callbacks=[*callbacks, keras.callbacks.TerminateOnNaN(raise_error=True)],
+            callbacks=[
+                keras.callbacks.LearningRateScheduler(lambda k: float(cosine(k))),
+                *callbacks,
+                keras.callbacks.TerminateOnNaN(raise_error=True),
+            ],
             verbose=verbose,
         ).history
     except RuntimeError as error:
