@@ -87,12 +87,31 @@ LAYERS = [
     ),
     Entry(lambda: bsde.SharedControl(3), (times(7, 2, 1), normal(7, 2, 3))),
     Entry(lambda: bsde.ExactControl(bsde.Burgers(3)), (times(7, 2, 1), normal(7, 2, 3))),
-    Entry(lambda: bsde.TerminalSkip(2, 4), (normal(7, 2, 1), normal(7, 2, 3))),
+    Entry(
+        lambda: bsde.TerminalSkip(2, 4),
+        (times(7, 2, 1), normal(7, 2, 1), normal(7, 2, 3)),
+    ),
+    Entry(
+        lambda: bsde.TerminalSkip(),
+        (times(7, 2, 1), normal(7, 2, 1), normal(7, 2, 3)),
+    ),
+    Entry(
+        lambda: bsde.ExchangeableControl(3, GRID[1:-1], features=2),
+        (times(7, 2, 1), normal(7, 2, 3), normal(7, 2, 1), normal(7, 2, 3)),
+    ),
 ]
 
 MODELS = [
     Entry(
         lambda: bsde.GlobalModel(bsde.HJB(3), GRID, terminal_skip=True),
+        (path_inputs(7, 3),),
+        path_data,
+        logs=("u0",),
+    ),
+    Entry(
+        lambda: bsde.GlobalModel(
+            bsde.HJB(3), GRID, control="exchangeable", rule="trapezoid", drift=True
+        ),
         (path_inputs(7, 3),),
         path_data,
         logs=("u0",),
@@ -184,6 +203,7 @@ EQUATIONS = [
     Entry(lambda: bsde.BlackScholesBarenblatt(3, rate=0.1)),
     Entry(lambda: bsde.QuadraticGradient(3)),
     Entry(lambda: bsde.ReactionDiffusion(3, kappa=0.5)),
+    Entry(lambda: bsde.HurePhamWarin(3)),
     Entry(lambda: bsde.DifferentRates(3, borrowing_rate=0.07)),
     Entry(lambda: bsde.DefaultRisk(3, recovery=0.5)),
     Entry(lambda: bsde.BlackScholesBasket(3, strike=90.0)),

@@ -39,7 +39,7 @@ _STREAM = -(2**40)
 # Chunks that say how large the errors of u and z are.
 _PILOT = 4
 # What a mean over the paths needs, in the order in which they are stacked.
-_COLUMNS = ("newton", "mismatch", "curvature", "aligned", "drift")
+_COLUMNS = ("newton", "mismatch", "curvature", "aligned", "along_z", "drift")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Estimate:
         time_grid: float. Part of the half-width: the change that the last halving of the
             time step made after extrapolation.
         imperfect_z: float. Part of the half-width: half of the second-order correction
-            for the error of z and u along the paths, and how far it depends on the
-            direction of that error.
+            for the error of z and u along the paths, and what the measured component of
+            that error along z would change.
         correction: float. That second-order correction, already in `u0`.
         num_paths: int.
         num_steps: int. Of the finer of both grids.
@@ -172,11 +172,12 @@ class Estimator:
             )
         max_chunks = -(-num_paths // self.chunk_size)
         # The first chunks say how large the errors are, the next how much that matters.
-        plain = self._chunks(0, _PILOT, (0.0, 0.0, 0.0))
-        sizes = _error_sizes(self.model, np.concatenate(plain, axis=-1))
-        curved = self._chunks(_PILOT, 2 * _PILOT, sizes)
+        nothing = np.zeros((2, len(self.grid))), (-1.0, 0.0)
+        plain, u = self._chunks(0, _PILOT, *nothing)
+        *sizes, of_z = _error_sizes(self.grid, np.concatenate(plain, -1), u)
+        curved, _ = self._chunks(_PILOT, 2 * _PILOT, *sizes)
         while True:
-            result = _summary(self.model, self.grid, plain, curved, sizes)
+            result = _summary(self.model, self.grid, plain, curved, of_z)
             done = len(plain) + len(curved)
             wanted = max_chunks
             if tolerance is not None:
@@ -187,18 +188,22 @@ class Estimator:
                 wanted = math.ceil(min(max_chunks, wanted))
             if wanted <= done:
                 return result
-            plain += self._chunks(done, wanted, (0.0, 0.0, 0.0))
+            plain += self._chunks(done, wanted, *nothing)[0]
 
-    def _chunks(self, first, last, sizes):
+    def _chunks(self, first, last, u_size, z_size):
+        """Columns of each chunk, and u of all of them."""
         # Two at a time: one of them alone does not keep two cores busy.
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            found = list(pool.map(lambda k: self._sample(k, *sizes), range(first, last)))
-        if not all(np.all(np.isfinite(values)) for values in found):
+            found = list(
+                pool.map(lambda k: self._sample(k, u_size, z_size), range(first, last))
+            )
+        columns, u = zip(*found)
+        if not all(np.all(np.isfinite(values)) for values in columns):
             raise FloatingPointError(
                 f"Paths of {self.model.equation!r} are no longer finite numbers on "
                 f"{len(self.grid) - 1} time steps. Take more steps, or drift=False."
             )
-        return found
+        return list(columns), np.concatenate(u, axis=-1)
 
 
 def _grids(model, num_steps):
@@ -232,62 +237,78 @@ def _grids(model, num_steps):
 
 
 def _sampler(model, grid, drift, chunk_size, seed):
-    """A function (chunk, sizes) -> array `[2 grids, columns, paths]`."""
+    """A function (chunk, u_size, z_size) -> (columns, u) of both grids.
+
+    u_size `[2, N + 1]` and z_size (anyhow, along z) are how large the errors of u at each
+    time and of z may be; where the first is negative nothing of second order is computed. The columns are
+    `[2, columns, paths]`; u is that of every second time, `[2, N / 2 + 1, paths]`.
+    """
     equation, dtype = model.equation, model.variable_dtype
-    shape, half = (chunk_size, equation.dim), (len(grid) - 1) // 2
+    shape, num_steps = (chunk_size, equation.dim), len(grid) - 1
     times = tf.constant(grid, dtype)
 
     @tf.function(jit_compile=True, autograph=False)
-    def sample(chunk, *sizes):
+    def sample(chunk, u_size, z_size):
         def normal(number, shape):
             key = tf.stack([tf.constant(seed, "int64"), _STREAM - chunk * 2**20 - number])
             return tf.random.stateless_normal(shape, key, dtype=dtype, alg="philox")
 
         one = tf.ones((chunk_size, 1), dtype)
-        state = {
-            "x": tf.zeros(shape, dtype) + tf.constant(equation.x0, dtype),
-            "u": one * tf.cast(model.u0, dtype),
-            "z": tf.zeros(shape, dtype) + tf.cast(model.z0, dtype),
-            "slope": one,
-            "curvature": 0 * one,
-            "aligned": 0 * one,
-            "drift": 0 * one,
-        }
         direction = _unit(normal(tf.constant(2**20 - 1, "int64"), shape))
-        *sizes, z_size = (tf.cast(size, dtype) for size in sizes)
+        z_size, u_size = tf.cast(z_size, dtype), tf.cast(u_size, dtype)
 
-        def advance(state, n, m, noise, size):
-            return _advance(
-                model,
-                state,
-                # Network n - 1 belongs to t_n.
-                m - 1,
-                one * times[n],
-                one * times[m],
-                noise,
-                drift,
-                direction,
-                (size, z_size),
+        def along(stride):
+            """The columns of the grid that takes every `stride`-th time."""
+
+            def step(n, state, u):
+                noise = tf.zeros(shape, dtype)
+                _, noise = tf.while_loop(
+                    lambda k, _: k < n + stride,
+                    lambda k, sum: (k + 1, sum + increment(k)),
+                    (n, noise),
+                )
+                state = _advance(
+                    model,
+                    state,
+                    # Network n - 1 belongs to t_n.
+                    n + stride - 1,
+                    one * times[n],
+                    one * times[n + stride],
+                    noise,
+                    drift,
+                    direction,
+                    (u_size[stride - 1, n], z_size),
+                )
+                # A time that only the finer grid has is overwritten by the next one.
+                return n + stride, state, u.write((n + stride + 1) // 2, state["u"])
+
+            state = {
+                "x": tf.zeros(shape, dtype) + tf.constant(equation.x0, dtype),
+                "u": one * tf.cast(model.u0, dtype),
+                "z": tf.zeros(shape, dtype) + tf.cast(model.z0, dtype),
+                "slope": one,
+                "curvature": 0 * one,
+                "aligned": 0 * one,
+                "along_z": 0 * one,
+                "drift": 0 * one,
+            }
+            u = tf.TensorArray(dtype, num_steps // 2 + 1, element_shape=one.shape)
+            _, end, u = tf.while_loop(
+                lambda n, *_: n < num_steps, step, (0, state, u.write(0, state["u"]))
             )
+            return _columns(equation, end), u.stack()[..., 0]
 
-        def two_steps(k, fine, coarse):
-            n = 2 * k
-            noise = normal(tf.cast(k, "int64"), (2, *shape))
-            first = noise[0] * tf.sqrt(times[n + 1] - times[n])
-            second = noise[1] * tf.sqrt(times[n + 2] - times[n + 1])
-            fine = advance(fine, n, n + 1, first, sizes[0])
-            fine = advance(fine, n + 1, n + 2, second, sizes[0])
-            coarse = advance(coarse, n, n + 2, first + second, sizes[1])
-            return k + 1, fine, coarse
+        def increment(n):
+            root_dt = tf.sqrt(times[n + 1] - times[n])
+            return root_dt * normal(tf.cast(n, "int64"), shape)
 
-        _, *ends = tf.while_loop(
-            lambda k, *_: k < half, two_steps, (0, state, dict(state)), None, 1
-        )
-        return tf.stack([_columns(equation, end) for end in ends])
+        # A loop over both grids, because its body is compiled once.
+        return tf.map_fn(along, tf.constant([1, 2]), fn_output_signature=(dtype, dtype))
 
-    def run(chunk, *sizes):
-        sizes = (tf.constant(size, "float64") for size in sizes)
-        return sample(tf.constant(chunk, "int64"), *sizes).numpy().astype("float64")
+    def run(chunk, u_size, z_size):
+        u_size, z_size = (tf.constant(size, "float64") for size in (u_size, z_size))
+        found = sample(tf.constant(chunk, "int64"), u_size, z_size)
+        return tuple(value.numpy().astype("float64") for value in found)
 
     return run
 
@@ -321,20 +342,17 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes):
     step_slope = tape.gradient(u_end, u, unconnected_gradients="zero")
 
     def curvature():
-        # The error of u grows from nothing to that of u_N, that of z is spread evenly.
-        u_error = sizes[0] * tf.sqrt(t / model.grid[-1])
-
         def second_order(du, dz):
             above = equation.driver(t, x, u + du, z + dz)
             below = equation.driver(t, x, u - du, z - dz)
             return ((above + below) / 2 - f) * dt / slope
 
-        in_u = second_order(u_error, 0.0)
-        anyhow = in_u + second_order(0.0, sizes[1] * direction)
-        return anyhow, in_u + second_order(0.0, sizes[1] * _unit(z))
+        anyhow = second_order(sizes[0], 0.0) + second_order(0.0, sizes[1][0] * direction)
+        return anyhow, second_order(0.0, sizes[1][1] * along_z)
 
+    along_z = _unit(z)
     anyhow, aligned = tf.cond(
-        sizes[0] > 0, curvature, lambda: (tf.zeros_like(u), tf.zeros_like(u))
+        sizes[1][0] >= 0, curvature, lambda: (tf.zeros_like(u), tf.zeros_like(u))
     )
     return {
         "x": x_end,
@@ -343,19 +361,34 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes):
         "slope": slope * step_slope,
         "curvature": state["curvature"] + anyhow,
         "aligned": state["aligned"] + aligned,
+        "along_z": state["along_z"] + tf.reduce_sum(along_z * noise, -1, keepdims=True),
         "drift": state["drift"] + dt * tf.reduce_sum(b * b, axis=-1, keepdims=True),
     }
 
 
-def _error_sizes(model, pilot):
-    """How large the errors of u and z may be: (of u_N on both grids, of z)."""
-    fine, coarse = np.var(pilot[:, _COLUMNS.index("mismatch")], axis=-1)
-    # variance = of z + (of the grid) dt
+def _error_sizes(grid, columns, u):
+    """How large the errors of u and z are: (of u `[2, N + 1]`, of z, of u_N by z).
+
+    variance of the mismatch = part of z + (part of the grid) dt, on both grids. The part
+    of z is taken as spread evenly over the time and over the coordinates. Its component
+    along z, which would count most, is measured: int delta . e dt is the covariance of
+    the mismatch and int e . dW. The part of the grid at each time is seen in the
+    difference of u on both grids, whose variance is that of the finer one.
+    """
+    mismatch = columns[:, _COLUMNS.index("mismatch")]
+    fine, coarse = np.var(mismatch, axis=-1)
     of_z = max(0.0, 2 * fine - coarse)
-    return math.sqrt(fine), math.sqrt(coarse), math.sqrt(of_z / model.grid[-1])
+    shared = np.append(grid[:-1:2], grid[-1])
+    of_grid = np.interp(grid, shared, np.var(u[0] - u[1], axis=-1))
+    z_part = of_z * grid / grid[-1]
+    u_size = np.sqrt([of_grid + z_part, 2 * of_grid + z_part])
+    products = (mismatch[0] - np.mean(mismatch[0])) * columns[0, _COLUMNS.index("along_z")]
+    along_z = abs(np.mean(products)) + 2 * _standard_error(products)
+    z_size = math.sqrt(of_z / grid[-1]), along_z / grid[-1]
+    return u_size, z_size, math.sqrt(of_z)
 
 
-def _summary(model, grid, plain, curved, sizes):
+def _summary(model, grid, plain, curved, of_z):
     def column(name, found):
         return np.concatenate(found, axis=-1)[:, _COLUMNS.index(name)]
 
@@ -365,7 +398,7 @@ def _summary(model, grid, plain, curved, sizes):
     extrapolated = _extrapolate(u0 - newton)
     curvature = _extrapolate(column("curvature", curved))
     correction = float(np.mean(curvature))
-    aligned = float(np.mean(column("aligned", curved)[0] - column("curvature", curved)[0]))
+    aligned = float(np.mean(column("aligned", curved)[0]))
     value = float(np.mean(extrapolated))
     standard_error = math.hypot(_standard_error(extrapolated), _standard_error(curvature))
     on_finer_grid = u0 - np.mean(newton[0]) + np.mean(column("curvature", curved)[0])
@@ -379,7 +412,7 @@ def _summary(model, grid, plain, curved, sizes):
         num_paths=newton.shape[-1],
         num_steps=len(grid) - 1,
         mismatch_std=float(np.std(column("mismatch", plain + curved)[0])),
-        z_std=sizes[2] * math.sqrt(model.grid[-1]),
+        z_std=of_z,
         drift_size=float(np.mean(column("drift", plain + curved)[0])),
     )
 

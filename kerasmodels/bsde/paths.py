@@ -190,6 +190,8 @@ def path_dataset(
     dtype = _checks.float_type(owner, dtype)
     jitter = _checks.boolean(owner, "jitter", jitter)
 
+    # Nothing in it is Python control flow on tensors, and looking for some takes seconds.
+    @tf.autograph.experimental.do_not_convert
     def batch(step):
         grid = _jittered(t, (seed, step)) if jitter else t
         dw = brownian_increments(grid, batch_size, equation.dim, (seed, step), dtype)

@@ -55,7 +55,7 @@ def default_settings(equation):
 
 def solve(
     equation,
-    tolerance=5e-4,
+    tolerance=2e-4,
     t=None,
     control=None,
     hidden=None,
@@ -77,8 +77,8 @@ def solve(
 
     Builds a `GlobalModel` with the terminal gradient as a skip term, trains it on fresh
     paths with Adam along a cosine, and estimates u0 on other paths (`estimate_u0`).
-    Where the interval is wider than `tolerance`, and more paths alone cannot help, it
-    trains another round. Everything used is public: the same can be had by
+    Where the interval is wider than `tolerance`, and the mismatch is that of the networks
+    rather than of the time grid, it trains another round. Everything used is public: the same can be had by
     `GlobalModel`, `path_dataset`, `compile`, `fit` and `estimate_u0`.
 
     Nothing here reads the exact solution or the reference; they only serve the report.
@@ -179,13 +179,15 @@ def solve(
         model.train_control = not frozen
         steps = -(-steps // 2)
         model.compiled = False
-    estimator, estimates = Estimator(model, seed=seed), []
+    estimator, half_width = Estimator(model, seed=seed), math.inf
     for _ in range(max_rounds):
         train(model, steps, **training)
-        estimates.append(_settle(model, estimator, num_paths, tolerance))
-        estimate = estimates[-1]
-        goal = tolerance * abs(estimate.u0)
-        if estimate.half_width <= goal or _paths_alone_help(estimate, goal):
+        estimate = _settle(model, estimator, num_paths, tolerance)
+        # What the time grid leaves in the mismatch no training takes out.
+        trainable = estimate.z_std > estimate.mismatch_std / 2
+        gained = estimate.half_width < 0.8 * half_width
+        half_width = estimate.half_width
+        if half_width <= tolerance * abs(estimate.u0) or not (trainable and gained):
             break
         rms = math.sqrt(history["loss"][-1])
         if drift is None and not model.drift and estimate.mismatch_std > 2 * rms:
@@ -246,11 +248,6 @@ def _settle(model, estimator, num_paths, tolerance):
     estimate = estimator(num_paths, tolerance)
     model.set_u0(estimate.u0)
     return estimate
-
-
-def _paths_alone_help(estimate, goal):
-    """Whether what another round of training could improve is small already."""
-    return estimate.time_grid + estimate.imperfect_z <= goal / 2
 
 
 def train(

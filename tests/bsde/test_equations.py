@@ -9,7 +9,7 @@ import scipy.stats
 import tensorflow as tf
 
 from kerasmodels import bsde
-from kerasmodels.bsde.equations.allen_cahn import radial_value
+from kerasmodels.bsde.equations.allen_cahn import radial_solution
 
 # Independent values: closed forms, quadrature in 30 digits, and published numbers.
 REFERENCES = [
@@ -75,12 +75,16 @@ def test_allen_cahn_reference_agrees_with_a_plain_grid_in_one_dimension():
         assert value == pytest.approx(solution.y[i, -1], rel=1e-5)
 
 
-def test_radial_value_without_driver_is_a_gaussian_mean():
+def test_radial_solution_without_driver_is_a_gaussian_mean():
     # E 1 / (1 + |X_T|^2), |X_T|^2 / (2 T) chi-square with 5 degrees of freedom.
     law = scipy.stats.chi2(5)
     expected = law.expect(lambda q: 1 / (1 + 0.8 * q), epsabs=1e-12)
-    value = radial_value(5, 0.4, 0.0, lambda u: 0 * u, lambda q: 1 / (1 + q), 48)
-    assert value == pytest.approx(expected, rel=1e-8)
+    solution = radial_solution(5, 0.4, lambda u: 0 * u, lambda q: 1 / (1 + q), 48)
+    assert solution(0.0, 0.0)[0][0] == pytest.approx(expected, rel=1e-8)
+    # At the end the data themselves, 1 / (1 + q), with slope -1 / (1 + q)^2.
+    u, slope = solution(0.4, [0.0, 2.0])
+    np.testing.assert_allclose(u, [1.0, 1 / 3], rtol=1e-8)
+    np.testing.assert_allclose(slope, [-1.0, -1 / 9], rtol=1e-6)
 
 
 def test_basket_reference_agrees_with_plain_monte_carlo():

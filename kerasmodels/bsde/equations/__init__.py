@@ -8,6 +8,7 @@ from kerasmodels.bsde.equations.black_scholes import (
 from kerasmodels.bsde.equations.burgers import Burgers
 from kerasmodels.bsde.equations.heat import Heat
 from kerasmodels.bsde.equations.hjb import HJB
+from kerasmodels.bsde.equations.hure_pham_warin import HurePhamWarin
 from kerasmodels.bsde.equations.pricing import DefaultRisk, DifferentRates
 from kerasmodels.bsde.equations.quadratic_gradient import QuadraticGradient
 from kerasmodels.bsde.equations.reaction_diffusion import ReactionDiffusion
@@ -20,6 +21,7 @@ EQUATIONS = {
     "black-scholes-barenblatt": BlackScholesBarenblatt,
     "quadratic-gradient": QuadraticGradient,
     "reaction-diffusion": ReactionDiffusion,
+    "hure-pham-warin": HurePhamWarin,
     "different-rates": DifferentRates,
     "default-risk": DefaultRisk,
     "black-scholes-basket": BlackScholesBasket,

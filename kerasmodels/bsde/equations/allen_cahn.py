@@ -48,14 +48,7 @@ class AllenCahn(Equation):
 
     def reference(self):
         coarse, value = (
-            radial_value(
-                self.dim,
-                self.terminal_time,
-                np.sum(self.x0**2),
-                driver=lambda u: u - u**3,
-                terminal=lambda q: 1 / (2 + 0.4 * q),
-                num_nodes=num_nodes,
-            )
+            float(self.radial_solution(num_nodes)(0.0, np.sum(self.x0**2))[0][0])
             for num_nodes in (32, 48)
         )
         return Reference(
@@ -64,8 +57,18 @@ class AllenCahn(Equation):
             abs(value - coarse) + 1e-10 * abs(value),
         )
 
+    def radial_solution(self, num_nodes=48):
+        """A function (t, q) -> (u, du/dq) at |x|^2 = q, by numerical solution."""
+        return radial_solution(
+            self.dim,
+            self.terminal_time,
+            driver=lambda u: u - u**3,
+            terminal=lambda q: 1 / (2 + 0.4 * q),
+            num_nodes=num_nodes,
+        )
 
-def radial_value(dim, terminal_time, radius2, driver, terminal, num_nodes, scale=5.0):
+
+def radial_solution(dim, terminal_time, driver, terminal, num_nodes, scale=5.0):
     """Solves u_t + Lap u + f(u) = 0 for data depending on |x|^2 alone.
 
     In q = |x|^2 the Laplacian is 4 q u_qq + 2 d u_q. The half-line is mapped to
@@ -76,16 +79,16 @@ def radial_value(dim, terminal_time, radius2, driver, terminal, num_nodes, scale
     Args:
         dim: int. d.
         terminal_time: float. T.
-        radius2: float. |x0|^2, where the value is wanted.
         driver: function of u (arrays).
         terminal: function of q (arrays); it must vanish as q grows.
         num_nodes: int. Collocation points.
         scale: float. The value of q that is mapped to the middle.
 
     Returns:
-        u(0, x0) as a float.
+        A function (t, q) -> (u, du/dq), for a float t in [0, T] and arrays of q.
     """
-    nodes = np.polynomial.chebyshev.chebpts2(num_nodes + 1)
+    chebyshev = np.polynomial.chebyshev
+    nodes = chebyshev.chebpts2(num_nodes + 1)
     first = _differentiation_matrix(nodes) * 2.0  # d/dxi on [0, 1]
     xi = (nodes + 1) / 2
     near_one = 1 - xi
@@ -101,13 +104,20 @@ def radial_value(dim, terminal_time, radius2, driver, terminal, num_nodes, scale
         (0.0, terminal_time),
         start,
         method="Radau",
-        jac=None,
+        dense_output=True,
         rtol=1e-11,
         atol=1e-13,
     )
-    coefficients = np.polynomial.chebyshev.chebfit(nodes, solution.y[:, -1], num_nodes)
-    at = 2 * radius2 / (radius2 + scale) - 1
-    return float(np.polynomial.chebyshev.chebval(at, coefficients))
+
+    def value_and_slope(t, q):
+        q = np.atleast_1d(q)
+        values = solution.sol(terminal_time - t)
+        coefficients = chebyshev.chebfit(nodes, values, num_nodes)
+        at = 2 * q / (q + scale) - 1
+        slope = chebyshev.chebval(at, chebyshev.chebder(coefficients))
+        return chebyshev.chebval(at, coefficients), slope * 2 * scale / (q + scale) ** 2
+
+    return value_and_slope
 
 
 def _differentiation_matrix(nodes):
