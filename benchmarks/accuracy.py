@@ -1,9 +1,10 @@
-"""Error of u(0, x0) and seconds for every equation of the zoo, over several seeds.
+"""Error of u(0, x0), its interval and seconds for every problem, over several seeds.
 
-Runs `kerasmodels.bsde.solve` with the defaults of each equation and writes
-results/accuracy.json and results/accuracy.md. With all equations and three seeds it
-takes about half an hour on two cores; --quick takes a minute and proves only that it
-runs. Existing results of other equations are kept.
+Runs `kerasmodels.bsde.solve` with its defaults and, where an accuracy was published, the
+published algorithm (plain.py) until it reaches that accuracy or has taken 20 times our
+time. Writes results/accuracy.json and results/accuracy.md after every run; results of
+other problems are kept. All of it takes about two hours on two cores; --quick takes a
+minute and proves only that it runs.
 """
 
 import argparse
@@ -15,46 +16,117 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import keras
+import plain
 
 from kerasmodels import _files, bsde
 from kerasmodels._machine import machine
 
-KEPT = "num_steps steps batch_size learning_rate dim u0 reference_u0 relative_error "
-KEPT += "baseline_u0 loss seconds seed versions"
+# Name: the name in the zoo, its arguments, the target of the error (of the half-width
+# where no exact value is known) and of the seconds.
+PROBLEMS = {
+    "HJB, lambda = 1": ("hjb", {}, 1e-4, 30),
+    "Allen-Cahn": ("allen-cahn", {}, 1e-4, 30),
+    "reaction-diffusion": ("reaction-diffusion", {}, 1e-4, 30),
+    "quadratic gradient": ("quadratic-gradient", {}, 1e-4, 90),
+    "Black-Scholes-Barenblatt": ("black-scholes-barenblatt", {}, 1e-4, 90),
+    "Burgers, d = 50": ("burgers", {}, 1e-3, 120),
+    "Burgers, d = 20": ("burgers", {"dim": 20, "terminal_time": 1.0}, 1e-3, 240),
+    "HJB, lambda = 10": ("hjb", {"control_cost": 10.0}, 1e-3, 90),
+    "HJB, lambda = 50": ("hjb", {"control_cost": 50.0}, 1e-3, 300),
+    "different rates": ("different-rates", {}, 1e-3, 120),
+    "default risk": ("default-risk", {}, 1e-3, 120),
+    "Hure-Pham-Warin": ("hure-pham-warin", {}, 2e-3, 120),
+    "HJB, d = 1000": ("hjb", {"dim": 1000}, 1e-4, 300),
+}
+
+KEPT = "dim num_steps batch_size steps u0 u0_standard_error u0_interval trained_u0 "
+KEPT += "estimate reference_u0 reference_source relative_error baseline_u0 drift control "
+KEPT += "converged seconds seed versions"
+
+
+def holds(run):
+    """Whether the interval holds the reference."""
+    low, high = run["u0_interval"]
+    return low <= run["reference_u0"] <= high
+
+
+def relative_half_width(run):
+    low, high = run["u0_interval"]
+    return (high - low) / 2 / abs(run["u0"])
 
 
 def percent(value):
-    return "unknown" if value is None else f"{value:.3%}"
+    return f"{value:.4%}"
 
 
 def table(results):
-    """A Markdown table: one row per equation, medians and worst cases over the seeds."""
+    """A Markdown table: one row per problem, medians and worst cases over the seeds."""
     lines = [
-        "| equation | d | N | steps | reference | baseline error | error, median | "
-        "error, worst | seconds, median | seeds |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| problem | d | N | reference | baseline error | error, median | error, worst "
+        "| half-width | held | seconds | seeds | target |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, runs in results["runs"].items():
-        first = runs[0]
+        first, target = runs[0], PROBLEMS[name]
         errors = [r["relative_error"] for r in runs]
-        reference = first["reference_u0"]
-        baseline = first["baseline_u0"]
+        baseline = abs(first["baseline_u0"] / first["reference_u0"] - 1)
         lines.append(
-            f"| {name} | {first['dim']} | {first['num_steps']} | {first['steps']} | "
-            f"{reference:.8g} | {percent(abs(baseline / reference - 1))} | "
+            f"| {name} | {first['dim']} | {first['num_steps']} | "
+            f"{first['reference_u0']:.8g} | {percent(baseline)} | "
             f"{percent(statistics.median(errors))} | {percent(max(errors))} | "
-            f"{statistics.median(r['seconds'] for r in runs):.0f} | "
-            f"{', '.join(str(r['seed']) for r in runs)} |"
+            f"{percent(statistics.median(relative_half_width(r) for r in runs))} | "
+            f"{sum(holds(r) for r in runs)} of {len(runs)} | "
+            f"{statistics.median(r['seconds'] for r in runs):.0f} | {len(runs)} | "
+            f"{target[2]:.2%} in {target[3]} s |"
         )
-    return "\n".join(lines) + f"\n\nMachine: {results['machine']}.\n"
+    text = "\n".join(lines) + f"\n\nMachine: {results['machine']}.\n"
+    if results["plain"]:
+        text += "\n" + plain_table(results)
+    return text
+
+
+def plain_table(results):
+    """Seconds to the published accuracy, for the published algorithm and for ours."""
+    lines = [
+        "| problem | published error | ours, error | ours, seconds | plain, seconds | "
+        "plain, u0 when stopped | ratio |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, run in results["plain"].items():
+        ours = results["runs"][name][0]
+        reached = run["seconds"] is not None
+        seconds = run["seconds"] if reached else run["limit"]
+        more = "" if reached else "more than "
+        lines.append(
+            f"| {name} | {percent(run['published_error'])} | "
+            f"{percent(ours['relative_error'])} | {run['ours_seconds']:.0f} | "
+            f"{more}{seconds:.0f} | {run['u0']:.6g} | "
+            f"{more}{seconds / run['ours_seconds']:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def run_plain(name, equation, ours, limit=None):
+    """Trains the published algorithm until it is as accurate as published."""
+    published = plain.PUBLISHED[name]
+    algorithm = plain.Plain(equation, equation.published.num_steps, published)
+    limit = 20 * ours["seconds"] if limit is None else limit
+    reference = ours["reference_u0"]
+    return {
+        **plain.seconds_to(algorithm, reference, published.error, limit),
+        "published_error": published.error,
+        "ours_seconds": ours["seconds"],
+    }
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--equations", nargs="+", choices=list(bsde.EQUATIONS))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--problems", nargs="+", choices=list(PROBLEMS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--plain", choices=("no", "too", "alone"), default="too")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument(
         "--out",
@@ -63,27 +135,48 @@ def main(argv=None):
     )
     args = parser.parse_args(argv)
     path = args.out / "accuracy.json"
-    results = json.loads(path.read_text()) if path.exists() else {"runs": {}}
+    results = {"runs": {}, "plain": {}}
+    if path.exists():
+        results = json.loads(path.read_text())
     results["machine"] = machine()
-    for name in args.equations or list(bsde.EQUATIONS):
-        runs = []
-        for seed in args.seeds[:1] if args.quick else args.seeds:
-            equation = bsde.EQUATIONS[name](**({"dim": 2} if args.quick else {}))
-            if equation.reference() is None:
-                continue
-            steps = 20 if args.quick else None
-            result = bsde.solve(equation, steps=steps, seed=seed).to_dict()
-            runs.append({key: result[key] for key in KEPT.split()})
+
+    def write():
+        # In the order of the list, whatever was run first.
+        for part in ("runs", "plain"):
+            found = results[part]
+            results[part] = {name: found[name] for name in PROBLEMS if name in found}
+        _files.write_json(path, results)
+        _files.write_text(args.out / "accuracy.md", table(results))
+
+    for name in args.problems or list(PROBLEMS):
+        zoo_name, arguments, *_ = PROBLEMS[name]
+        if args.quick:
+            arguments = {**arguments, "dim": 2}
+        equation = bsde.EQUATIONS[zoo_name](**arguments)
+        if equation.reference() is None:
+            continue
+        seeds = args.seeds[:1] if args.quick else args.seeds
+        kept = {r["seed"]: r for r in results["runs"].get(name, []) if not args.quick}
+        for seed in [] if args.plain == "alone" else seeds:
+            small = {"steps": 20, "num_paths": 64, "max_rounds": 1} if args.quick else {}
+            result = bsde.solve(equation, seed=seed, **small).to_dict()
+            kept[seed] = {key: result[key] for key in KEPT.split()}
+            results["runs"][name] = [kept[s] for s in sorted(kept)]
             print(
-                f"{name} seed {seed}: u0 = {result['u0']:.6g}, relative error "
-                f"{percent(result['relative_error'])}, {result['seconds']:.0f} s",
+                f"{name}, seed {seed}: u0 = {result['u0']:.8g}, error "
+                f"{percent(result['relative_error'])}, half-width "
+                f"{percent(relative_half_width(result))}, {result['seconds']:.0f} s",
                 flush=True,
             )
             keras.backend.clear_session()
-        if runs:
-            results["runs"][name] = runs
-            _files.write_json(path, results)
-            _files.write_text(args.out / "accuracy.md", table(results))
+            write()
+        known = zoo_name in plain.PUBLISHED and not PROBLEMS[name][1]
+        if args.plain != "no" and known:
+            ours = results["runs"][name][0]
+            limit = 1.0 if args.quick else None
+            results["plain"][name] = run_plain(zoo_name, equation, ours, limit)
+            print(f"{name}, plain: {results['plain'][name]}", flush=True)
+            write()
     return results
 
 

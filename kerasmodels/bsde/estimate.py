@@ -54,8 +54,9 @@ class Estimate:
             time step made after extrapolation.
         imperfect_z: float. Part of the half-width: half of the second-order correction
             for the error of z and u along the paths, and what the measured component of
-            that error along z would change.
-        correction: float. That second-order correction, already in `u0`.
+            that error along z, with an error of u of the same sign, would change.
+        correction: float. That second-order correction, already in `u0`; zero where it
+            is not small against the mismatch, and then counts in full as uncertainty.
         num_paths: int.
         num_steps: int. Of the finer of both grids.
         mismatch_std: float. Standard deviation of u_N - g(x_N) on the finer grid.
@@ -172,18 +173,20 @@ class Estimator:
             )
         max_chunks = -(-num_paths // self.chunk_size)
         # The first chunks say how large the errors are, the next how much that matters.
-        nothing = np.zeros((2, len(self.grid))), (-1.0, 0.0)
+        nothing = np.zeros((2, len(self.grid))), (-1.0, 0.0, 0.0)
         plain, u = self._chunks(0, _PILOT, *nothing)
-        *sizes, of_z = _error_sizes(self.grid, np.concatenate(plain, -1), u)
+        sizes = _error_sizes(self.grid, np.concatenate(plain, -1), u)
         curved, _ = self._chunks(_PILOT, 2 * _PILOT, *sizes)
         while True:
-            result = _summary(self.model, self.grid, plain, curved, of_z)
+            result = _summary(self.model, self.grid, plain, curved, sizes)
             done = len(plain) + len(curved)
             wanted = max_chunks
             if tolerance is not None:
                 goal = tolerance * abs(result.u0)
-                # The part that more paths cannot make smaller; they get the rest.
-                room = max(goal - result.time_grid - result.imperfect_z, goal / 4)
+                # More paths cannot make the rest smaller: they get what it leaves, and
+                # need not do better than a quarter of it.
+                rest = result.time_grid + result.imperfect_z
+                room = max(goal - rest, rest / 4)
                 wanted = done * (result.monte_carlo / max(room, 1e-300)) ** 2
                 wanted = math.ceil(min(max_chunks, wanted))
             if wanted <= done:
@@ -239,8 +242,9 @@ def _grids(model, num_steps):
 def _sampler(model, grid, drift, chunk_size, seed):
     """A function (chunk, u_size, z_size) -> (columns, u) of both grids.
 
-    u_size `[2, N + 1]` and z_size (anyhow, along z) are how large the errors of u at each
-    time and of z may be; where the first is negative nothing of second order is computed. The columns are
+    u_size `[2, N + 1]` and z_size (anyhow, along z, of u_N by z) are how large the errors
+    of u at each time and of z may be; where the first of z_size is negative nothing of
+    second order is computed. The columns are
     `[2, columns, paths]`; u is that of every second time, `[2, N / 2 + 1, paths]`.
     """
     equation, dtype = model.equation, model.variable_dtype
@@ -348,7 +352,9 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes):
             return ((above + below) / 2 - f) * dt / slope
 
         anyhow = second_order(sizes[0], 0.0) + second_order(0.0, sizes[1][0] * direction)
-        return anyhow, second_order(0.0, sizes[1][1] * along_z)
+        # Where u and z err together, as where the driver is a product of both.
+        u_error = sizes[1][2] * tf.sqrt(t / model.grid[-1])
+        return anyhow, second_order(u_error, sizes[1][1] * along_z)
 
     along_z = _unit(z)
     anyhow, aligned = tf.cond(
@@ -367,7 +373,7 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes):
 
 
 def _error_sizes(grid, columns, u):
-    """How large the errors of u and z are: (of u `[2, N + 1]`, of z, of u_N by z).
+    """How large the errors of u and z are: `u_size` and `z_size` of `_sampler`.
 
     variance of the mismatch = part of z + (part of the grid) dt, on both grids. The part
     of z is taken as spread evenly over the time and over the coordinates. Its component
@@ -384,11 +390,11 @@ def _error_sizes(grid, columns, u):
     u_size = np.sqrt([of_grid + z_part, 2 * of_grid + z_part])
     products = (mismatch[0] - np.mean(mismatch[0])) * columns[0, _COLUMNS.index("along_z")]
     along_z = abs(np.mean(products)) + 2 * _standard_error(products)
-    z_size = math.sqrt(of_z / grid[-1]), along_z / grid[-1]
-    return u_size, z_size, math.sqrt(of_z)
+    of_z = math.sqrt(of_z)
+    return u_size, (of_z / math.sqrt(grid[-1]), along_z / grid[-1], of_z)
 
 
-def _summary(model, grid, plain, curved, of_z):
+def _summary(model, grid, plain, curved, sizes):
     def column(name, found):
         return np.concatenate(found, axis=-1)[:, _COLUMNS.index(name)]
 
@@ -397,22 +403,29 @@ def _summary(model, grid, plain, curved, of_z):
     newton = column("newton", plain + curved)
     extrapolated = _extrapolate(u0 - newton)
     curvature = _extrapolate(column("curvature", curved))
-    correction = float(np.mean(curvature))
+    second_order = float(np.mean(curvature))
     aligned = float(np.mean(column("aligned", curved)[0]))
+    mismatch_std = float(np.std(column("mismatch", plain + curved)[0]))
     value = float(np.mean(extrapolated))
-    standard_error = math.hypot(_standard_error(extrapolated), _standard_error(curvature))
-    on_finer_grid = u0 - np.mean(newton[0]) + np.mean(column("curvature", curved)[0])
+    on_finer_grid = u0 - np.mean(newton[0])
+    standard_error = _standard_error(extrapolated)
+    # Next to the mismatch itself a correction of second order is small, or it is not one.
+    usable = abs(second_order) <= mismatch_std / 2
+    if usable:
+        standard_error = math.hypot(standard_error, _standard_error(curvature))
+        value += second_order
+        on_finer_grid += np.mean(column("curvature", curved)[0])
     return Estimate(
-        u0=value + correction,
+        u0=value,
         standard_error=standard_error,
         monte_carlo=QUANTILE * standard_error,
-        time_grid=float(abs(value + correction - on_finer_grid)),
-        imperfect_z=abs(correction) / 2 + abs(aligned),
-        correction=correction,
+        time_grid=float(abs(value - on_finer_grid)),
+        imperfect_z=abs(second_order) * (0.5 if usable else 1.0) + abs(aligned),
+        correction=second_order if usable else 0.0,
         num_paths=newton.shape[-1],
         num_steps=len(grid) - 1,
-        mismatch_std=float(np.std(column("mismatch", plain + curved)[0])),
-        z_std=of_z,
+        mismatch_std=mismatch_std,
+        z_std=sizes[1][2],
         drift_size=float(np.mean(column("drift", plain + curved)[0])),
     )
 

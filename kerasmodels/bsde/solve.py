@@ -42,6 +42,8 @@ SETTINGS = {
     "Burgers": Settings(num_steps=40, steps=1000),
 }
 
+# Mean of int |b|^2 dt per time step before training from which paths are driven at once.
+_STRONG = 0.5
 # Rounds of training after which `solve` gives up on its tolerance.
 MAX_ROUNDS = 3
 # Paths of the estimate, at most.
@@ -100,8 +102,10 @@ def solve(
         frozen: bool. Keep `subnets` as they are in the second half too.
         rule: "trapezoid" or "left". Rule of the training; the estimate takes the first.
         drift: None or bool. Whether training paths are driven by the control
-            (`GlobalModel`). None starts without, and turns it on where the mismatch on
-            driven paths is more than twice that on the training's.
+            (`GlobalModel`). None turns it on at once where the drift of the untrained
+            model is strong (and then takes five times as many steps, unless `t` is
+            given), and after a round where the mismatch on driven paths is larger than
+            that on the training's.
         steps: None or int. Training steps per round, rounded up to a multiple of the
             number of points in the history; with `subnets`, each half is.
         batch_size: None or int. Paths per training step.
@@ -151,20 +155,16 @@ def solve(
     batch_size = settings.batch_size if batch_size is None else batch_size
     batch_size = _checks.positive_int(owner, "batch_size", batch_size)
     begin = time.perf_counter()
-    if subnets is None:
-        control = _fresh_control(equation, grid, control, hidden, seed, dtype)
-    model = GlobalModel(
-        equation,
-        grid,
-        control=control if subnets is None else subnets,
-        # Trained subnets already hold the whole of z.
-        terminal_skip=subnets is None and not getattr(control, "uses_terminal", False),
-        train_control=subnets is None,
-        rule=rule,
-        drift=bool(drift),
-        seed=seed,
-        dtype=dtype,
+    model = _model(
+        equation, grid, control, hidden, subnets, rule, bool(drift), seed, dtype
     )
+    estimator = Estimator(model, seed=seed)
+    if drift is None and estimator(1).drift_size > _STRONG * model.num_steps:
+        # The paths that matter are rare: look for them from the start, in small steps.
+        if t is None:
+            grid = as_time_grid(owner, equation, 5 * settings.num_steps)
+        model = _model(equation, grid, control, hidden, subnets, rule, True, seed, dtype)
+        estimator = Estimator(model, seed=seed)
     history = {"step": [], "loss": [], "u0": []}
     training = {
         "batch_size": batch_size,
@@ -179,7 +179,7 @@ def solve(
         model.train_control = not frozen
         steps = -(-steps // 2)
         model.compiled = False
-    estimator, half_width = Estimator(model, seed=seed), math.inf
+    half_width = math.inf
     for _ in range(max_rounds):
         train(model, steps, **training)
         estimate = _settle(model, estimator, num_paths, tolerance)
@@ -190,7 +190,7 @@ def solve(
         if half_width <= tolerance * abs(estimate.u0) or not (trainable and gained):
             break
         rms = math.sqrt(history["loss"][-1])
-        if drift is None and not model.drift and estimate.mismatch_std > 2 * rms:
+        if drift is None and not model.drift and estimate.mismatch_std > rms:
             model.drift = True
             model.compiled = False
     return Solution(
@@ -220,15 +220,32 @@ def solve(
     )
 
 
-def _fresh_control(equation, grid, control, hidden, seed, dtype):
-    if len(grid) == 2:
-        return "stacked"  # not used: there are no inner times
-    if control is None:
-        dense = hidden is not None or not is_exchangeable(equation)
-        control = "shared" if dense else "exchangeable"
-    options = {} if hidden is None else {"hidden": hidden}
-    times = grid[1:-1]
-    return make_control(control, times, equation.dim, dtype=dtype, seed=seed, **options)
+def _model(equation, grid, control, hidden, subnets, rule, drift, seed, dtype):
+    """The `GlobalModel` that `solve` trains."""
+    if subnets is not None:
+        control = subnets
+    elif len(grid) > 2:
+        if control is None:
+            dense = hidden is not None or not is_exchangeable(equation)
+            control = "shared" if dense else "exchangeable"
+        options = {} if hidden is None else {"hidden": hidden}
+        control = make_control(
+            control, grid[1:-1], equation.dim, dtype=dtype, seed=seed, **options
+        )
+    else:
+        control = "stacked"  # not used: there are no inner times
+    return GlobalModel(
+        equation,
+        grid,
+        control=control,
+        # Trained subnets already hold the whole of z.
+        terminal_skip=subnets is None and not getattr(control, "uses_terminal", False),
+        train_control=subnets is None,
+        rule=rule,
+        drift=drift,
+        seed=seed,
+        dtype=dtype,
+    )
 
 
 def _settle(model, estimator, num_paths, tolerance):
