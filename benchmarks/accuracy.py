@@ -88,6 +88,21 @@ def table(results):
     return text
 
 
+def short_table(results):
+    """The columns of `table` that a reader of the README looks for."""
+    lines = [
+        "| problem | d | baseline error | error, median | error, worst | half-width of the "
+        "95 % interval | held | seconds |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in table(results).splitlines()[2:]:
+        cells = [cell.strip() for cell in row.split("|")[1:-1]]
+        if len(cells) != 12:
+            break
+        lines.append("| " + " | ".join(cells[k] for k in (0, 1, 4, 5, 6, 7, 8, 9)) + " |")
+    return "\n".join(lines) + f"\n\nMachine: {results['machine']}.\n"
+
+
 def plain_table(results):
     """Seconds to the published accuracy, for the published algorithm and for ours."""
     lines = [

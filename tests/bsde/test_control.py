@@ -88,10 +88,26 @@ def test_exact_control_is_the_exact_gradient():
     np.testing.assert_allclose(z, 2 * x, rtol=1e-14)
 
 
-def test_terminal_skip_starts_near_one():
+@pytest.mark.parametrize("num_times", [3, None])
+def test_terminal_skip_starts_near_one(num_times):
     g = np.random.default_rng(0).normal(size=(50, 3, 1)).astype("float32")
-    amount = bsde.TerminalSkip(3)(g, np.ones((50, 3, 1), "float32"))
+    t = np.tile(np.float32([0.2, 0.5, 0.9])[:, None], (50, 1, 1))
+    amount = bsde.TerminalSkip(num_times)(t, g, np.ones((50, 3, 1), "float32"))
     np.testing.assert_allclose(amount, 1.0, atol=0.2)
+
+
+@pytest.mark.parametrize("num_times", [3, None])
+def test_terminal_skip_at_one_time_is_that_time_of_all(num_times):
+    skip = bsde.TerminalSkip(num_times, terminal_time=2.0, dtype="float64")
+    rng = np.random.default_rng(0)
+    for weight in skip.weights:
+        weight.assign(rng.normal(size=weight.shape))
+    t, g, gradient = np.tile([[0.2], [0.5], [0.9]], (4, 1, 1)), *rng.normal(size=(2, 4, 3, 1))
+    z = np.asarray(skip(t, g, gradient))
+    assert np.std(z / gradient) > 0.1
+    for n in range(3):
+        alone = skip.at(n, t[:, n], g[:, n], gradient[:, n])
+        np.testing.assert_allclose(alone, z[:, n], rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -300,12 +300,16 @@ def test_grid_of_all_paths_may_be_given_once():
 
 
 def test_skip_is_bound_to_the_grid_like_the_networks():
-    model = bsde.GlobalModel(bsde.Heat(2), 4, control="shared", terminal_skip=True)
+    model = bsde.GlobalModel(
+        bsde.Heat(2), 4, control="shared", terminal_skip=bsde.TerminalSkip(3)
+    )
     x, dw, t = paths(model, 3)
     with pytest.raises(ValueError, match="its own grid"):
         model((x, dw, t**2))
-    free = bsde.GlobalModel(bsde.Heat(2), 4, control="shared")
-    assert free((x, dw, t**2)).shape == (3, 1)
+    # One a(t, g) for all times goes with a control process of that kind.
+    for skip in (False, True):
+        free = bsde.GlobalModel(bsde.Heat(2), 4, control="shared", terminal_skip=skip)
+        assert free((x, dw, t**2)).shape == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -331,3 +335,34 @@ def test_z_refuses_other_shapes(t, x):
     model = bsde.GlobalModel(bsde.Heat(2), 4)
     with pytest.raises(ValueError, match=r"t of shape \(batch, 1\)"):
         model.z(np.zeros(t), np.zeros(x))
+
+
+def test_u0_and_z0_move_in_units_of_the_solution():
+    # One step of gradient descent on a loss of slope 1 moves the weights by the rate.
+    model = bsde.GlobalModel(bsde.Heat(2), 3, u0=5.0, z0=[1.0, 2.0], units=(10.0, 100.0))
+    assert float(model.u0) == 5.0
+    for weight in model.trainable_weights[:2]:
+        weight.assign(weight + 0.5)
+    assert float(model.u0) == 10.0
+    np.testing.assert_array_equal(model.z0, [51.0, 52.0])
+    model.set_u0(7.0)
+    assert float(model.u0) == pytest.approx(7.0, rel=1e-6)
+
+
+def test_units_are_the_spread_of_g_and_of_its_gradient():
+    # |X_T|^2 in one dimension: variance 2 + 4 x0^2, gradient 2 X_T of mean square 8.
+    model = bsde.GlobalModel(bsde.Heat(1, x0=1.0), 3)
+    u_unit, z_unit = model.get_config()["units"]
+    assert u_unit == pytest.approx(6**0.5, rel=0.05)
+    assert z_unit == pytest.approx(8**0.5, rel=0.05)
+
+
+def test_networks_in_bfloat16_leave_paths_and_u_in_float32():
+    model = bsde.GlobalModel(bsde.Heat(3), 4, terminal_skip=True, dtype="mixed_bfloat16")
+    x, dw, t = paths(model, 5)
+    u, z = model.trajectory((x, dw, t))
+    assert x.dtype == u.dtype == z.dtype == tf.float32
+    assert model.control.compute_dtype == "bfloat16"
+    model.compile("adam", loss="mse")
+    history = model.fit(bsde.path_dataset(bsde.Heat(3), 4, 16, num_batches=3), verbose=0)
+    assert np.isfinite(history.history["loss"][0])

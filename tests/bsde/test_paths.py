@@ -85,6 +85,33 @@ def test_data_set_restarts_at_any_step_and_matches_sample_paths():
     np.testing.assert_allclose(whole[3][0][0], x3, rtol=1e-6, atol=1e-6)
 
 
+def test_jitter_moves_the_inner_times_together_and_the_paths_with_them():
+    equation = bsde.BlackScholesBasket(2)
+    data = bsde.path_dataset(
+        equation, UNEVEN, 4, seed=5, num_batches=40, dtype="float64", jitter=True
+    )
+    shifts = []
+    for (x, dw, t), g in data:
+        grid = t.numpy()[0, :, 0]
+        np.testing.assert_array_equal(t, np.tile(grid[:, None], (4, 1, 1)))
+        assert grid[0] == 0 and grid[-1] == 1 and np.all(np.diff(grid) > 0)
+        moved = grid[1:-1] - UNEVEN[1:-1]
+        gap = np.diff(UNEVEN)[1:] if moved[0] > 0 else np.diff(UNEVEN)[:-1]
+        np.testing.assert_allclose(moved / gap, moved[0] / gap[0], rtol=1e-9)
+        shifts.append(moved[0] / gap[0])
+        # The paths belong to these times: the exact step of geometric Brownian motion.
+        for n in range(3):
+            growth = (0.05 - 0.02) * (grid[n + 1] - grid[n]) + 0.2 * dw[:, n]
+            np.testing.assert_allclose(x[:, n + 1], x[:, n] * np.exp(growth), rtol=1e-12)
+        np.testing.assert_allclose(g, equation.terminal(x[:, -1]))
+    assert -0.5 <= min(shifts) < -0.3 and 0.3 < max(shifts) <= 0.5
+    # A data set started later continues this one.
+    rest = bsde.path_dataset(
+        equation, UNEVEN, 4, 5, start_step=39, num_batches=1, dtype="float64", jitter=True
+    )
+    np.testing.assert_array_equal(next(iter(rest))[0][0], x)
+
+
 def test_float64_paths_are_float64():
     (x, dw, t), g = next(iter(bsde.path_dataset(bsde.Heat(1), 2, 3, dtype="float64")))
     assert {v.dtype for v in (x, dw, t, g)} == {tf.float64}

@@ -41,7 +41,8 @@ def test_saved_solution_reads_back(tmp_path):
     rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
     assert [int(row["step"]) for row in rows] == result["history"]["step"]
     model = keras.saving.load_model(tmp_path / "model.keras")
-    assert float(model.u0.numpy()) == solution.u0
+    # The estimate is a float64; the model keeps it in float32.
+    assert float(model.u0.numpy()) == pytest.approx(solution.u0, rel=1e-6)
     assert model.equation.get_config() == solution.equation.get_config()
 
 
@@ -63,10 +64,60 @@ def test_nothing_trains_on_the_answer():
     assert blind.u0 == seeing.u0
 
 
-def test_default_settings_take_the_published_number_of_steps():
+def test_settings_of_the_table_and_of_the_rest():
     assert bsde.default_settings(bsde.HJB(2)).num_steps == 20
-    assert bsde.default_settings(bsde.BlackScholesBarenblatt(2)).num_steps == 50
+    assert bsde.default_settings(bsde.Burgers(2)).num_steps == 40
     assert bsde.default_settings(Hand()).num_steps == 20
+
+
+def test_interval_is_reported_with_its_parts_and_holds_the_truth():
+    solution = bsde.solve(bsde.BlackScholesBarenblatt(3), tolerance=5e-3, steps=100)
+    result = json.loads(json.dumps(solution.to_dict(), allow_nan=False))
+    low, high = result["u0_interval"]
+    assert low < result["reference_u0"] < high and low < result["u0"] < high
+    assert solution.converged and high - low < 2 * 5e-3 * result["u0"]
+    assert result["u0_standard_error"] < high - low
+    assert float(solution.model.u0) == pytest.approx(solution.u0, rel=1e-6)
+    assert solution.plot().axes[0].get_legend() is not None
+
+
+def test_what_cannot_be_reached_is_said_after_the_last_round():
+    solution = bsde.solve(
+        bsde.HJB(2), tolerance=1e-9, steps=20, batch_size=16, num_paths=100, max_rounds=2
+    )
+    assert not solution.converged
+    assert solution.history["step"][-1] in (20, 40)
+
+
+def test_strong_drift_is_found_before_training():
+    options = {"steps": 5, "batch_size": 8, "num_paths": 1, "max_rounds": 1}
+    rare = bsde.solve(bsde.HJB(20, control_cost=50.0), **options)
+    assert rare.model.drift and rare.model.num_steps == 100
+    usual = bsde.solve(bsde.HJB(20), **options)
+    assert not usual.model.drift and usual.model.num_steps == 20
+    asked = bsde.solve(bsde.HJB(20, control_cost=50.0), drift=False, **options)
+    assert not asked.model.drift and asked.model.num_steps == 20
+
+
+@pytest.mark.parametrize("dtype", ["float64", "mixed_bfloat16"])
+def test_other_precisions(dtype):
+    solution = bsde.solve(
+        bsde.Heat(2), steps=10, batch_size=8, num_paths=1, max_rounds=1, dtype=dtype
+    )
+    assert solution.u0 == pytest.approx(2.0, rel=0.1)
+
+
+def test_control_is_chosen_by_the_symmetry_of_the_equation():
+    class FirstCounts(bsde.Heat):
+        def terminal(self, x):
+            return x[:, :1] ** 2
+
+    options = {"t": 3, "steps": 2, "batch_size": 4, "num_paths": 1, "max_rounds": 1}
+    for equation, name in ((bsde.Heat(2), "Exchange"), (FirstCounts(2), "Shared")):
+        solution = bsde.solve(equation, **options)
+        assert type(solution.model.control).__name__.startswith(name)
+    dense = bsde.solve(bsde.Heat(2), hidden=[4], **options)
+    assert dense.model.control.hidden == (4,)
 
 
 def test_baseline_is_the_mean_of_the_terminal_condition():
@@ -83,6 +134,12 @@ def test_baseline_is_the_mean_of_the_terminal_condition():
         ({"batch_size": 1.5}, "`batch_size`"),
         ({"learning_rate": 0.0}, "`learning_rate`"),
         ({"control": "share"}, "Did you mean 'shared'"),
+        ({"control": "exchangeable", "hidden": [4]}, "`hidden`"),
+        ({"tolerance": 0.0}, "`tolerance`"),
+        ({"num_paths": 0}, "`num_paths`"),
+        ({"max_rounds": 0}, "`max_rounds`"),
+        ({"drift": "auto"}, "`drift`"),
+        ({"rule": "euler"}, "`rule`"),
         ({"equation": bsde.HJB}, "an instance of `Equation`"),
     ],
 )

@@ -190,10 +190,12 @@ class ExchangeableControl(keras.Model):
 
 
 def _pooled(x, g):
+    # A mean by a matrix product takes a fraction of the time of a reduction under XLA.
+    average = ops.full((x.shape[-1], 1), 1 / x.shape[-1], x.dtype)
     return ops.concatenate(
         [
-            ops.mean(x, axis=-1, keepdims=True),
-            ops.mean(ops.square(x), axis=-1, keepdims=True),
+            ops.matmul(x, average),
+            ops.matmul(ops.square(x), average),
             ops.max(x, axis=-1, keepdims=True),
             ops.min(x, axis=-1, keepdims=True),
             ops.cast(g, x.dtype),
