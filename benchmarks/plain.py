@@ -66,7 +66,9 @@ class Plain:
         dtype: "float64" as published, or "float32".
     """
 
-    def __init__(self, equation, num_steps, published, batch_size=64, seed=0, dtype="float64"):
+    def __init__(
+        self, equation, num_steps, published, batch_size=64, seed=0, dtype="float64"
+    ):
         keras.utils.set_random_seed(seed)
         self.equation, self.num_steps, self.dtype = equation, num_steps, dtype
         self.batch_size = batch_size

@@ -229,7 +229,11 @@ def summary(result):
         + (f"reference {reference:.8g}, " if reference is not None else "")
         + (f"relative error {error:.4%}, " if error is not None else "")
         + f"baseline {result['baseline_u0']:.5g}, {result['seconds']:.1f} s"
-        + ("" if result["converged"] else f"; wider than --tolerance {result['tolerance']:g}")
+        + (
+            ""
+            if result["converged"]
+            else f"; wider than --tolerance {result['tolerance']:g}"
+        )
     )
 
 

@@ -32,9 +32,10 @@ from kerasmodels.bsde.pretraining import (
     z_samples,
 )
 from kerasmodels.bsde.solution import Solution
-from kerasmodels.bsde.solve import default_settings, solve, train
+from kerasmodels.bsde.solve import default_settings, solve
 from kerasmodels.bsde.start import baseline
 from kerasmodels.bsde.symmetry import is_exchangeable
+from kerasmodels.bsde.training import train
 
 __all__ = [
     "ClippedSquaredError",

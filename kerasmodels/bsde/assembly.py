@@ -118,9 +118,7 @@ def initial_values(equation, grid, control, u0, z0, units, skip, seed, policy):
     if start is not None:
         start = dataclasses.replace(start, x_inner=None)
     units = units or (1.0, 1.0)
-    return Initial(
-        u0, z0, *units, skip if isinstance(skip, TerminalSkip) else None, start
-    )
+    return Initial(u0, z0, *units, skip if isinstance(skip, TerminalSkip) else None, start)
 
 
 def _standardize(equation, grid, control, start):

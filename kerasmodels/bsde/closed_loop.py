@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from kerasmodels.bsde.recursion import recursion_step
 
-
 # Longest drift over one step, against the unit of its noise in one direction.
 _LIMIT = 2.0
 

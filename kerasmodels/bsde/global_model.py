@@ -134,8 +134,11 @@ class GlobalModel(keras.Model):
             "z0": np.asarray(initial.z0, "float64").tolist(),
             "units": [float(initial.u_unit), float(initial.z_unit)],
         }
-        self._u0 = self.add_weight(shape=(), initializer="zeros", name="u0")
-        self._z0 = self.add_weight(shape=(equation.dim,), initializer="zeros", name="z0")
+        for name, shape in (("u0", ()), ("z0", (equation.dim,))):
+            weight = self.add_weight(
+                shape=shape, initializer="zeros", name=name, autocast=False
+            )
+            setattr(self, f"_{name}", weight)
         self.build()
 
     @property

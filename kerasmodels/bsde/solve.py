@@ -15,12 +15,12 @@ from kerasmodels.bsde.checking import check_config
 from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
-from kerasmodels.bsde.global_model import GlobalModel
 from kerasmodels.bsde.estimate import Estimator
-from kerasmodels.bsde.optimizer import adam
-from kerasmodels.bsde.paths import as_time_grid, path_dataset
+from kerasmodels.bsde.global_model import GlobalModel
+from kerasmodels.bsde.paths import as_time_grid
 from kerasmodels.bsde.solution import Solution
 from kerasmodels.bsde.symmetry import is_exchangeable
+from kerasmodels.bsde.training import train
 
 
 class Settings(NamedTuple):
@@ -80,8 +80,8 @@ def solve(
     Builds a `GlobalModel` with the terminal gradient as a skip term, trains it on fresh
     paths with Adam along a cosine, and estimates u0 on other paths (`estimate_u0`).
     Where the interval is wider than `tolerance`, and the mismatch is that of the networks
-    rather than of the time grid, it trains another round. Everything used is public: the same can be had by
-    `GlobalModel`, `path_dataset`, `compile`, `fit` and `estimate_u0`.
+    rather than of the time grid, it trains another round. Everything used is public: the
+    same can be had by `GlobalModel`, `path_dataset`, `compile`, `fit`, `estimate_u0`.
 
     Nothing here reads the exact solution or the reference; they only serve the report.
 
@@ -155,11 +155,9 @@ def solve(
     batch_size = settings.batch_size if batch_size is None else batch_size
     batch_size = _checks.positive_int(owner, "batch_size", batch_size)
     begin = time.perf_counter()
-    model = _model(
-        equation, grid, control, hidden, subnets, rule, bool(drift), seed, dtype
-    )
+    model = _model(equation, grid, control, hidden, subnets, rule, bool(drift), seed, dtype)
     estimator = Estimator(model, seed=seed)
-    if drift is None and estimator(1).drift_size > _STRONG * model.num_steps:
+    if drift is None and _drift_is_strong(estimator):
         # The paths that matter are rare: look for them from the start, in small steps.
         if t is None:
             grid = as_time_grid(owner, equation, 5 * settings.num_steps)
@@ -248,6 +246,14 @@ def _model(equation, grid, control, hidden, subnets, rule, drift, seed, dtype):
     )
 
 
+def _drift_is_strong(estimator):
+    try:
+        return estimator(1).drift_size > _STRONG * estimator.model.num_steps
+    except FloatingPointError:
+        # Training will say so, and what to change.
+        return False
+
+
 def _settle(model, estimator, num_paths, tolerance):
     """Estimates u0 and hands it to the model until it moves less than its uncertainty.
 
@@ -265,85 +271,3 @@ def _settle(model, estimator, num_paths, tolerance):
     estimate = estimator(num_paths, tolerance)
     model.set_u0(estimate.u0)
     return estimate
-
-
-def train(
-    model,
-    steps,
-    batch_size,
-    learning_rate,
-    seed,
-    history,
-    callbacks=(),
-    verbose=0,
-    num_points=25,
-):
-    """Fits a `GlobalModel` on fresh paths, and appends to `history`.
-
-    A model that is compiled is fitted as it is, with the learning rate set anew; one that
-    is not is compiled with `decaying_adam`'s optimizer.
-
-    Args:
-        model: `GlobalModel`.
-        steps: int. Training steps, rounded up to a multiple of `num_points`.
-        batch_size: int. Paths per step.
-        learning_rate: float. Start of the cosine, which falls from point to point.
-        seed: int. Stream of the paths; the steps already in `history` are skipped.
-        history: dict of lists "step", "loss" (mean since the point before), "u0".
-        callbacks, verbose: as in `keras.Model.fit`.
-        num_points: int. Points of the history, one Keras epoch each.
-
-    Raises:
-        FloatingPointError: the loss is no longer a finite number.
-    """
-    num_points = min(num_points, steps)
-    per_point = math.ceil(steps / num_points)
-    num_points = math.ceil(steps / per_point)
-    done = history["step"][-1] if history["step"] else 0
-    own_times = getattr(model.control, "num_times", None) is not None
-    skip_times = getattr(model.terminal_skip, "num_times", None) is not None
-    data = path_dataset(
-        model.equation,
-        model.grid,
-        batch_size,
-        seed=seed,
-        start_step=done,
-        dtype=model.variable_dtype,
-        # What takes the time as an input must learn what lies between the grid times.
-        jitter=not (own_times or skip_times or model.num_steps == 1),
-    )
-    if not model.compiled:
-        model.compile(
-            adam(learning_rate),
-            loss="mse",
-            # Compiling takes seconds, which a short run does not win back.
-            jit_compile=steps >= 300,
-            steps_per_execution=per_point,
-        )
-    cosine = keras.optimizers.schedules.CosineDecay(learning_rate, num_points, alpha=0.01)
-    try:
-        logs = model.fit(
-            data,
-            epochs=num_points,
-            steps_per_epoch=per_point,
-            callbacks=[
-                keras.callbacks.LearningRateScheduler(lambda k: float(cosine(k))),
-                *callbacks,
-                keras.callbacks.TerminateOnNaN(raise_error=True),
-            ],
-            verbose=verbose,
-        ).history
-    except RuntimeError as error:
-        if "NaN" not in str(error):
-            raise
-        raise FloatingPointError(
-            f"The loss of {model.equation!r} is no longer a finite number after "
-            f"{int(model.optimizer.iterations.numpy())} steps. Usual causes: too large a "
-            f"learning_rate (here {learning_rate:g}), too few time steps (here "
-            f"{model.num_steps}), or a driver that grows faster than linearly."
-        ) from error
-    # A callback may have stopped the training early.
-    for point in range(len(logs["loss"])):
-        history["step"].append(done + (point + 1) * per_point)
-        history["loss"].append(float(logs["loss"][point]))
-        history["u0"].append(float(logs["u0"][point]))

@@ -14,9 +14,10 @@ def is_exchangeable(equation, num_points=8, seed=0):
         g(P x) = g(x),   f(t, P x, u, P z) = f(t, x, u, z),
         mu(t, P x) = P mu(t, x),   sigma(t, P x) P dW = P sigma(t, x) dW
 
-    for a permutation P. Then u(t, P x) = u(t, x), and z reorders with x: that is what
-    `ExchangeableControl` assumes. Tested at random points of forward paths with random
-    permutations, in float64; x0 need not have equal coordinates.
+    for every permutation P. Then u(t, P x) = u(t, x), and z reorders with x: that is what
+    `ExchangeableControl` assumes. Tested at random points of forward paths, in float64,
+    for a swap and a rotation, which together make every permutation; x0 need not have
+    equal coordinates.
 
     Args:
         equation: `Equation`.
@@ -31,27 +32,29 @@ def is_exchangeable(equation, num_points=8, seed=0):
     seed = _checks.seed_int("is_exchangeable", seed)
     path, _ = sample_paths(equation, 2, num_points, (seed, 0), "float64")
     rng = np.random.default_rng(seed)
-    order = rng.permutation(equation.dim)
+    coordinates = np.arange(equation.dim)
+    swapped = coordinates.copy()
+    swapped[:2] = swapped[:2][::-1]
     z, dw = rng.normal(size=(2, num_points, equation.dim))
     u = tf.constant(rng.normal(size=(num_points, 1)))
     for x, time in ((path[:, 1], 0.5), (path[:, 2], 1.0)):
         t = tf.fill((num_points, 1), tf.constant(time * equation.terminal_time, "float64"))
         x = x.numpy()
-        values, reordered = (
-            _coefficients(equation, t, u, *(tf.constant(v) for v in arrays))
-            for arrays in ((x, z, dw), (x[:, order], z[:, order], dw[:, order]))
-        )
-        for value, again in zip(values, reordered):
-            if value.shape[1] > 1:
-                value = value[:, order]
-            # Sums in another order differ by rounding.
-            size = np.max(np.abs(value)) + 1e-300
-            if not np.max(np.abs(value - again)) <= 1e-9 * size:
-                return False
+        values = _coefficients(equation, t, u, x, z, dw)
+        for order in (swapped, np.roll(coordinates, 1)):
+            arrays = (array[:, order] for array in (x, z, dw))
+            for value, again in zip(values, _coefficients(equation, t, u, *arrays)):
+                if value.shape[1] > 1:
+                    value = value[:, order]
+                # Sums in another order differ by rounding.
+                size = np.max(np.abs(value)) + 1e-300
+                if not np.max(np.abs(value - again)) <= 1e-9 * size:
+                    return False
     return True
 
 
 def _coefficients(equation, t, u, x, z, dw):
+    x, z, dw = (tf.constant(value) for value in (x, z, dw))
     values = (
         equation.terminal(x),
         equation.driver(t, x, u, z),

@@ -102,7 +102,10 @@ def test_terminal_skip_at_one_time_is_that_time_of_all(num_times):
     rng = np.random.default_rng(0)
     for weight in skip.weights:
         weight.assign(rng.normal(size=weight.shape))
-    t, g, gradient = np.tile([[0.2], [0.5], [0.9]], (4, 1, 1)), *rng.normal(size=(2, 4, 3, 1))
+    t, g, gradient = (
+        np.tile([[0.2], [0.5], [0.9]], (4, 1, 1)),
+        *rng.normal(size=(2, 4, 3, 1)),
+    )
     z = np.asarray(skip(t, g, gradient))
     assert np.std(z / gradient) > 0.1
     for n in range(3):

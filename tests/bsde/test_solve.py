@@ -95,8 +95,6 @@ def test_strong_drift_is_found_before_training():
     assert rare.model.drift and rare.model.num_steps == 100
     usual = bsde.solve(bsde.HJB(20), **options)
     assert not usual.model.drift and usual.model.num_steps == 20
-    asked = bsde.solve(bsde.HJB(20, control_cost=50.0), drift=False, **options)
-    assert not asked.model.drift and asked.model.num_steps == 20
 
 
 @pytest.mark.parametrize("dtype", ["float64", "mixed_bfloat16"])

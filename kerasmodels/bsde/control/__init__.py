@@ -12,7 +12,6 @@ called with g(x) and sigma^T grad g(x) too; `standardized` and `standardize`; an
 
 from keras import ops
 
-
 from kerasmodels import _checks
 from kerasmodels.bsde.control.exact import ExactControl
 from kerasmodels.bsde.control.exchangeable import ExchangeableControl
@@ -57,10 +56,10 @@ def make_control(name, times, dim, dtype=None, **options):
                 _checks.message(
                     "GlobalModel",
                     "hidden",
-                    "left out with the control process \"exchangeable\"",
+                    'left out with the control process "exchangeable"',
                     f"hidden={options['hidden']!r}",
                     "Its network is small whatever the dimension; `hidden` belongs to "
-                    "\"shared\", \"stacked\" and \"per-step\".",
+                    '"shared", "stacked" and "per-step".',
                 )
             )
         return ExchangeableControl(dim, times, dtype=dtype, **options)

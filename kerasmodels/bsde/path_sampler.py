@@ -1,0 +1,148 @@
+"""The paths behind an estimate: driven by the control, on two grids with the same noise."""
+
+import numpy as np
+import tensorflow as tf
+
+from kerasmodels.bsde.closed_loop import control_drift
+from kerasmodels.bsde.recursion import recursion_step
+
+# Seeds (seed, -1), (seed, -2), ... start a model; from here on, far below, they are here.
+_STREAM = -(2**40)
+# What is known of each path at its end, in the order in which it is stacked: (u_N - g) / J,
+# u_N - g, the terms of second order, and int e . dW along e = z / |z| and int |b|^2 dt.
+COLUMNS = ("newton", "mismatch", "curvature", "aligned", "along_z", "drift")
+
+
+def path_sampler(model, grid, drift, chunk_size, seed):
+    """A function (chunk, u_size, z_size) -> (columns, u) of both grids.
+
+    u_size `[2, N + 1]` and z_size (anyhow, along z, of u_N by z) are how large the errors
+    of u at each time and of z may be; where the first of z_size is negative nothing of
+    second order is computed. The columns are
+    `[2, columns, paths]`; u is that of every second time, `[2, N / 2 + 1, paths]`.
+    """
+    equation, dtype = model.equation, model.variable_dtype
+    shape, num_steps = (chunk_size, equation.dim), len(grid) - 1
+    times = tf.constant(grid, dtype)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def sample(chunk, u_size, z_size):
+        def normal(number, shape):
+            key = tf.stack([tf.constant(seed, "int64"), _STREAM - 2 * chunk - number])
+            uniform = tf.random.stateless_uniform(shape, key, dtype=dtype, alg="philox")
+            # By the quantile function, in the middle of each cell, as 0 has none: under
+            # XLA on a processor half the time of `stateless_normal`.
+            return tf.math.ndtri(uniform + np.finfo(dtype).eps / 2)
+
+        # All at once, for both grids: random numbers are most of the work.
+        root_dt = tf.sqrt(times[1:] - times[:-1])
+        increments = root_dt[:, None, None] * normal(0, (num_steps, *shape))
+        one = tf.ones((chunk_size, 1), dtype)
+        direction = _unit(normal(1, shape))
+        z_size, u_size = tf.cast(z_size, dtype), tf.cast(u_size, dtype)
+
+        def along(stride):
+            """The columns of the grid that takes every `stride`-th time."""
+
+            def step(n, state, u):
+                noise = tf.zeros(shape, dtype)
+                _, noise = tf.while_loop(
+                    lambda k, _: k < n + stride,
+                    lambda k, total: (k + 1, total + increments[k]),
+                    (n, noise),
+                )
+                state = _advance(
+                    model,
+                    state,
+                    # Network n - 1 belongs to t_n.
+                    n + stride - 1,
+                    one * times[n],
+                    one * times[n + stride],
+                    noise,
+                    drift,
+                    direction,
+                    (u_size[stride - 1, n], z_size),
+                )
+                # A time that only the finer grid has is overwritten by the next one.
+                return n + stride, state, u.write((n + stride + 1) // 2, state["u"])
+
+            state = {
+                "x": tf.zeros(shape, dtype) + tf.constant(equation.x0, dtype),
+                "u": one * tf.cast(model.u0, dtype),
+                "z": tf.zeros(shape, dtype) + tf.cast(model.z0, dtype),
+                "slope": one,
+                "curvature": 0 * one,
+                "aligned": 0 * one,
+                "along_z": 0 * one,
+                "drift": 0 * one,
+            }
+            u = tf.TensorArray(dtype, num_steps // 2 + 1, element_shape=one.shape)
+            _, end, u = tf.while_loop(
+                lambda n, *_: n < num_steps, step, (0, state, u.write(0, state["u"]))
+            )
+            return _columns(equation, end), u.stack()[..., 0]
+
+        # A loop over both grids, because its body is compiled once.
+        return tf.map_fn(along, tf.constant([1, 2]), fn_output_signature=(dtype, dtype))
+
+    def run(chunk, u_size, z_size):
+        u_size, z_size = (tf.constant(size, "float64") for size in (u_size, z_size))
+        found = sample(tf.constant(chunk, "int64"), u_size, z_size)
+        return tuple(value.numpy().astype("float64") for value in found)
+
+    return run
+
+
+def _unit(vector):
+    return vector / (tf.norm(vector, axis=-1, keepdims=True) + 1e-30)
+
+
+def _columns(equation, end):
+    mismatch = end["u"] - equation.terminal(end["x"])
+    values = {**end, "mismatch": mismatch, "newton": mismatch / end["slope"]}
+    return tf.stack([values[name][:, 0] for name in COLUMNS])
+
+
+def _advance(model, state, index, t, t_end, noise, drift, direction, sizes):
+    """One step of the driven path, of u, and of what is summed along the path."""
+    equation = model.equation
+    x, u, z, slope = (state[name] for name in ("x", "u", "z", "slope"))
+    dt = t_end - t
+    f, b = control_drift(equation, t, dt, x, u, z)
+    if not drift:
+        b = tf.zeros_like(z)
+    dw = noise + b * dt
+    x_end = equation.step(t, dt[:1], x, dw)
+    z_end = model.z_at(index, t_end, x_end)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(u)
+        u_end = recursion_step(
+            equation, "trapezoid", (t, x, z), (t_end, x_end, z_end), dw, u, drift=b
+        )
+    step_slope = tape.gradient(u_end, u, unconnected_gradients="zero")
+
+    def curvature():
+        def second_order(du, dz):
+            above = equation.driver(t, x, u + du, z + dz)
+            below = equation.driver(t, x, u - du, z - dz)
+            return ((above + below) / 2 - f) * dt / slope
+
+        anyhow = second_order(sizes[0], 0.0) + second_order(0.0, sizes[1][0] * direction)
+        # Where u and z err together, as where the driver is a product of both.
+        u_error = sizes[1][2] * tf.sqrt(t / model.grid[-1])
+        return anyhow, second_order(u_error, sizes[1][1] * along_z)
+
+    along_z = _unit(z)
+    anyhow, aligned = tf.cond(
+        sizes[1][0] >= 0, curvature, lambda: (tf.zeros_like(u), tf.zeros_like(u))
+    )
+    return {
+        "x": x_end,
+        "u": u_end,
+        "z": z_end,
+        "slope": slope * step_slope,
+        "curvature": state["curvature"] + anyhow,
+        "aligned": state["aligned"] + aligned,
+        "along_z": state["along_z"] + tf.reduce_sum(along_z * noise, -1, keepdims=True),
+        "drift": state["drift"] + dt * tf.reduce_sum(b * b, axis=-1, keepdims=True),
+    }
