@@ -2,13 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: solve test lint clean
+.PHONY: solve test lint benchmark clean
 
 solve: .venv/installed
 	$(BIN)/python experiments/bsde.py
 
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+# About an hour on two cores; QUICK=--quick shows in minutes that all of it runs.
+benchmark: .venv/installed
+	$(BIN)/python benchmarks/accuracy.py $(QUICK)
+	$(BIN)/python benchmarks/absent_classes.py $(QUICK)
+	$(BIN)/python benchmarks/report.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .
