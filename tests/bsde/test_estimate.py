@@ -78,7 +78,7 @@ def test_quadratic_driver_is_corrected_in_second_order():
 def test_error_of_u_along_the_path_is_corrected_where_the_driver_bends():
     # f = min(1, (u - v)^2): only the noise of the time grid moves u away from v.
     equation = bsde.ReactionDiffusion(4)
-    estimate = bsde.estimate_u0(wrong_model(equation, num_steps=2), 40_000)
+    estimate = bsde.estimate_u0(wrong_model(equation, num_steps=2), 80_000)
     without = error(estimate, equation) - estimate.correction
     assert abs(without) > 6 * estimate.standard_error
     assert abs(error(estimate, equation)) < 3 * estimate.standard_error
