@@ -1,8 +1,8 @@
 """What a training step costs: against the published algorithm, and as the problem grows.
 
-Every number comes from a process of its own (training_case.py), so that memory is that of one
-training. Cases that are compared run in turns, three times each; the tables give medians,
-and the ratio is the median of the ratios within a turn. Writes results/speed.json,
+Every number comes from a process of its own (training_case.py), so that memory is that of
+one training. Cases that are compared run in turns, three times each; the tables give
+medians, and the ratio is the median of the ratios within a turn. Writes results/speed.json,
 results/speed.md and docs/benchmarks_growth.png. About half an hour on two cores; --quick
 takes two minutes and proves only that it runs.
 """
@@ -14,8 +14,7 @@ import statistics
 import subprocess
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import matplotlib.figure
 import numpy as np
@@ -23,6 +22,7 @@ import numpy as np
 from kerasmodels import _files
 from kerasmodels._machine import machine
 
+HERE = pathlib.Path(__file__).resolve().parent
 # Hamilton-Jacobi-Bellman, lambda = 1; "stacked" is one network per time, two hidden layers
 # of d + 10, as the published algorithm has them.
 BASE = {"who": "ours", "dim": 100, "num_steps": 20, "batch_size": 64, "steps": 24}
@@ -125,7 +125,7 @@ def table(results):
     """Markdown: the comparison, the share of the matrix rate, `fit`, and the growth."""
     found = results["compared"]
     lines = [
-        "| d = 100, N = 20 | batch | ms per step | ratio | compile, s | ratio | peak, MiB |",
+        "| d = 100, N = 20 | batch | ms per step | ratio | compile | ratio | MiB |",
         "|---|---|---|---|---|---|---|",
     ]
     for batch in BATCHES:

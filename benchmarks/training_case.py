@@ -1,7 +1,7 @@
 """Time, compile time and memory of one training, measured in a process of its own.
 
-`python benchmarks/training_case.py '{"who": "ours", "dim": 100, ...}'` prints JSON; speed.py
-calls it, once per row of its tables.
+`python benchmarks/training_case.py '{"who": "ours", "dim": 100, ...}'` prints JSON;
+speed.py calls it, once per row of its tables.
 """
 
 import json

@@ -23,7 +23,7 @@ from kerasmodels import _checks, _script, bsde
 from kerasmodels.bsde.control import CONTROLS
 from kerasmodels.bsde.figure import draw
 from kerasmodels.bsde.recursion import RULES
-from kerasmodels.bsde.solve import MAX_PATHS, MAX_ROUNDS
+from kerasmodels.bsde.solve import MAX_ROUNDS
 
 QUICK = {"dim": 4, "num_steps": 5, "batch_size": 32, "steps": 20}
 QUICK |= {"num_paths": 256, "max_rounds": 1}
@@ -64,7 +64,7 @@ def run(args):
         steps=args.steps,
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,
-        num_paths=args.num_paths or MAX_PATHS,
+        num_paths=args.num_paths,
         max_rounds=args.max_rounds or MAX_ROUNDS,
         seed=args.seed,
         dtype=args.dtype,

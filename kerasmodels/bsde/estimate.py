@@ -14,7 +14,7 @@ and the curvature of f along the paths, subtracted, and half of it kept as uncer
 The same noise drives a second set of paths with steps twice as long. Comparing the two
 separates what the time grid does from what the networks do: Richardson extrapolation
 removes the leading error of the trapezoidal rule, and in the variance the part of the
-time grid is proportional to dt.
+time grid falls with dt. Most of that part has mean zero and is taken out (grid_noise.py).
 
 References: Kantorovich's theorem on Newton's method; El Karoui, Peng and Quenez (1997),
 https://doi.org/10.1111/1467-9965.00022, section 2 (linear BSDEs and adjoint processes).
@@ -55,6 +55,8 @@ class Estimate:
         num_steps: int. Of the finer of both grids.
         mismatch_std: float. Standard deviation of u_N - g(x_N) on the finer grid.
         z_std: float. The part of it that does not come from the time grid.
+        milstein: bool. Whether the noise of the grid was taken out (`grid_noise.py`): where
+            that lowers the variance of the mismatch.
         drift_size: float. Mean of int |b|^2 dt: how far the driven paths are from the
             undriven ones.
     """
@@ -69,6 +71,7 @@ class Estimate:
     num_steps: int
     mismatch_std: float
     z_std: float
+    milstein: bool
     drift_size: float
 
     @property
@@ -168,11 +171,13 @@ class Estimator:
         max_chunks = -(-num_paths // self.chunk_size)
         # The first chunks say how large the errors are, the next how much that matters.
         nothing = np.zeros((2, len(self.grid))), (-1.0, 0.0, 0.0)
+        milstein = self._milstein_helps(nothing)
+        nothing = *nothing, milstein
         plain, u = self._chunks(0, _PILOT, *nothing)
-        sizes = _error_sizes(self.grid, np.concatenate(plain, -1), u)
-        curved, _ = self._chunks(_PILOT, 2 * _PILOT, *sizes)
+        sizes = _error_sizes(self.grid, np.concatenate(plain, -1), u, milstein)
+        curved, _ = self._chunks(_PILOT, 2 * _PILOT, *sizes, milstein)
         while True:
-            result = _summary(self.model, self.grid, plain, curved, sizes)
+            result = _summary(self.model, self.grid, plain, curved, sizes, milstein)
             done = len(plain) + len(curved)
             wanted = max_chunks
             if tolerance is not None:
@@ -187,12 +192,23 @@ class Estimator:
                 return result
             plain += self._chunks(done, wanted, *nothing)[0]
 
-    def _chunks(self, first, last, u_size, z_size):
+    def _milstein_helps(self, nothing):
+        """Whether taking out the noise of the grid lowers the variance."""
+
+        def variance(milstein):
+            columns, _ = self._sample(0, *nothing, milstein)
+            return np.var(columns[0, COLUMNS.index("newton")])
+
+        return bool(variance(True) < variance(False))
+
+    def _chunks(self, first, last, u_size, z_size, milstein):
         """Columns of each chunk, and u of all of them."""
         # Two at a time: one of them alone does not keep two cores busy.
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             found = list(
-                pool.map(lambda k: self._sample(k, u_size, z_size), range(first, last))
+                pool.map(
+                    lambda k: self._sample(k, u_size, z_size, milstein), range(first, last)
+                )
             )
         columns, u = zip(*found)
         if not all(np.all(np.isfinite(values)) for values in columns):
@@ -233,18 +249,20 @@ def _grids(model, num_steps):
     return time_grid(model.equation.terminal_time, num_steps)
 
 
-def _error_sizes(grid, columns, u):
+def _error_sizes(grid, columns, u, milstein):
     """How large the errors of u and z are: `u_size` and `z_size` of `path_sampler`.
 
-    variance of the mismatch = part of z + (part of the grid) dt, on both grids. The part
-    of z is taken as spread evenly over the time and over the coordinates. Its component
-    along z, which would count most, is measured: int delta . e dt is the covariance of
-    the mismatch and int e . dW. The part of the grid at each time is seen in the
-    difference of u on both grids, whose variance is that of the finer one.
+    variance of the mismatch = part of z + (part of the grid) dt^p, on both grids, with
+    p = 1, or 2 where its noise was taken out; what `grid_noise` leaves of order dt counts
+    as a part of z. The part of z is taken as spread evenly over the time and over the
+    coordinates. Its component along z, which would count most, is measured: int delta . e
+    dt is the covariance of the mismatch and int e . dW. The part of the grid at each time
+    is seen in the difference of u on both grids, whose variance is at least that of the
+    finer one.
     """
     mismatch = columns[:, COLUMNS.index("mismatch")]
     fine, coarse = np.var(mismatch, axis=-1)
-    of_z = max(0.0, 2 * fine - coarse)
+    of_z = max(0.0, (4 * fine - coarse) / 3 if milstein else 2 * fine - coarse)
     shared = np.append(grid[:-1:2], grid[-1])
     of_grid = np.interp(grid, shared, np.var(u[0] - u[1], axis=-1))
     z_part = of_z * grid / grid[-1]
@@ -255,7 +273,7 @@ def _error_sizes(grid, columns, u):
     return u_size, (of_z / math.sqrt(grid[-1]), along_z / grid[-1], of_z)
 
 
-def _summary(model, grid, plain, curved, sizes):
+def _summary(model, grid, plain, curved, sizes, milstein):
     def column(name, found):
         return np.concatenate(found, axis=-1)[:, COLUMNS.index(name)]
 
@@ -287,6 +305,7 @@ def _summary(model, grid, plain, curved, sizes):
         num_steps=len(grid) - 1,
         mismatch_std=mismatch_std,
         z_std=sizes[1][2],
+        milstein=milstein,
         drift_size=float(np.mean(column("drift", plain + curved)[0])),
     )
 

@@ -11,6 +11,7 @@ from kerasmodels.bsde.assembly import check_control, initial_values, resolve_con
 from kerasmodels.bsde.closed_loop import controlled_paths
 from kerasmodels.bsde.control import TerminalSkip, control_at
 from kerasmodels.bsde.equation import Equation
+from kerasmodels.bsde.grid_noise import grid_noise, probes
 from kerasmodels.bsde.inputs import validated_inputs
 from kerasmodels.bsde.paths import as_time_grid
 from kerasmodels.bsde.recursion import RULES, forward_recursion
@@ -52,6 +53,9 @@ class GlobalModel(keras.Model):
         rule: "left" (the recursion above) or "trapezoid", which takes the driver at both
             ends of a step (`recursion_step`): the error of the grid is then of second
             order.
+        milstein: bool. Whether the noise that a finite step leaves in z . dW is taken out
+            as far as four more evaluations of z show it (`grid_noise.py`): it has mean
+            zero, and training then sees little but the error of z.
         drift: bool. Whether `fit` and `evaluate` drive the paths by the control: of the
             inputs they then take dw as noise, add b dt with b = df/dz, and step x anew
             (`closed_loop.py`). A call of the model takes paths as they are.
@@ -86,6 +90,7 @@ class GlobalModel(keras.Model):
         terminal_skip=False,
         train_control=True,
         rule="left",
+        milstein=False,
         drift=False,
         u0=None,
         z0=None,
@@ -104,6 +109,7 @@ class GlobalModel(keras.Model):
             terminal_skip = _checks.boolean(owner, "terminal_skip", terminal_skip)
         self._train_control = _checks.boolean(owner, "train_control", train_control)
         self.rule = _checks.one_of(owner, "rule", rule, RULES)
+        self.milstein = _checks.boolean(owner, "milstein", milstein)
         self.drift = _checks.boolean(owner, "drift", drift)
         if units is not None:
             u_unit, z_unit = units
@@ -198,8 +204,30 @@ class GlobalModel(keras.Model):
         x, dw, t = validated_inputs(self, inputs)
         z = self._control_path(t, x, training)
         u0 = ops.cast(self.u0, x.dtype)
-        u = forward_recursion(self.equation, t, x, dw, u0, z, self.rule)
+        extra = self._grid_noise(t, x, dw, z) if self.milstein else None
+        u = forward_recursion(self.equation, t, x, dw, u0, z, self.rule, extra)
         return u, z[:, :-1]
+
+    def _grid_noise(self, t, x, dw, z):
+        """`grid_noise` of every step, `[batch, N, 1]`, as a number: it trains nothing."""
+
+        def flat(value):
+            return ops.reshape(value, (-1, value.shape[-1]))
+
+        t, x, dw, z = (tf.stop_gradient(value) for value in (t, x, dw, z))
+        dt = flat(t[:, 1:] - t[:, :-1])
+        # The increments of the step before, over this step's time; of the last, at first.
+        other = tf.roll(dw / ops.sqrt(t[:, 1:] - t[:, :-1]), 1, axis=1)
+        other = flat(other) * ops.sqrt(dt) * (self.num_steps > 1)
+        states, along = probes(
+            self.equation, flat(t[:, :-1]), dt, flat(x[:, :-1]), flat(z[:, :-1]), other
+        )
+        states = ops.reshape(states, (-1, self.num_steps, self.equation.dim))
+        # The probes are four more paths, of which z at x0 is not read.
+        states = ops.concatenate([states[:, :1], states], axis=1)
+        z = self._control_path(ops.tile(t, (4, 1, 1)), states, training=False)[:, 1:]
+        noise = grid_noise(dt, along, flat(tf.stop_gradient(z)), flat(dw))
+        return ops.reshape(noise, (-1, self.num_steps, 1))
 
     def z(self, t, x):
         """The control at grid times: constant on [t_n, t_{n+1}), as the recursion uses.
@@ -236,7 +264,7 @@ class GlobalModel(keras.Model):
         inner, dim = self.num_steps - 1, self.equation.dim
         # Only what is read is computed: not every g has a gradient that costs nothing.
         last = ops.zeros_like(z0)
-        if self.rule != "left":
+        if self.rule != "left" or self.milstein:
             last = self._terminal(t[:, -1], x[:, -1])[1][:, None]
         if self.control is None:
             return ops.concatenate([z0, last], axis=1)
@@ -369,6 +397,7 @@ class GlobalModel(keras.Model):
             "terminal_skip": serialize(self.terminal_skip) if self.terminal_skip else False,
             "train_control": self.train_control,
             "rule": self.rule,
+            "milstein": self.milstein,
             "drift": self.drift,
             **self._initial,
             "seed": self.seed,

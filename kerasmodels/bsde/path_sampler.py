@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels.bsde.closed_loop import control_drift
+from kerasmodels.bsde.grid_noise import grid_noise, probes
 from kerasmodels.bsde.recursion import recursion_step
 
 # Seeds (seed, -1), (seed, -2), ... start a model; from here on, far below, they are here.
@@ -14,19 +15,20 @@ COLUMNS = ("newton", "mismatch", "curvature", "aligned", "along_z", "drift")
 
 
 def path_sampler(model, grid, drift, chunk_size, seed):
-    """A function (chunk, u_size, z_size) -> (columns, u) of both grids.
+    """A function (chunk, u_size, z_size, milstein) -> (columns, u) of both grids.
 
     u_size `[2, N + 1]` and z_size (anyhow, along z, of u_N by z) are how large the errors
     of u at each time and of z may be; where the first of z_size is negative nothing of
-    second order is computed. The columns are
-    `[2, columns, paths]`; u is that of every second time, `[2, N / 2 + 1, paths]`.
+    second order is computed. With milstein the noise of the grid is taken out
+    (`grid_noise.py`). The columns are `[2, columns, paths]`; u is that of every second
+    time, `[2, N / 2 + 1, paths]`.
     """
     equation, dtype = model.equation, model.variable_dtype
     shape, num_steps = (chunk_size, equation.dim), len(grid) - 1
     times = tf.constant(grid, dtype)
 
     @tf.function(jit_compile=True, autograph=False)
-    def sample(chunk, u_size, z_size):
+    def sample(chunk, u_size, z_size, milstein):
         def normal(number, shape):
             key = tf.stack([tf.constant(seed, "int64"), _STREAM - 2 * chunk - number])
             uniform = tf.random.stateless_uniform(shape, key, dtype=dtype, alg="philox")
@@ -62,6 +64,7 @@ def path_sampler(model, grid, drift, chunk_size, seed):
                     drift,
                     direction,
                     (u_size[stride - 1, n], z_size),
+                    milstein,
                 )
                 # A time that only the finer grid has is overwritten by the next one.
                 return n + stride, state, u.write((n + stride + 1) // 2, state["u"])
@@ -85,9 +88,9 @@ def path_sampler(model, grid, drift, chunk_size, seed):
         # A loop over both grids, because its body is compiled once.
         return tf.map_fn(along, tf.constant([1, 2]), fn_output_signature=(dtype, dtype))
 
-    def run(chunk, u_size, z_size):
+    def run(chunk, u_size, z_size, milstein):
         u_size, z_size = (tf.constant(size, "float64") for size in (u_size, z_size))
-        found = sample(tf.constant(chunk, "int64"), u_size, z_size)
+        found = sample(tf.constant(chunk, "int64"), u_size, z_size, tf.constant(milstein))
         return tuple(value.numpy().astype("float64") for value in found)
 
     return run
@@ -103,7 +106,7 @@ def _columns(equation, end):
     return tf.stack([values[name][:, 0] for name in COLUMNS])
 
 
-def _advance(model, state, index, t, t_end, noise, drift, direction, sizes):
+def _advance(model, state, index, t, t_end, noise, drift, direction, sizes, milstein):
     """One step of the driven path, of u, and of what is summed along the path."""
     equation = model.equation
     x, u, z, slope = (state[name] for name in ("x", "u", "z", "slope"))
@@ -114,10 +117,25 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes):
     dw = noise + b * dt
     x_end = equation.step(t, dt[:1], x, dw)
     z_end = model.z_at(index, t_end, x_end)
+
+    def beyond():
+        other = tf.sqrt(equation.dim * dt) * direction
+        states, along = probes(equation, t, dt, x, z, other)
+        z_probed = model.z_at(index, tf.tile(t_end, (4, 1)), states)
+        return grid_noise(dt, along, z_probed, noise)
+
+    extra = tf.cond(milstein, beyond, lambda: tf.zeros_like(u))
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(u)
         u_end = recursion_step(
-            equation, "trapezoid", (t, x, z), (t_end, x_end, z_end), dw, u, drift=b
+            equation,
+            "trapezoid",
+            (t, x, z),
+            (t_end, x_end, z_end),
+            dw,
+            u,
+            drift=b,
+            extra=extra,
         )
     step_slope = tape.gradient(u_end, u, unconnected_gradients="zero")
 

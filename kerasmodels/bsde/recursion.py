@@ -6,7 +6,7 @@ import tensorflow as tf
 RULES = ("left", "trapezoid")
 
 
-def recursion_step(equation, rule, start, end, dw, u, drift=None):
+def recursion_step(equation, rule, start, end, dw, u, drift=None, extra=None):
     """u[n+1] from u[n].
 
         left:       u - f(t, x, u, z) dt + z . dW
@@ -18,6 +18,8 @@ def recursion_step(equation, rule, start, end, dw, u, drift=None):
     Where the increments were drawn with a drift, dW = dW^Q + b dt, the term z . b dt is
     part of what is integrated, and the trapezoidal rule takes it at both ends too.
 
+    `extra` is added to z . dW: what is known of int z . dW beyond it (`grid_noise`).
+
     Reference: Chassagneux (2014), https://doi.org/10.1137/130936269 (multistep schemes)
 
     Args:
@@ -28,6 +30,7 @@ def recursion_step(equation, rule, start, end, dw, u, drift=None):
         dw: Tensor `[batch, dim]`.
         u: Tensor `[batch, 1]`.
         drift: None or Tensor `[batch, dim]`. b.
+        extra: None or Tensor `[batch, 1]`.
 
     Returns:
         Tensor `[batch, 1]`.
@@ -36,6 +39,8 @@ def recursion_step(equation, rule, start, end, dw, u, drift=None):
     dt = end[0] - t
     driver = equation.driver(t, x, u, z)
     martingale = tf.reduce_sum(z * dw, axis=-1, keepdims=True)
+    if extra is not None:
+        martingale += extra
     u_end = u - driver * dt + martingale
     if rule == "left":
         return u_end
@@ -46,7 +51,7 @@ def recursion_step(equation, rule, start, end, dw, u, drift=None):
     return u_end
 
 
-def forward_recursion(equation, t, x, dw, u0, z, rule="left"):
+def forward_recursion(equation, t, x, dw, u0, z, rule="left", extra=None):
     """Steps u along given paths, from u[0] = u0.
 
     The values come from a loop whose compile time does not grow with the number of steps.
@@ -62,14 +67,16 @@ def forward_recursion(equation, t, x, dw, u0, z, rule="left"):
         u0: scalar Tensor.
         z: Tensor `[batch, N + 1, dim]`; `left` does not read the last time.
         rule: "left" or "trapezoid".
+        extra: None or Tensor `[batch, N, 1]`, added to z . dW in each step.
 
     Returns:
         u, `[batch, N + 1, 1]`.
     """
+    extra = tf.zeros_like(dw[..., :1]) if extra is None else extra
     # Times first, so that a step is a contiguous slice.
-    t, x, dw, z = (tf.transpose(value, (1, 0, 2)) for value in (t, x, dw, z))
+    t, x, dw, z, extra = (tf.transpose(v, (1, 0, 2)) for v in (t, x, dw, z, extra))
     u0 = tf.zeros_like(t[0]) + u0
-    values = _values(equation, rule, t, x, dw, u0, z)
+    values = _values(equation, rule, t, x, dw, u0, z, extra)
     num_steps = dw.shape[0]
 
     def flat(value):
@@ -82,7 +89,7 @@ def forward_recursion(equation, t, x, dw, u0, z, rule="left"):
             tuple(flat(value) for value in ends)
             for ends in ((t[:-1], x[:-1], z[:-1]), (t[1:], x[1:], z[1:]))
         )
-        u_end = recursion_step(equation, rule, start, end, flat(dw), u)
+        u_end = recursion_step(equation, rule, start, end, flat(dw), u, extra=flat(extra))
     slope = tf.stop_gradient(tape.gradient(u_end, u, unconnected_gradients="zero"))
     u_end, slope = (tf.reshape(v, (num_steps, -1, 1)) for v in (u_end, slope))
     # Zero in value: it carries the derivatives only.
@@ -93,14 +100,14 @@ def forward_recursion(equation, t, x, dw, u0, z, rule="left"):
     return tf.transpose(values + _linear_recursion(slope, change), (1, 0, 2))
 
 
-def _values(equation, rule, t, x, dw, u0, z):
+def _values(equation, rule, t, x, dw, u0, z, extra):
     """u `[N + 1, batch, 1]` without derivatives."""
-    t, x, dw, u0, z = (tf.stop_gradient(value) for value in (t, x, dw, u0, z))
+    t, x, dw, u0, z, extra = (tf.stop_gradient(v) for v in (t, x, dw, u0, z, extra))
     num_steps = dw.shape[0]
 
     def step(n, u, path):
         start, end = (t[n], x[n], z[n]), (t[n + 1], x[n + 1], z[n + 1])
-        u = recursion_step(equation, rule, start, end, dw[n], u)
+        u = recursion_step(equation, rule, start, end, dw[n], u, extra=extra[n])
         return n + 1, u, path.write(n + 1, u)
 
     path = tf.TensorArray(u0.dtype, num_steps + 1, element_shape=u0.shape).write(0, u0)

@@ -27,6 +27,7 @@ class Settings(NamedTuple):
     """How an equation is solved where the caller does not say.
 
     num_steps: N, equal time steps of the training; the estimate takes twice as many.
+    per_time: time steps per unit of time, at least.
     steps: training steps per round.
     batch_size: paths per training step.
     """
@@ -34,25 +35,31 @@ class Settings(NamedTuple):
     num_steps: int = 20
     steps: int = 600
     batch_size: int = 64
+    per_time: int = 0
 
 
 # One line per equation that needs other settings, with the reason.
 SETTINGS = {
     # A steep wave crosses the whole range of u, and the paths follow it.
-    "Burgers": Settings(num_steps=40, steps=1000),
+    "Burgers": Settings(num_steps=40, steps=1000, per_time=80),
 }
 
-# Mean of int |b|^2 dt per time step before training from which paths are driven at once.
+# Mean of int |b|^2 dt before training from which paths are driven at once, and per time
+# step, from which they need smaller steps too.
+_DRIVEN = 1.0
 _STRONG = 0.5
 # Rounds of training after which `solve` gives up on its tolerance.
 MAX_ROUNDS = 3
-# Paths of the estimate, at most.
-MAX_PATHS = 2**17
+# Paths of the estimate times dimension and training steps, at most; and paths.
+_MAX_NUMBERS = 20 * 100 * 2**17
+_MAX_PATHS = 2**20
 
 
 def default_settings(equation):
     """The `Settings` of an equation."""
-    return SETTINGS.get(type(equation).__name__, Settings())
+    settings = SETTINGS.get(type(equation).__name__, Settings())
+    at_least = math.ceil(settings.per_time * equation.terminal_time)
+    return settings._replace(num_steps=max(settings.num_steps, at_least))
 
 
 def solve(
@@ -68,7 +75,7 @@ def solve(
     steps=None,
     batch_size=None,
     learning_rate=1e-2,
-    num_paths=MAX_PATHS,
+    num_paths=None,
     max_rounds=MAX_ROUNDS,
     seed=0,
     dtype="float32",
@@ -103,14 +110,15 @@ def solve(
         rule: "trapezoid" or "left". Rule of the training; the estimate takes the first.
         drift: None or bool. Whether training paths are driven by the control
             (`GlobalModel`). None turns it on at once where the drift of the untrained
-            model is strong (and then takes five times as many steps, unless `t` is
-            given), and after a round where the mismatch on driven paths is larger than
-            that on the training's.
+            model moves paths by more than their deviation (and takes five times as many
+            steps where it is strong, unless `t` is given), and after a round where the
+            mismatch on driven paths is larger than that on the training's.
         steps: None or int. Training steps per round, rounded up to a multiple of the
             number of points in the history; with `subnets`, each half is.
         batch_size: None or int. Paths per training step.
         learning_rate: float. Start of the cosine.
-        num_paths: int. Paths of the estimate, at most.
+        num_paths: None or int. Paths of the estimate, at most. None is 2^17 in dimension
+            100 with 20 steps, and otherwise as many as are the same work, up to 2^20.
         max_rounds: int. Rounds of training, at most.
         seed: int. Seeds the weights, the paths and the start.
         dtype: "float32", "float64" or "mixed_bfloat16" (networks alone; paths and u stay
@@ -132,7 +140,8 @@ def solve(
     seed = _checks.seed_int(owner, seed)
     _checks.one_of(owner, "dtype", dtype, ("float32", "float64", "mixed_bfloat16"))
     tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
-    num_paths = _checks.positive_int(owner, "num_paths", num_paths)
+    if num_paths is not None:
+        num_paths = _checks.positive_int(owner, "num_paths", num_paths)
     max_rounds = _checks.positive_int(owner, "max_rounds", max_rounds)
     learning_rate = _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
     if drift is not None:
@@ -157,12 +166,18 @@ def solve(
     begin = time.perf_counter()
     model = _model(equation, grid, control, hidden, subnets, rule, bool(drift), seed, dtype)
     estimator = Estimator(model, seed=seed)
-    if drift is None and _drift_is_strong(estimator):
+    untrained = _untrained(estimator)
+    if drift is None:
+        model.drift = untrained.drift_size > _DRIVEN
+    if drift is None and t is None and untrained.drift_size > _STRONG * model.num_steps:
         # The paths that matter are rare: look for them from the start, in small steps.
-        if t is None:
-            grid = as_time_grid(owner, equation, 5 * settings.num_steps)
+        grid = as_time_grid(owner, equation, 5 * settings.num_steps)
         model = _model(equation, grid, control, hidden, subnets, rule, True, seed, dtype)
         estimator = Estimator(model, seed=seed)
+    model.milstein = untrained.milstein
+    if num_paths is None:
+        num_paths = max(1, _MAX_NUMBERS // (equation.dim * model.num_steps))
+        num_paths = min(_MAX_PATHS, num_paths)
     history = {"step": [], "loss": [], "u0": []}
     training = {
         "batch_size": batch_size,
@@ -177,20 +192,25 @@ def solve(
         model.train_control = not frozen
         steps = -(-steps // 2)
         model.compiled = False
-    half_width = math.inf
+    reachable = math.inf
     for _ in range(max_rounds):
         train(model, steps, **training)
-        estimate = _settle(model, estimator, num_paths, tolerance)
+        estimate = _settle(model, estimator, tolerance)
         # What the time grid leaves in the mismatch no training takes out.
         trainable = estimate.z_std > estimate.mismatch_std / 2
-        gained = estimate.half_width < 0.8 * half_width
-        half_width = estimate.half_width
-        if half_width <= tolerance * abs(estimate.u0) or not (trainable and gained):
+        before, reachable = reachable, _reachable(estimate, num_paths)
+        if (
+            not reachable > tolerance * abs(estimate.u0)
+            or not trainable
+            or not reachable < 0.8 * before
+        ):
             break
         rms = math.sqrt(history["loss"][-1])
         if drift is None and not model.drift and estimate.mismatch_std > rms:
             model.drift = True
             model.compiled = False
+    estimate = estimator(num_paths, tolerance)
+    model.set_u0(estimate.u0)
     return Solution(
         equation=equation,
         model=model,
@@ -246,19 +266,27 @@ def _model(equation, grid, control, hidden, subnets, rule, drift, seed, dtype):
     )
 
 
-def _drift_is_strong(estimator):
+class _Untrained(NamedTuple):
+    """What the paths of an untrained model say about how to train it."""
+
+    drift_size: float
+    milstein: bool
+
+
+def _untrained(estimator):
     try:
-        return estimator(1).drift_size > _STRONG * estimator.model.num_steps
+        estimate = estimator(1)
     except FloatingPointError:
         # Training will say so, and what to change.
-        return False
+        return _Untrained(0.0, False)
+    return _Untrained(estimate.drift_size, estimate.milstein)
 
 
-def _settle(model, estimator, num_paths, tolerance):
+def _settle(model, estimator, tolerance):
     """Estimates u0 and hands it to the model until it moves less than its uncertainty.
 
     Where the driver depends on u, the recursion carries an error of u0 along; Newton's
-    method converges in two or three turns. Only the last one needs many paths.
+    method converges in two or three turns. Few paths will do for that.
     """
     for _ in range(5):
         estimate = estimator(1, tolerance)
@@ -268,6 +296,10 @@ def _settle(model, estimator, num_paths, tolerance):
         model.set_u0(estimate.u0)
         if moved <= estimate.half_width:
             break
-    estimate = estimator(num_paths, tolerance)
-    model.set_u0(estimate.u0)
     return estimate
+
+
+def _reachable(estimate, num_paths):
+    """The half-width that all the paths there may be would bring."""
+    fewer = min(1.0, math.sqrt(estimate.num_paths / num_paths))
+    return estimate.time_grid + estimate.imperfect_z + fewer * estimate.monte_carlo

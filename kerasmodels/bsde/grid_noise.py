@@ -1,0 +1,91 @@
+"""The noise that finite time steps leave in u, taken out before it adds up.
+
+Over one step the martingale part is int z_s . dW_s, of which the recursion takes z_n . dW.
+With A = (dz/dx) sigma, the derivative of z along the noise, what it leaves is
+
+    sum_ij A_ij int (W_j - W_j(t_n)) dW_i = (dW^T A dW - dt trace A) / 2 + smaller terms
+
+for a symmetric A (sigma^T Hess u sigma where sigma is constant). It has mean zero, and so
+has every part of it whose coefficients are known before the step. Three parts need only
+differences of z along two directions, whatever the dimension: A along z itself, the row of
+A that belongs to it, and the diagonal of the rest. For solutions that are functions of one
+projection or of |x|, and for a diagonal A, that is all of it.
+
+References: Milstein (1975), https://doi.org/10.1137/1119062; Bekas, Kokiopoulou and Saad
+(2007), https://doi.org/10.1016/j.apnum.2007.01.003 (a diagonal from signs)
+"""
+
+import numpy as np
+import tensorflow as tf
+
+# Half-width of the difference across z, in deviations of a step.
+_ACROSS = 0.25
+
+
+def probes(equation, t, dt, x, z, other):
+    """The states at which `grid_noise` wants z at the end of the step.
+
+    Args:
+        equation: `Equation`.
+        t: Tensor `[batch, 1]`. The start of the step.
+        dt: Tensor `[batch, 1]`.
+        x, z: Tensors `[batch, dim]`, at t.
+        other: Tensor `[batch, dim]`. Increments over dt that are independent of the
+            step's own.
+
+    Returns:
+        The pair (states, along): states `[4 * batch, dim]`, and the direction of the noise
+        along z, `[batch, dim]`.
+    """
+    along = z / (tf.norm(z, axis=-1, keepdims=True) + 1e-30)
+    signs = _signs(x)
+    across = signs - _dot(signs, along) * along
+    # Around a place where a path may be after the step: learnt functions are not to be
+    # asked where no path ever is, and small moves from x are such places. Along z, where
+    # the derivative may change most, it is taken in the middle.
+    other = other - _dot(other, along) * along
+    across *= _ACROSS
+    corners = (along + across, along - across, across - along, -across - along)
+    moves = [other + tf.sqrt(dt) * corner for corner in corners]
+    states = [x + equation.diffusion_prod(t, x, move) for move in moves]
+    return tf.concat(states, axis=0), along
+
+
+def grid_noise(dt, along, z_probed, dw):
+    """What int z . dW is more than z_n . dW, as far as the probes show it.
+
+    Args:
+        dt: Tensor `[batch, 1]`.
+        along: as `probes` returned it.
+        z_probed: Tensor `[4 * batch, dim]`. z at the states of `probes`.
+        dw: Tensor `[batch, dim]`.
+
+    Returns:
+        Tensor `[batch, 1]`: of mean zero, whatever z is, where dW has no drift.
+    """
+    # A probe may leave the region where z is defined; before the step, so no mean moves.
+    z_probed = tf.where(tf.math.is_finite(z_probed), z_probed, 0.0)
+    forth_up, forth_down, back_up, back_down = tf.split(z_probed, 4, axis=0)
+    width = 4 * tf.sqrt(tf.maximum(dt, 1e-30))
+    row = (forth_up + forth_down - back_up - back_down) / width
+    curvature = _dot(along, row)
+    row -= curvature * along
+    rest = (forth_up - forth_down + back_up - back_down) / (_ACROSS * width)
+    rest -= _dot(along, rest) * along
+    size = _dot(along, dw)
+    other = dw - size * along
+    diagonal = _signs(along) * rest * (other**2 - (1 - along**2) * dt)
+    return (
+        curvature * (size**2 - dt) / 2
+        + size * _dot(row, other)
+        + tf.reduce_sum(diagonal, axis=-1, keepdims=True) / 2
+    )
+
+
+def _signs(x):
+    """1, -1, 1, ...: any signs will do that do not look at the increments."""
+    return tf.constant((-1.0) ** np.arange(x.shape[-1]), x.dtype)
+
+
+def _dot(a, b):
+    return tf.reduce_sum(a * b, axis=-1, keepdims=True)
