@@ -49,7 +49,7 @@ SETTINGS = {
 _DRIVEN = 1.0
 _STRONG = 0.5
 # Rounds of training after which `solve` gives up on its tolerance.
-MAX_ROUNDS = 3
+MAX_ROUNDS = 5
 # Paths of the estimate times dimension and training steps, at most; and paths.
 _MAX_NUMBERS = 20 * 100 * 2**17
 _MAX_PATHS = 2**20
@@ -169,12 +169,14 @@ def solve(
     untrained = _untrained(estimator)
     if drift is None:
         model.drift = untrained.drift_size > _DRIVEN
-    if drift is None and t is None and untrained.drift_size > _STRONG * model.num_steps:
+    strong = drift is not False and untrained.drift_size > _STRONG * model.num_steps
+    if drift is None and t is None and strong:
         # The paths that matter are rare: look for them from the start, in small steps.
         grid = as_time_grid(owner, equation, 5 * settings.num_steps)
         model = _model(equation, grid, control, hidden, subnets, rule, True, seed, dtype)
         estimator = Estimator(model, seed=seed)
-    model.milstein = untrained.milstein
+    # Where the drift moves paths further than their noise does, z is not linear in a step.
+    model.milstein = untrained.milstein and not strong
     if num_paths is None:
         num_paths = max(1, _MAX_NUMBERS // (equation.dim * model.num_steps))
         num_paths = min(_MAX_PATHS, num_paths)
@@ -209,8 +211,9 @@ def solve(
         if drift is None and not model.drift and estimate.mismatch_std > rms:
             model.drift = True
             model.compiled = False
-    estimate = estimator(num_paths, tolerance)
-    model.set_u0(estimate.u0)
+    if not estimate.half_width <= tolerance * abs(estimate.u0):
+        estimate = estimator(num_paths, tolerance)
+        model.set_u0(estimate.u0)
     return Solution(
         equation=equation,
         model=model,
