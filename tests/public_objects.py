@@ -110,7 +110,12 @@ MODELS = [
     ),
     Entry(
         lambda: bsde.GlobalModel(
-            bsde.HJB(3), GRID, control="exchangeable", rule="trapezoid", drift=True
+            bsde.HJB(3),
+            GRID,
+            control="exchangeable",
+            rule="trapezoid",
+            drift=True,
+            milstein=True,
         ),
         (path_inputs(7, 3),),
         path_data,

@@ -18,6 +18,7 @@ def train(
     callbacks=(),
     verbose=0,
     num_points=25,
+    jitter=True,
 ):
     """Fits a `GlobalModel` on fresh paths, and appends to `history`.
 
@@ -33,6 +34,8 @@ def train(
         history: dict of lists "step", "loss" (mean since the point before), "u0".
         callbacks, verbose: as in `keras.Model.fit`.
         num_points: int. Points of the history, one Keras epoch each.
+        jitter: bool. Whether the inner times of the paths move from step to step, as in
+            `path_dataset`, where the control process takes any time.
 
     Raises:
         FloatingPointError: the loss is no longer a finite number.
@@ -51,7 +54,7 @@ def train(
         start_step=done,
         dtype=model.variable_dtype,
         # What takes the time as an input must learn what lies between the grid times.
-        jitter=not (own_times or skip_times or model.num_steps == 1),
+        jitter=jitter and not (own_times or skip_times or model.num_steps == 1),
     )
     if not model.compiled:
         model.compile(

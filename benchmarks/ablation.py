@@ -1,0 +1,149 @@
+"""What each piece of the solver is worth: one left out at a time.
+
+Trains one round with the settings of `solve`, from the same seeds, and estimates u0 on the
+fewest paths that an estimate takes. Writes results/ablation.json and results/ablation.md.
+About an hour on two cores; --quick takes two minutes and proves only that it runs.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import keras
+
+from kerasmodels import _files, bsde
+from kerasmodels._machine import machine
+from kerasmodels.bsde.control import make_control
+from kerasmodels.bsde.estimate import Estimator
+from kerasmodels.bsde.training import train
+
+PROBLEMS = {
+    "HJB": ("hjb", {}),
+    "HJB, lambda = 10": ("hjb", {"control_cost": 10.0}),
+    "Allen-Cahn": ("allen-cahn", {}),
+    "Black-Scholes-Barenblatt": ("black-scholes-barenblatt", {}),
+    "Burgers": ("burgers", {}),
+}
+# Problems whose paths `solve` drives by the control, and in how many steps.
+DRIVEN = {"HJB, lambda = 10": 100, "Black-Scholes-Barenblatt": 20, "Burgers": 40}
+VARIANTS = {
+    "all of it": {},
+    "left-point rule in training": {"rule": "left"},
+    "noise of the grid left in, in training": {"milstein": False},
+    "times do not jitter": {"jitter": False},
+    "dense network, terminal skip": {"control": "shared"},
+    "dense network, no skip": {"control": "shared", "terminal_skip": False},
+    "paths not driven": {"drift": False},
+    "gradients clipped to norm 1": {"optimizer": {"clipnorm": 1.0}},
+    "weights averaged": {"optimizer": {"use_ema": True, "ema_overwrite_frequency": None}},
+}
+
+
+def run(name, variant, seed, quick=False):
+    """Trains one variant and returns what its estimate says."""
+    zoo_name, arguments = PROBLEMS[name]
+    if quick:
+        arguments = {**arguments, "dim": 3}
+    equation = bsde.EQUATIONS[zoo_name](**arguments)
+    settings = bsde.default_settings(equation)
+    change = {"control": "exchangeable", "rule": "trapezoid", "jitter": True, **variant}
+    drift = change.get("drift", True) and name in DRIVEN
+    num_steps = 4 if quick else DRIVEN.get(name, settings.num_steps)
+    begin = time.perf_counter()
+    grid = bsde.time_grid(equation.terminal_time, num_steps)
+    model = bsde.GlobalModel(
+        equation,
+        num_steps,
+        control=make_control(change["control"], grid[1:-1], equation.dim, seed=seed),
+        terminal_skip=change["control"] == "shared" and change.get("terminal_skip", True),
+        rule=change["rule"],
+        milstein=change.get("milstein", True) and num_steps < 100,
+        drift=drift,
+        seed=seed,
+    )
+    model.compile(
+        keras.optimizers.Adam(1e-2, **change.get("optimizer", {})),
+        loss="mse",
+        jit_compile=not quick,
+        steps_per_execution=2 if quick else settings.steps // 25,
+    )
+    history = {"step": [], "loss": [], "u0": []}
+    steps = 4 if quick else settings.steps
+    train(model, steps, settings.batch_size, 1e-2, seed, history, jitter=change["jitter"])
+    if model.optimizer.use_ema:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    estimator = Estimator(model, seed=seed, **({"chunk_size": 16} if quick else {}))
+    for _ in range(3):
+        # Newton's method, where the driver depends on u.
+        estimate = estimator(1)
+        model.set_u0(estimate.u0)
+    reference = equation.reference().value
+    return {
+        "trained_error": abs(history["u0"][-1] / reference - 1),
+        "error": abs(estimate.u0 / reference - 1),
+        "uncorrected_error": abs((estimate.u0 - estimate.correction) / reference - 1),
+        "half_width": estimate.half_width / abs(estimate.u0),
+        "mismatch_std": estimate.mismatch_std / abs(estimate.u0),
+        "z_std": estimate.z_std / abs(estimate.u0),
+        "seconds": time.perf_counter() - begin,
+        "seed": seed,
+    }
+
+
+def table(results):
+    """A Markdown table: medians over the seeds, in per cent of u0."""
+    lines = [
+        "| problem | variant | error of the trained u0 | of the estimate | without its "
+        "correction | half-width | part of z in the mismatch | seconds |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    keys = ("trained_error", "error", "uncorrected_error", "half_width", "z_std")
+    for name, variants in results["runs"].items():
+        for variant, runs in variants.items():
+            cells = [f"{statistics.median(r[key] for r in runs):.4%}" for key in keys]
+            seconds = statistics.median(r["seconds"] for r in runs)
+            lines.append(f"| {name} | {variant} | {' | '.join(cells)} | {seconds:.0f} |")
+    return "\n".join(lines) + f"\n\nMachine: {results['machine']}.\n"
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--problems", nargs="+", choices=list(PROBLEMS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=pathlib.Path, help="(default: benchmarks/results)")
+    args = parser.parse_args(argv)
+    if args.out is None:
+        # A quick run must not take the place of the committed numbers.
+        here = pathlib.Path(__file__).resolve().parent
+        args.out = here.parent / "results" / "quick" if args.quick else here / "results"
+    path = args.out / "ablation.json"
+    results = {"runs": {}}
+    if path.exists():
+        results = json.loads(path.read_text())
+    results["machine"] = machine()
+    for name in args.problems or list(PROBLEMS)[: 1 if args.quick else None]:
+        found = results["runs"].setdefault(name, {})
+        for variant, change in VARIANTS.items():
+            if "drift" in change and name not in DRIVEN:
+                continue
+            seeds = args.seeds[:1] if args.quick else args.seeds
+            found[variant] = []
+            for seed in seeds:
+                found[variant].append(run(name, change, seed, args.quick))
+                keras.backend.clear_session()
+                print(name, variant, found[variant][-1], flush=True)
+            _files.write_json(path, results)
+            _files.write_text(args.out / "ablation.md", table(results))
+    return results
+
+
+if __name__ == "__main__":
+    main()
