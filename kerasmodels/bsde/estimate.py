@@ -257,16 +257,17 @@ def _error_sizes(grid, columns, u, milstein):
     as a part of z. The part of z is taken as spread evenly over the time and over the
     coordinates. Its component along z, which would count most, is measured: int delta . e
     dt is the covariance of the mismatch and int e . dW. The part of the grid at each time
-    is seen in the difference of u on both grids, whose variance is at least that of the
-    finer one.
+    is seen in the difference of u on both grids: the coarser one makes the errors of the
+    finer and others beside them, so its variance is (2^p - 1) times that of the finer.
     """
     mismatch = columns[:, COLUMNS.index("mismatch")]
     fine, coarse = np.var(mismatch, axis=-1)
     of_z = max(0.0, (4 * fine - coarse) / 3 if milstein else 2 * fine - coarse)
     shared = np.append(grid[:-1:2], grid[-1])
-    of_grid = np.interp(grid, shared, np.var(u[0] - u[1], axis=-1))
+    finer = np.var(u[0] - u[1], axis=-1) / (3 if milstein else 1)
+    of_grid = np.interp(grid, shared, finer)
     z_part = of_z * grid / grid[-1]
-    u_size = np.sqrt([of_grid + z_part, 2 * of_grid + z_part])
+    u_size = np.sqrt([of_grid + z_part, (4 if milstein else 2) * of_grid + z_part])
     products = (mismatch[0] - np.mean(mismatch[0])) * columns[0, COLUMNS.index("along_z")]
     along_z = abs(np.mean(products)) + 2 * _standard_error(products)
     of_z = math.sqrt(of_z)

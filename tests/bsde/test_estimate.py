@@ -76,12 +76,13 @@ def test_quadratic_driver_is_corrected_in_second_order():
 
 
 def test_error_of_u_along_the_path_is_corrected_where_the_driver_bends():
-    # f = min(1, (u - v)^2): only the noise of the time grid moves u away from v.
+    # f = min(1, (u - v)^2): z is wrong by 0.15 in each of 4 coordinates, so u - v has
+    # variance 0.09 t, of which the driver makes 0.045 until T = 1.
     equation = bsde.ReactionDiffusion(4)
-    estimate = bsde.estimate_u0(wrong_model(equation, num_steps=2), 80_000)
-    without = error(estimate, equation) - estimate.correction
-    assert abs(without) > 6 * estimate.standard_error
-    assert abs(error(estimate, equation)) < 3 * estimate.standard_error
+    estimate = bsde.estimate_u0(wrong_model(equation, shift=0.15), 40_000)
+    assert estimate.correction == pytest.approx(0.045, rel=0.3)
+    assert abs(error(estimate, equation) - estimate.correction) > 0.03
+    assert abs(error(estimate, equation)) < estimate.imperfect_z
 
 
 def test_parts_add_up_and_more_paths_narrow_the_interval():
@@ -119,8 +120,9 @@ def test_estimator_reads_the_weights_anew():
     before = estimator(800)
     model.set_u0(float(model.u0) + 0.3)
     after = estimator(800)
-    # A Newton step from another place ends nearly, but not quite, at the same.
-    assert 1e-6 < abs(after.u0 - before.u0) < 0.1
+    # A Newton step from another place, by another mismatch, ends nearly at the same.
+    assert after.mismatch_std > 1.5 * before.mismatch_std
+    assert 0 < abs(after.u0 - before.u0) < 1e-3
 
 
 def test_drift_is_the_slope_of_the_driver_and_is_limited():
