@@ -7,7 +7,9 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import ablation
 import accuracy
+import speed
 
 from kerasmodels import _files
 
@@ -21,7 +23,7 @@ and what it costs.
 `python benchmarks/accuracy.py` measures, `python benchmarks/report.py` writes this page and
 the table of the README from the committed numbers. `solve` runs with its defaults on every
 problem; the settings are listed in [bsde.md](bsde.md). Seconds include compilation, and
-were taken on a machine that other work shared, so they are upper bounds.
+were taken on a machine that other work may share, so they are upper bounds.
 
 ## Accuracy
 
@@ -38,11 +40,35 @@ reproducible from seed to seed to 0.1 %. For default risk, 57.300 has no indepen
 confirmation either; our estimate is within 0.1 % of it.
 """
 
+# Further sections: title, what the reader is told, and the benchmark that fills it.
+SECTIONS = [
+    (
+        "Speed",
+        "`python benchmarks/speed.py`: the default problem, against the published "
+        "algorithm written plainly (plain.py, float64), medians of three turns, and as the problem "
+        "grows.\n\n![Time per training step](benchmarks_growth.png)",
+        speed,
+    ),
+    (
+        "What each piece is worth",
+        "`python benchmarks/ablation.py`: one round of training and the fewest paths, with "
+        "one piece left out at a time; medians of three seeds, in per cent of u0.",
+        ablation,
+    ),
+]
+
 
 def page():
     """The text of docs/benchmarks.md."""
     results = json.loads((RESULTS / "accuracy.json").read_text())
-    return PAGE.format(table=accuracy.table(results).strip())
+    text = PAGE.format(table=accuracy.table(results).strip())
+    for title, told, benchmark in SECTIONS:
+        path = RESULTS / f"{pathlib.Path(benchmark.__file__).stem}.json"
+        # What has not been measured yet has no section.
+        if path.exists():
+            table = benchmark.table(json.loads(path.read_text()))
+            text += f"\n## {title}\n\n{told}\n\n{table}"
+    return text
 
 
 def readme():

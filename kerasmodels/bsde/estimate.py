@@ -160,6 +160,7 @@ class Estimator:
         seed = _checks.seed_int(owner, seed)
         self.model = model
         self.grid = _grids(model, num_steps)
+        self._no_sizes = np.zeros((2, len(self.grid))), (-1.0, 0.0, 0.0)
         self._sample = path_sampler(model, self.grid, drift, self.chunk_size, seed)
 
     def __call__(self, num_paths=2**15, tolerance=None):
@@ -170,9 +171,8 @@ class Estimator:
             )
         max_chunks = -(-num_paths // self.chunk_size)
         # The first chunks say how large the errors are, the next how much that matters.
-        nothing = np.zeros((2, len(self.grid))), (-1.0, 0.0, 0.0)
-        milstein = self._milstein_helps(nothing)
-        nothing = *nothing, milstein
+        _, milstein = self.look()
+        nothing = *self._no_sizes, milstein
         plain, u = self._chunks(0, _PILOT, *nothing)
         sizes = _error_sizes(self.grid, np.concatenate(plain, -1), u, milstein)
         curved, _ = self._chunks(_PILOT, 2 * _PILOT, *sizes, milstein)
@@ -192,14 +192,17 @@ class Estimator:
                 return result
             plain += self._chunks(done, wanted, *nothing)[0]
 
-    def _milstein_helps(self, nothing):
-        """Whether taking out the noise of the grid lowers the variance."""
+    def look(self):
+        """`drift_size` and `milstein` of `Estimate`, from one chunk of paths.
 
-        def variance(milstein):
-            columns, _ = self._sample(0, *nothing, milstein)
-            return np.var(columns[0, COLUMNS.index("newton")])
-
-        return bool(variance(True) < variance(False))
+        Raises:
+            FloatingPointError: a path is no longer a finite number.
+        """
+        (left_in,), _ = self._chunks(0, 1, *self._no_sizes, False)
+        taken_out, _ = self._sample(0, *self._no_sizes, True)
+        newton, drift = (COLUMNS.index(name) for name in ("newton", "drift"))
+        smaller = np.var(taken_out[0, newton]) < np.var(left_in[0, newton])
+        return float(np.mean(left_in[0, drift])), bool(smaller)
 
     def _chunks(self, first, last, u_size, z_size, milstein):
         """Columns of each chunk, and u of all of them."""

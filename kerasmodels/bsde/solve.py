@@ -166,17 +166,17 @@ def solve(
     begin = time.perf_counter()
     model = _model(equation, grid, control, hidden, subnets, rule, bool(drift), seed, dtype)
     estimator = Estimator(model, seed=seed)
-    untrained = _untrained(estimator)
+    drift_size, milstein = _look(estimator)
     if drift is None:
-        model.drift = untrained.drift_size > _DRIVEN
-    strong = drift is not False and untrained.drift_size > _STRONG * model.num_steps
+        model.drift = drift_size > _DRIVEN
+    strong = drift is not False and drift_size > _STRONG * model.num_steps
     if drift is None and t is None and strong:
         # The paths that matter are rare: look for them from the start, in small steps.
         grid = as_time_grid(owner, equation, 5 * settings.num_steps)
         model = _model(equation, grid, control, hidden, subnets, rule, True, seed, dtype)
         estimator = Estimator(model, seed=seed)
     # Where the drift moves paths further than their noise does, z is not linear in a step.
-    model.milstein = untrained.milstein and not strong
+    model.milstein = milstein and not strong
     if num_paths is None:
         num_paths = max(1, _MAX_NUMBERS // (equation.dim * model.num_steps))
         num_paths = min(_MAX_PATHS, num_paths)
@@ -269,20 +269,13 @@ def _model(equation, grid, control, hidden, subnets, rule, drift, seed, dtype):
     )
 
 
-class _Untrained(NamedTuple):
-    """What the paths of an untrained model say about how to train it."""
-
-    drift_size: float
-    milstein: bool
-
-
-def _untrained(estimator):
+def _look(estimator):
+    """`Estimator.look` before training."""
     try:
-        estimate = estimator(1)
+        return estimator.look()
     except FloatingPointError:
         # Training will say so, and what to change.
-        return _Untrained(0.0, False)
-    return _Untrained(estimate.drift_size, estimate.milstein)
+        return 0.0, False
 
 
 def _settle(model, estimator, tolerance):
