@@ -45,8 +45,8 @@ SECTIONS = [
     (
         "Speed",
         "`python benchmarks/speed.py`: the default problem, against the published "
-        "algorithm written plainly (plain.py, float64), medians of three turns, and as the problem "
-        "grows.\n\n![Time per training step](benchmarks_growth.png)",
+        "algorithm written plainly (plain.py, float64), medians of three turns, and as "
+        "the problem grows.\n\n![Time per training step](benchmarks_growth.png)",
         speed,
     ),
     (
