@@ -212,8 +212,7 @@ def solve(
             model.drift = True
             model.compiled = False
     if not estimate.half_width <= tolerance * abs(estimate.u0):
-        estimate = estimator(num_paths, tolerance)
-        model.set_u0(estimate.u0)
+        estimate = _more_paths(model, estimator, estimate, num_paths, tolerance)
     return Solution(
         equation=equation,
         model=model,
@@ -284,14 +283,34 @@ def _settle(model, estimator, tolerance):
     Where the driver depends on u, the recursion carries an error of u0 along; Newton's
     method converges in two or three turns. Few paths will do for that.
     """
+    estimate, start, last = None, float(model.u0), math.inf
     for _ in range(5):
-        estimate = estimator(1, tolerance)
-        if not math.isfinite(estimate.u0):
+        try:
+            found = estimator(1, tolerance)
+        except FloatingPointError:
+            if estimate is None:
+                raise
+            found = None
+        moved = math.inf if found is None else abs(found.u0 - float(model.u0))
+        if not moved < last:
+            # It does not converge: a model that is far from trained.
+            model.set_u0(start)
             break
-        moved = abs(estimate.u0 - float(model.u0))
+        estimate, start, last = found, float(model.u0), moved
         model.set_u0(estimate.u0)
         if moved <= estimate.half_width:
             break
+    return estimate
+
+
+def _more_paths(model, estimator, estimate, num_paths, tolerance):
+    """The estimate from all the paths, or the one there is where it leads nowhere."""
+    try:
+        estimate = estimator(num_paths, tolerance)
+    except FloatingPointError:
+        # The few paths were finite, and their interval says how little that means.
+        return estimate
+    model.set_u0(estimate.u0)
     return estimate
 
 
