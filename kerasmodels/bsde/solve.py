@@ -212,7 +212,12 @@ def solve(
             model.drift = True
             model.compiled = False
     if not estimate.half_width <= tolerance * abs(estimate.u0):
-        estimate = _more_paths(model, estimator, estimate, num_paths, tolerance)
+        try:
+            estimate = estimator(num_paths, tolerance)
+        except FloatingPointError:
+            # The few paths were finite, and their interval says how little that means.
+            pass
+    model.set_u0(estimate.u0)
     return Solution(
         equation=equation,
         model=model,
@@ -300,17 +305,6 @@ def _settle(model, estimator, tolerance):
         model.set_u0(estimate.u0)
         if moved <= estimate.half_width:
             break
-    return estimate
-
-
-def _more_paths(model, estimator, estimate, num_paths, tolerance):
-    """The estimate from all the paths, or the one there is where it leads nowhere."""
-    try:
-        estimate = estimator(num_paths, tolerance)
-    except FloatingPointError:
-        # The few paths were finite, and their interval says how little that means.
-        return estimate
-    model.set_u0(estimate.u0)
     return estimate
 
 
