@@ -5,8 +5,6 @@ fewest paths that an estimate takes. Writes results/ablation.json and results/ab
 About an hour on two cores; --quick takes two minutes and proves only that it runs.
 """
 
-import argparse
-import json
 import os
 import pathlib
 import statistics
@@ -16,10 +14,10 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import command
 import keras
 
-from kerasmodels import _files, bsde
-from kerasmodels._machine import machine
+from kerasmodels import bsde
 from kerasmodels.bsde.control import make_control
 from kerasmodels.bsde.estimate import Estimator
 from kerasmodels.bsde.training import train
@@ -114,34 +112,21 @@ def table(results):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--problems", nargs="+", choices=list(PROBLEMS))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=pathlib.Path, help="(default: benchmarks/results)")
-    args = parser.parse_args(argv)
-    if args.out is None:
-        # A quick run must not take the place of the committed numbers.
-        here = pathlib.Path(__file__).resolve().parent
-        args.out = here.parent / "results" / "quick" if args.quick else here / "results"
+    parser = command.parser(__doc__, seeds=[0, 1, 2], problems=list(PROBLEMS))
+    args = command.parse(parser, argv)
     path = args.out / "ablation.json"
-    results = {"runs": {}}
-    if path.exists():
-        results = json.loads(path.read_text())
-    results["machine"] = machine()
-    for name in args.problems or list(PROBLEMS)[: 1 if args.quick else None]:
+    results = command.earlier(path, {"runs": {}})
+    for name in args.problems[: 1 if args.quick else None]:
         found = results["runs"].setdefault(name, {})
         for variant, change in VARIANTS.items():
             if "drift" in change and name not in DRIVEN:
                 continue
-            seeds = args.seeds[:1] if args.quick else args.seeds
             found[variant] = []
-            for seed in seeds:
+            for seed in args.seeds:
                 found[variant].append(run(name, change, seed, args.quick))
                 keras.backend.clear_session()
                 print(name, variant, found[variant][-1], flush=True)
-            _files.write_json(path, results)
-            _files.write_text(args.out / "ablation.md", table(results))
+            command.write(path, results, table)
     return results
 
 

@@ -7,7 +7,6 @@ results/absent_classes.json and results/absent_classes.md. About ten minutes on 
 --quick takes half a minute and proves only that it runs.
 """
 
-import argparse
 import os
 import pathlib
 import statistics
@@ -16,10 +15,11 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import command
 import keras
 import numpy as np
 
-from kerasmodels import _files, losses, segmentation
+from kerasmodels import losses, segmentation
 from kerasmodels._machine import machine
 
 # A fixed 1e-6 is the remedy that is passed on for this loss.
@@ -82,15 +82,7 @@ def table(results):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=pathlib.Path, help="(default: benchmarks/results)")
-    args = parser.parse_args(argv)
-    if args.out is None:
-        # A quick run must not take the place of the committed numbers.
-        here = pathlib.Path(__file__).resolve().parent
-        args.out = here.parent / "results" / "quick" if args.quick else here / "results"
+    args = command.parse(command.parser(__doc__, seeds=[0, 1, 2, 3, 4]), argv)
     results = {
         "machine": machine(),
         "leak": {
@@ -101,7 +93,7 @@ def main(argv=None):
     }
     for name, setting in SETTINGS.items():
         runs = {rule: [] for rule in RULES}
-        for seed in args.seeds[:1] if args.quick else args.seeds:
+        for seed in args.seeds:
             for rule, value in RULES.items():
                 runs[rule].append(train(setting, value, seed, args.quick))
                 keras.backend.clear_session()
@@ -113,8 +105,7 @@ def main(argv=None):
                 flush=True,
             )
         results["training"][name] = runs
-    _files.write_json(args.out / "absent_classes.json", results)
-    _files.write_text(args.out / "absent_classes.md", table(results))
+    command.write(args.out / "absent_classes.json", results, table)
     return results
 
 

@@ -7,8 +7,6 @@ other problems are kept. All of it takes about two hours on two cores; --quick t
 minute and proves only that it runs.
 """
 
-import argparse
-import json
 import os
 import pathlib
 import statistics
@@ -16,13 +14,12 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import command
 import keras
 import plain
 
-from kerasmodels import _files, bsde
-from kerasmodels._machine import machine
+from kerasmodels import bsde
 
 # Name: the name in the zoo, its arguments, the target of the error (of the half-width
 # where no exact value is known) and of the seconds.
@@ -138,41 +135,28 @@ def run_plain(name, equation, ours, limit=None):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--problems", nargs="+", choices=list(PROBLEMS))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser = command.parser(__doc__, seeds=[0, 1, 2, 3, 4], problems=list(PROBLEMS))
     parser.add_argument("--plain", choices=("no", "too", "alone"), default="too")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=pathlib.Path, help="(default: benchmarks/results)")
-    args = parser.parse_args(argv)
-    if args.out is None:
-        # A quick run must not take the place of the committed numbers.
-        here = pathlib.Path(__file__).resolve().parent
-        args.out = here.parent / "results" / "quick" if args.quick else here / "results"
+    args = command.parse(parser, argv)
     path = args.out / "accuracy.json"
-    results = {"runs": {}, "plain": {}}
-    if path.exists():
-        results = json.loads(path.read_text())
-    results["machine"] = machine()
+    results = command.earlier(path, {"runs": {}, "plain": {}})
 
     def write():
         # In the order of the list, whatever was run first.
         for part in ("runs", "plain"):
             found = results[part]
             results[part] = {name: found[name] for name in PROBLEMS if name in found}
-        _files.write_json(path, results)
-        _files.write_text(args.out / "accuracy.md", table(results))
+        command.write(path, results, table)
 
-    for name in args.problems or list(PROBLEMS):
+    for name in args.problems:
         zoo_name, arguments, *_ = PROBLEMS[name]
         if args.quick:
             arguments = {**arguments, "dim": 2}
         equation = bsde.EQUATIONS[zoo_name](**arguments)
         if equation.reference() is None:
             continue
-        seeds = args.seeds[:1] if args.quick else args.seeds
         kept = {r["seed"]: r for r in results["runs"].get(name, []) if not args.quick}
-        for seed in [] if args.plain == "alone" else seeds:
+        for seed in [] if args.plain == "alone" else args.seeds:
             small = {"steps": 20, "num_paths": 64, "max_rounds": 1} if args.quick else {}
             result = bsde.solve(equation, seed=seed, **small).to_dict()
             kept[seed] = {key: result[key] for key in KEPT.split()}

@@ -7,7 +7,6 @@ results/speed.md and docs/benchmarks_growth.png. About half an hour on two cores
 takes two minutes and proves only that it runs.
 """
 
-import argparse
 import json
 import pathlib
 import statistics
@@ -16,6 +15,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import command
 import matplotlib.figure
 import numpy as np
 
@@ -207,13 +207,7 @@ def draw(results):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=pathlib.Path, help="(default: benchmarks/results)")
-    args = parser.parse_args(argv)
-    if args.out is None:
-        # A quick run must not take the place of the committed numbers.
-        args.out = HERE.parent / "results" / "quick" if args.quick else HERE / "results"
+    args = command.parse(command.parser(__doc__), argv)
     base = {**BASE, **({"dim": 4, "num_steps": 3, "steps": 2} if args.quick else {})}
     results = {"machine": machine()}
 
