@@ -155,7 +155,7 @@ class Estimator:
             )
         drift = _checks.boolean(owner, "drift", drift)
         if chunk_size is None:
-            chunk_size = int(np.clip(2**17 // model.equation.dim, 64, 4096))
+            chunk_size = int(np.clip(2**16 // model.equation.dim, 64, 4096))
         self.chunk_size = _checks.positive_int(owner, "chunk_size", chunk_size)
         seed = _checks.seed_int(owner, seed)
         self.model = model
@@ -171,11 +171,13 @@ class Estimator:
             )
         max_chunks = -(-num_paths // self.chunk_size)
         # The first chunks say how large the errors are, the next how much that matters.
-        _, milstein = self.look()
+        milstein, first = self._first_chunk()
         nothing = *self._no_sizes, milstein
-        plain, u = self._chunks(0, _PILOT, *nothing)
+        found = [first, *self._chunks(1, _PILOT, *nothing)]
+        plain = [columns for columns, _ in found]
+        u = np.concatenate([values for _, values in found], axis=-1)
         sizes = _error_sizes(self.grid, np.concatenate(plain, -1), u, milstein)
-        curved, _ = self._chunks(_PILOT, 2 * _PILOT, *sizes, milstein)
+        curved = [c for c, _ in self._chunks(_PILOT, 2 * _PILOT, *sizes, milstein)]
         while True:
             result = _summary(self.model, self.grid, plain, curved, sizes, milstein)
             done = len(plain) + len(curved)
@@ -190,7 +192,7 @@ class Estimator:
                 wanted = math.ceil(min(max_chunks, wanted))
             if wanted <= done:
                 return result
-            plain += self._chunks(done, wanted, *nothing)[0]
+            plain += [columns for columns, _ in self._chunks(done, wanted, *nothing)]
 
     def look(self):
         """`drift_size` and `milstein` of `Estimate`, from one chunk of paths.
@@ -198,28 +200,33 @@ class Estimator:
         Raises:
             FloatingPointError: a path is no longer a finite number.
         """
-        (left_in,), _ = self._chunks(0, 1, *self._no_sizes, False)
-        taken_out, _ = self._sample(0, *self._no_sizes, True)
-        newton, drift = (COLUMNS.index(name) for name in ("newton", "drift"))
-        smaller = np.var(taken_out[0, newton]) < np.var(left_in[0, newton])
-        return float(np.mean(left_in[0, drift])), bool(smaller)
+        milstein, (columns, _) = self._first_chunk()
+        return float(np.mean(columns[0, COLUMNS.index("drift")])), milstein
+
+    def _first_chunk(self):
+        """Whether `grid_noise` lowers the variance, and that chunk the better way."""
+        both = self._sampled([(0, *self._no_sizes, out) for out in (False, True)])
+        variances = [np.var(columns[0, COLUMNS.index("newton")]) for columns, _ in both]
+        milstein = bool(variances[1] < variances[0])
+        return milstein, self._finite([both[milstein]])[0]
 
     def _chunks(self, first, last, u_size, z_size, milstein):
-        """Columns of each chunk, and u of all of them."""
+        """Columns and u of each chunk."""
+        calls = [(k, u_size, z_size, milstein) for k in range(first, last)]
+        return self._finite(self._sampled(calls))
+
+    def _sampled(self, calls):
         # Two at a time: one of them alone does not keep two cores busy.
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            found = list(
-                pool.map(
-                    lambda k: self._sample(k, u_size, z_size, milstein), range(first, last)
-                )
-            )
-        columns, u = zip(*found)
-        if not all(np.all(np.isfinite(values)) for values in columns):
+            return list(pool.map(lambda call: self._sample(*call), calls))
+
+    def _finite(self, found):
+        if not all(np.all(np.isfinite(columns)) for columns, _ in found):
             raise FloatingPointError(
                 f"Paths of {self.model.equation!r} are no longer finite numbers on "
                 f"{len(self.grid) - 1} time steps. Take more steps, or drift=False."
             )
-        return list(columns), np.concatenate(u, axis=-1)
+        return found
 
 
 def _grids(model, num_steps):
