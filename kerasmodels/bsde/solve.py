@@ -28,6 +28,7 @@ class Settings(NamedTuple):
 
     num_steps: N, equal time steps of the training; the estimate takes twice as many.
     per_time: time steps per unit of time, at least.
+    work: how much more work the estimate may take than others.
     steps: training steps per round.
     batch_size: paths per training step.
     """
@@ -36,12 +37,15 @@ class Settings(NamedTuple):
     steps: int = 600
     batch_size: int = 64
     per_time: int = 0
+    work: float = 1.0
 
 
 # One line per equation that needs other settings, with the reason.
 SETTINGS = {
     # A steep wave crosses the whole range of u, and the paths follow it.
     "Burgers": Settings(num_steps=40, steps=1000, per_time=80),
+    # z jumps with the asset that is dearest: what a network leaves of it, paths must.
+    "DifferentRates": Settings(steps=900, work=2.5),
 }
 
 # Mean of int |b|^2 dt before training from which paths are driven at once, and per time
@@ -118,7 +122,8 @@ def solve(
         batch_size: None or int. Paths per training step.
         learning_rate: float. Start of the cosine.
         num_paths: None or int. Paths of the estimate, at most. None is 2^17 in dimension
-            100 with 20 steps, and otherwise as many as are the same work, up to 2^20.
+            100 with 20 steps, and otherwise as many as are the same work, up to 2^20;
+            more where `SETTINGS` says so.
         max_rounds: int. Rounds of training, at most.
         seed: int. Seeds the weights, the paths and the start.
         dtype: "float32", "float64" or "mixed_bfloat16" (networks alone; paths and u stay
@@ -178,7 +183,8 @@ def solve(
     # Where the drift moves paths further than their noise does, z is not linear in a step.
     model.milstein = milstein and not strong
     if num_paths is None:
-        num_paths = max(1, _MAX_NUMBERS // (equation.dim * model.num_steps))
+        work = settings.work * _MAX_NUMBERS
+        num_paths = max(1, int(work / (equation.dim * model.num_steps)))
         num_paths = min(_MAX_PATHS, num_paths)
     history = {"step": [], "loss": [], "u0": []}
     training = {
