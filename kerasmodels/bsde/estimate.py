@@ -34,6 +34,8 @@ from kerasmodels.bsde.paths import time_grid
 QUANTILE = 1.96
 # Chunks that say how large the errors of u and z are.
 _PILOT = 4
+# Random numbers in all from which compiling the paths by XLA pays.
+_COMPILED = 2**22
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +130,9 @@ def estimate_u0(
         ValueError: an argument is not of the form above.
         FloatingPointError: a path is no longer a finite number.
     """
-    return Estimator(model, num_steps, drift, chunk_size, seed)(num_paths, tolerance)
+    num_paths = _checks.positive_int("estimate_u0", "num_paths", num_paths)
+    estimator = Estimator(model, num_steps, drift, chunk_size, seed, most_paths=num_paths)
+    return estimator(num_paths, tolerance)
 
 
 class Estimator:
@@ -139,6 +143,8 @@ class Estimator:
 
     Args:
         model, num_steps, drift, chunk_size, seed: as in `estimate_u0`.
+        most_paths: None or int. The largest `num_paths` of a call, where that is known:
+            few paths come in smaller chunks, and need not be compiled by XLA.
 
     Call arguments:
         num_paths, tolerance: as in `estimate_u0`.
@@ -147,7 +153,15 @@ class Estimator:
         ValueError: an argument is not of the form there.
     """
 
-    def __init__(self, model, num_steps=None, drift=True, chunk_size=None, seed=0):
+    def __init__(
+        self,
+        model,
+        num_steps=None,
+        drift=True,
+        chunk_size=None,
+        seed=0,
+        most_paths=None,
+    ):
         owner = "estimate_u0"
         if not hasattr(model, "z_at"):
             raise _checks.ArgumentError(
@@ -155,13 +169,21 @@ class Estimator:
             )
         drift = _checks.boolean(owner, "drift", drift)
         if chunk_size is None:
-            chunk_size = int(np.clip(2**16 // model.equation.dim, 64, 4096))
+            chunk_size = 2**16 // model.equation.dim
+            if most_paths is not None:
+                chunk_size = min(chunk_size, most_paths // (2 * _PILOT))
+            chunk_size = int(np.clip(chunk_size, 64, 4096))
         self.chunk_size = _checks.positive_int(owner, "chunk_size", chunk_size)
         seed = _checks.seed_int(owner, seed)
         self.model = model
         self.grid = _grids(model, num_steps)
         self._no_sizes = np.zeros((2, len(self.grid))), (-1.0, 0.0, 0.0)
-        self._sample = path_sampler(model, self.grid, drift, self.chunk_size, seed)
+        numbers = math.inf
+        if most_paths is not None:
+            numbers = max(most_paths, self.chunk_size) * model.equation.dim * len(self.grid)
+        self._sample = path_sampler(
+            model, self.grid, drift, self.chunk_size, seed, numbers >= _COMPILED
+        )
 
     def __call__(self, num_paths=2**15, tolerance=None):
         num_paths = _checks.positive_int("estimate_u0", "num_paths", num_paths)

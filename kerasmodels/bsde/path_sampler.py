@@ -12,11 +12,9 @@ _STREAM = -(2**40)
 # What is known of each path at its end, in the order in which it is stacked: (u_N - g) / J,
 # u_N - g, the terms of second order, and int e . dW along e = z / |z| and int |b|^2 dt.
 COLUMNS = ("newton", "mismatch", "curvature", "aligned", "along_z", "drift")
-# Random numbers in a chunk from which XLA compiles it.
-_COMPILED = 2**20
 
 
-def path_sampler(model, grid, drift, chunk_size, seed):
+def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
     """A function (chunk, u_size, z_size, milstein) -> (columns, u) of both grids.
 
     u_size `[2, N + 1]` and z_size (anyhow, along z, of u_N by z) are how large the errors
@@ -28,8 +26,6 @@ def path_sampler(model, grid, drift, chunk_size, seed):
     equation, dtype = model.equation, model.variable_dtype
     shape, num_steps = (chunk_size, equation.dim), len(grid) - 1
     times = tf.constant(grid, dtype)
-    # Compiling takes seconds, which small problems do not win back.
-    jit_compile = chunk_size * equation.dim * num_steps >= _COMPILED
 
     @tf.function(jit_compile=jit_compile, autograph=False)
     def sample(chunk, u_size, z_size, milstein):

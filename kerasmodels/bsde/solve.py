@@ -170,7 +170,7 @@ def solve(
     batch_size = _checks.positive_int(owner, "batch_size", batch_size)
     begin = time.perf_counter()
     model = _model(equation, grid, control, hidden, subnets, rule, bool(drift), seed, dtype)
-    estimator = Estimator(model, seed=seed)
+    estimator = Estimator(model, seed=seed, most_paths=num_paths)
     drift_size, milstein = _look(estimator)
     if drift is None:
         model.drift = drift_size > _DRIVEN
@@ -179,7 +179,7 @@ def solve(
         # The paths that matter are rare: look for them from the start, in small steps.
         grid = as_time_grid(owner, equation, 5 * settings.num_steps)
         model = _model(equation, grid, control, hidden, subnets, rule, True, seed, dtype)
-        estimator = Estimator(model, seed=seed)
+        estimator = Estimator(model, seed=seed, most_paths=num_paths)
     # Where the drift moves paths further than their noise does, z is not linear in a step.
     model.milstein = milstein and not strong
     if num_paths is None:
@@ -217,7 +217,8 @@ def solve(
         if drift is None and not model.drift and estimate.mismatch_std > rms:
             model.drift = True
             model.compiled = False
-    if not estimate.half_width <= tolerance * abs(estimate.u0):
+    wide = not estimate.half_width <= tolerance * abs(estimate.u0)
+    if wide and estimate.num_paths < num_paths:
         try:
             estimate = estimator(num_paths, tolerance)
         except FloatingPointError:

@@ -66,7 +66,7 @@ def test_linear_equation_is_exact_whatever_was_trained():
 def test_quadratic_driver_is_corrected_in_second_order():
     # z is wrong by 0.15 in each of 2 coordinates: lambda |delta|^2 T / 2 = 0.0225.
     equation = bsde.HJB(2)
-    estimate = bsde.estimate_u0(wrong_model(equation, shift=0.15), 40_000)
+    estimate = bsde.estimate_u0(wrong_model(equation, shift=0.15), 10_000)
     assert estimate.z_std == pytest.approx(0.15 * 2**0.5, rel=0.15)
     assert estimate.correction == pytest.approx(-0.0225, rel=0.3)
     assert abs(error(estimate, equation) - estimate.correction) > 0.015

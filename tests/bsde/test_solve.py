@@ -10,6 +10,9 @@ import pytest
 from kerasmodels import bsde
 from tests.helpers import Hand
 
+# Where it does not matter how good the answer is.
+SMALL = {"t": 3, "steps": 10, "batch_size": 8, "num_paths": 256, "max_rounds": 1}
+
 
 @pytest.mark.parametrize("control", ["stacked", "shared"])
 def test_small_hjb_is_solved(control):
@@ -31,7 +34,7 @@ def test_user_equation_with_linear_driver():
 
 
 def test_saved_solution_reads_back(tmp_path):
-    solution = bsde.solve(bsde.Burgers(2), 3, steps=10, batch_size=8, hidden=[4])
+    solution = bsde.solve(bsde.Burgers(2), hidden=[4], **SMALL)
     solution.save(tmp_path)
     result = json.loads((tmp_path / "result.json").read_text())
     wanted = "equation dim num_steps u0 reference_u0 relative_error baseline_u0 loss "
@@ -59,8 +62,8 @@ def test_nothing_trains_on_the_answer():
         def reference(self):
             raise AssertionError("the reference was read")
 
-    blind = bsde.solve(Blind(3), 4, steps=10, batch_size=8)
-    seeing = bsde.solve(bsde.HJB(3), 4, steps=10, batch_size=8)
+    blind = bsde.solve(Blind(3), **SMALL)
+    seeing = bsde.solve(bsde.HJB(3), **SMALL)
     assert blind.u0 == seeing.u0
 
 
@@ -83,7 +86,7 @@ def test_interval_is_reported_with_its_parts_and_holds_the_truth():
 
 def test_what_cannot_be_reached_is_said_after_the_last_round():
     solution = bsde.solve(
-        bsde.HJB(2), tolerance=1e-9, steps=20, batch_size=16, num_paths=100, max_rounds=2
+        bsde.HJB(2), tolerance=1e-9, **{**SMALL, "steps": 20, "max_rounds": 2}
     )
     assert not solution.converged
     assert solution.history["step"][-1] in (20, 40)
@@ -110,11 +113,10 @@ def test_control_is_chosen_by_the_symmetry_of_the_equation():
         def terminal(self, x):
             return x[:, :1] ** 2
 
-    options = {"t": 3, "steps": 2, "batch_size": 4, "num_paths": 1, "max_rounds": 1}
     for equation, name in ((bsde.Heat(2), "Exchange"), (FirstCounts(2), "Shared")):
-        solution = bsde.solve(equation, **options)
+        solution = bsde.solve(equation, **SMALL)
         assert type(solution.model.control).__name__.startswith(name)
-    dense = bsde.solve(bsde.Heat(2), hidden=[4], **options)
+    dense = bsde.solve(bsde.Heat(2), hidden=[4], **SMALL)
     assert dense.model.control.hidden == (4,)
 
 
@@ -158,7 +160,7 @@ def test_history_continues_over_two_trainings():
 
 def test_training_that_a_callback_stops_early_keeps_its_result():
     stop = keras.callbacks.EarlyStopping(monitor="loss", patience=0, min_delta=1e9)
-    solution = bsde.solve(bsde.Heat(1), 3, steps=50, batch_size=8, callbacks=[stop])
+    solution = bsde.solve(bsde.Heat(1), callbacks=[stop], **{**SMALL, "steps": 50})
     assert 2 <= solution.history["step"][-1] < 50
 
 
@@ -171,7 +173,7 @@ class Rotated(bsde.Heat):
 
 
 def test_equation_without_x0_and_with_a_matrix_is_reported():
-    solution = bsde.solve(Rotated(), 2, steps=2, batch_size=4)
+    solution = bsde.solve(Rotated(), **SMALL)
     result = json.loads(json.dumps(solution.to_dict(), allow_nan=False))
     assert np.shape(result["equation_config"]["sigma"]) == (5, 5)
     assert "Rotated(dim=5" in repr(Rotated())
