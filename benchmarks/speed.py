@@ -26,7 +26,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Hamilton-Jacobi-Bellman, lambda = 1; "stacked" is one network per time, two hidden layers
 # of d + 10, as the published algorithm has them.
 BASE = {"who": "ours", "dim": 100, "num_steps": 20, "batch_size": 64, "steps": 24}
-BASE |= {"control": "stacked", "dtype": "float32"}
+BASE |= {"control": "stacked", "dtype": "float32", "jit_compile": True}
+# Nothing but that it runs.
+QUICK = {"dim": 4, "num_steps": 3, "steps": 2, "jit_compile": False}
 COMPARED = {
     "published algorithm, float64": {"who": "plain", "dtype": "float64"},
     "ours, same networks, float64": {"dtype": "float64"},
@@ -208,7 +210,7 @@ def draw(results):
 
 def main(argv=None):
     args = command.parse(command.parser(__doc__), argv)
-    base = {**BASE, **({"dim": 4, "num_steps": 3, "steps": 2} if args.quick else {})}
+    base = {**BASE, **(QUICK if args.quick else {})}
     results = {"machine": machine()}
 
     def keep(name):

@@ -60,7 +60,7 @@ def make_ours(case):
     model.compile(
         bsde.decaying_adam(1e-2, 10**5),
         loss="mse",
-        jit_compile=True,
+        jit_compile=case["jit_compile"],
         steps_per_execution=case["steps"],
     )
     data = bsde.path_dataset(
