@@ -10,7 +10,7 @@ solve: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest
 
-# About four hours on two cores; QUICK=--quick shows in minutes that all of it runs.
+# About four and a half hours on two cores; QUICK=--quick shows in minutes that all of it runs.
 benchmark: .venv/installed
 	$(BIN)/python benchmarks/accuracy.py $(QUICK)
 	$(BIN)/python benchmarks/speed.py $(QUICK)

@@ -134,8 +134,8 @@ def test_committed_runs_hold_the_exact_values():
         for run in found
         if "published" not in run["reference_source"]
     ]
-    assert len(exact) >= 11
-    # 95 % is what an interval promises: one miss in eleven is likely enough.
+    assert len(exact) >= 44
+    # 95 % is what an interval promises: a few misses in fifty are likely enough.
     assert statistics.mean(accuracy.holds(run) for run in exact) >= 0.88
 
 
