@@ -7,11 +7,16 @@ and these are drawn as dW = dW^Q + b dt. Only where the paths go changes, and wi
     b = df/dz (t, x, u, z)
 
 (-lambda z for a Hamilton-Jacobi-Bellman equation: the controlled process) the terminal
-mismatch has, to first order, the error of u0 as its mean whatever the error of z.
+mismatch R, divided by the slope J of u_N by u_0, has to first order the error of u0 as
+its mean, whatever the error of z. An error on the way thus counts 1 / J of what it is at
+the end: the paths of a batch are weighted by 1 / J, as far between R^2 and (R / J)^2 as
+leaves most of them with a say.
 
 Reference: Girsanov (1960), https://doi.org/10.1137/1105027; Kebiri, Neureither and
 Hartmann (2019), https://arxiv.org/abs/1811.03461 (BSDEs and importance sampling)
 """
+
+import math
 
 import tensorflow as tf
 
@@ -44,8 +49,9 @@ def controlled_paths(model, t, noise):
         noise: Tensor `[batch, N, dim]`. dW^Q, variance dt.
 
     Returns:
-        The pair (x, dw) without derivatives: x `[batch, N + 1, dim]` and dw
-        `[batch, N, dim]`, the increments with their drift.
+        The triple (x, dw, slope) without derivatives: x `[batch, N + 1, dim]`; dw
+        `[batch, N, dim]`, the increments with their drift; and slope `[batch, 1]`, the
+        derivative of u_N by u_0 along the path, kept within e^-10 and e^10.
     """
     equation, num_steps = model.equation, model.num_steps
     t, noise = (tf.transpose(value, (1, 0, 2)) for value in (t, noise))
@@ -53,32 +59,36 @@ def controlled_paths(model, t, noise):
     u0 = tf.zeros_like(t[0]) + tf.cast(model.u0, noise.dtype)
     z0 = tf.zeros_like(x0) + tf.cast(model.z0, noise.dtype)
 
-    def step(n, x, u, z, path, increments):
+    def step(n, x, u, z, slope, path, increments):
         dt = t[n + 1] - t[n]
         _, b = control_drift(equation, t[n], dt, x, u, z)
         dw = noise[n] + b * dt
         x_end = equation.step(t[n], dt[:1], x, dw)
         z_end = model.z_at(n, t[n + 1], x_end)
         start, end = (t[n], x, z), (t[n + 1], x_end, z_end)
-        u = recursion_step(equation, "left", start, end, dw, u)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(u)
+            u_end = recursion_step(equation, "left", start, end, dw, u)
+        slope *= tape.gradient(u_end, u, unconnected_gradients="zero")
         return (
             n + 1,
             x_end,
-            u,
+            u_end,
             z_end,
+            slope,
             path.write(n + 1, x_end),
             increments.write(n, dw),
         )
 
     path = tf.TensorArray(x0.dtype, num_steps + 1, element_shape=x0.shape).write(0, x0)
     increments = tf.TensorArray(x0.dtype, num_steps, element_shape=x0.shape)
-    *_, path, increments = tf.while_loop(
+    *_, slope, path, increments = tf.while_loop(
         lambda n, *_: n < num_steps,
         step,
-        (0, x0, u0, z0, path, increments),
+        (0, x0, u0, z0, tf.ones_like(u0), path, increments),
         maximum_iterations=num_steps,
     )
-    return tuple(
-        tf.stop_gradient(tf.transpose(value.stack(), (1, 0, 2)))
-        for value in (path, increments)
-    )
+    x, dw = (tf.transpose(value.stack(), (1, 0, 2)) for value in (path, increments))
+    # Beyond, the other paths of a batch would not count any more.
+    slope = tf.clip_by_value(tf.abs(slope), math.exp(-10), math.exp(10))
+    return tuple(tf.stop_gradient(value) for value in (x, dw, slope))

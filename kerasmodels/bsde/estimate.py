@@ -52,7 +52,7 @@ class Estimate:
             for the error of z and u along the paths, and what the measured component of
             that error along z, with an error of u of the same sign, would change.
         correction: float. That second-order correction, already in `u0`; zero where it
-            is not small against the mismatch, and then counts in full as uncertainty.
+            is larger than the mismatch, and then counts in full as uncertainty.
         num_paths: int.
         num_steps: int. Of the finer of both grids.
         mismatch_std: float. Standard deviation of u_N - g(x_N) on the finer grid.
@@ -291,16 +291,28 @@ def _error_sizes(grid, columns, u, milstein):
     dt is the covariance of the mismatch and int e . dW. The part of the grid at each time
     is seen in the difference of u on both grids: the coarser one makes the errors of the
     finer and others beside them, so its variance is (2^p - 1) times that of the finer.
+    Paths count by 1 / J, as their errors do in the estimate.
     """
     mismatch = columns[:, COLUMNS.index("mismatch")]
-    fine, coarse = np.var(mismatch, axis=-1)
+    along = columns[0, COLUMNS.index("along_z")]
+    # 1 / J: where the errors of a path count much, their size is wanted.
+    newton = columns[0, COLUMNS.index("newton")]
+    weight = np.divide(
+        newton, mismatch[0], out=np.ones_like(newton), where=mismatch[0] != 0
+    )
+    weight = np.abs(weight) / np.mean(np.abs(weight))
+
+    def centred(values):
+        return values - np.mean(weight * values, axis=-1, keepdims=True)
+
+    fine, coarse = np.mean(weight * centred(mismatch) ** 2, axis=-1)
     of_z = max(0.0, (4 * fine - coarse) / 3 if milstein else 2 * fine - coarse)
     shared = np.append(grid[:-1:2], grid[-1])
-    finer = np.var(u[0] - u[1], axis=-1) / (3 if milstein else 1)
+    finer = np.mean(weight * centred(u[0] - u[1]) ** 2, axis=-1) / (3 if milstein else 1)
     of_grid = np.interp(grid, shared, finer)
     z_part = of_z * grid / grid[-1]
     u_size = np.sqrt([of_grid + z_part, (4 if milstein else 2) * of_grid + z_part])
-    products = (mismatch[0] - np.mean(mismatch[0])) * columns[0, COLUMNS.index("along_z")]
+    products = weight * centred(mismatch[0]) * centred(along)
     along_z = abs(np.mean(products)) + 2 * _standard_error(products)
     of_z = math.sqrt(of_z)
     return u_size, (of_z / math.sqrt(grid[-1]), along_z / grid[-1], of_z)
@@ -321,8 +333,8 @@ def _summary(model, grid, plain, curved, sizes, milstein):
     value = float(np.mean(extrapolated))
     on_finer_grid = u0 - np.mean(newton[0])
     standard_error = _standard_error(extrapolated)
-    # Next to the mismatch itself a correction of second order is small, or it is not one.
-    usable = abs(second_order) <= mismatch_std / 2
+    # A correction of second order that is larger than the mismatch itself is not one.
+    usable = abs(second_order) <= mismatch_std
     if usable:
         standard_error = math.hypot(standard_error, _standard_error(curvature))
         value += second_order

@@ -58,7 +58,8 @@ class GlobalModel(keras.Model):
             zero, and training then sees little but the error of z.
         drift: bool. Whether `fit` and `evaluate` drive the paths by the control: of the
             inputs they then take dw as noise, add b dt with b = df/dz, and step x anew
-            (`closed_loop.py`). A call of the model takes paths as they are.
+            (`closed_loop.py`), and weight each path by 1 / J with J the derivative of
+            u_N by u_0 along it. A call of the model takes paths as they are.
         u0: None or float. Start of u0; None is the mean of g(x_N) over a sample.
         z0: None or `dim` floats. Start of z0; None is the mean of sigma^T grad g(x_N).
         units: None or a pair of floats > 0. The weights behind u0 and z0 count the
@@ -342,7 +343,8 @@ class GlobalModel(keras.Model):
             return data
         inputs, _, weight = keras.utils.unpack_x_y_sample_weight(data)
         _, noise, t = validated_inputs(self, inputs)
-        x, dw = controlled_paths(self, t, noise)
+        x, dw, slope = controlled_paths(self, t, noise)
+        weight = 1 / slope[:, 0] if weight is None else weight / slope[:, 0]
         return (x, dw, t), self.equation.terminal(x[:, -1]), weight
 
     def fit(self, x=None, y=None, *args, **kwargs):

@@ -142,7 +142,9 @@ def test_controlled_paths_follow_their_increments_and_drift():
     equation = Hand(dim=2, b=-2.0)
     model = bsde.GlobalModel(equation, 10, control=[Same()] * 9, dtype="float64")
     _, noise = bsde.sample_paths(equation, 10, 6, 0, "float64")
-    x, dw = controlled_paths(model, bsde.tile_times(model.grid, 6, "float64"), noise)
+    times = bsde.tile_times(model.grid, 6, "float64")
+    x, dw, slope = controlled_paths(model, times, noise)
+    np.testing.assert_array_equal(slope, np.ones((6, 1)))
     expected = np.full((6, 2), 0.5)
     for n in range(10):
         step = -2 * expected * 0.1 + noise[:, n]
@@ -173,6 +175,30 @@ def test_fit_and_evaluate_take_the_driven_paths():
         losses.append(model.evaluate(data, verbose=0))
         model.fit(data, verbose=0)
     assert losses[0] != pytest.approx(losses[1], rel=0.05)
+
+
+def test_driven_paths_count_by_the_slope_of_u():
+    # f = (u - c) sum z: both f_u, which is the slope's, and b depend on the path.
+    equation = bsde.Burgers(2, terminal_time=1.0)
+    model = bsde.GlobalModel(
+        equation, 5, terminal_skip=True, milstein=False, drift=True, dtype="float64"
+    )
+    model.compile("sgd", loss="mse")
+    data = bsde.path_dataset(equation, 5, 64, num_batches=1, dtype="float64")
+    found = model.evaluate(data, verbose=0)
+    inputs, _ = next(iter(data))
+    x, dw, slope = controlled_paths(model, inputs[2], inputs[1])
+    # u_N by u_0 along these paths, by a difference.
+    u0, ends = float(model.u0), []
+    for shift in (-1e-5, 1e-5):
+        model.set_u0(u0 + shift)
+        ends.append(model((x, dw, inputs[2])).numpy())
+    model.set_u0(u0)
+    np.testing.assert_allclose(slope, (ends[1] - ends[0]) / 2e-5, rtol=1e-7)
+    mismatch = model((x, dw, inputs[2])) - equation.terminal(x[:, -1])
+    assert np.std(slope) > 0.01
+    # Keras computes losses in float32.
+    assert found == pytest.approx(np.mean(mismatch**2 / slope), rel=1e-5)
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
