@@ -39,9 +39,18 @@ VARIANTS = {
     "dense network, terminal skip": {"control": "shared"},
     "dense network, no skip": {"control": "shared", "terminal_skip": False},
     "paths not driven": {"drift": False},
+    "driven paths count alike": {"drift": True, "model": "alike"},
     "gradients clipped to norm 1": {"optimizer": {"clipnorm": 1.0}},
     "weights averaged": {"optimizer": {"use_ema": True, "ema_overwrite_frequency": None}},
 }
+
+
+class Alike(bsde.GlobalModel):
+    """Driven paths that all count the same in the loss."""
+
+    def _driven(self, data):
+        inputs, y, _ = super()._driven(data)
+        return inputs, y
 
 
 def run(name, variant, seed, quick=False):
@@ -56,7 +65,7 @@ def run(name, variant, seed, quick=False):
     num_steps = 4 if quick else DRIVEN.get(name, settings.num_steps)
     begin = time.perf_counter()
     grid = bsde.time_grid(equation.terminal_time, num_steps)
-    model = bsde.GlobalModel(
+    model = (Alike if "model" in change else bsde.GlobalModel)(
         equation,
         num_steps,
         control=make_control(change["control"], grid[1:-1], equation.dim, seed=seed),
