@@ -330,6 +330,12 @@ class GlobalModel(keras.Model):
             )
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
+    def make_train_function(self, force=False):
+        if self.compiled and not self.optimizer.built:
+            # Variables that a training step makes on its way cost a second tracing of it.
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
     def train_step(self, data):
         logs = super().train_step(self._driven(data))
         return {**logs, "u0": self.u0}

@@ -9,6 +9,9 @@ import tensorflow as tf
 from kerasmodels import _checks
 from kerasmodels.bsde.equation import Equation
 
+# Grid times up to which the steps of a data set are unrolled.
+_UNROLLED = 51
+
 
 def time_grid(terminal_time, num_steps):
     """Returns the uniform grid 0 = t_0 < ... < t_N = T as a float64 array `[N + 1]`."""
@@ -89,6 +92,28 @@ def simulate(equation, t, dw):
     return path
 
 
+def _paths(equation, t, dw, unroll):
+    """`simulate` as one tensor `[batch, N + 1, dim]`; a loop unless `unroll`.
+
+    Tracing N steps takes seconds where N is in the hundreds; a step of the loop takes a
+    little longer. Both give the same numbers.
+    """
+    if unroll:
+        return tf.stack(simulate(equation, t, dw), axis=1)
+    grid, num_steps = _as_tensor(t, dw.dtype), dw.shape[1]
+    dw = tf.transpose(dw, (1, 0, 2))
+    x = tf.zeros_like(dw[0]) + tf.constant(equation.x0, dw.dtype)
+
+    def step(n, x, path):
+        dt = (grid[n + 1] - grid[n])[None, None]
+        x = equation.step(tf.zeros_like(x[:, :1]) + grid[n], dt, x, dw[n])
+        return n + 1, x, path.write(n + 1, x)
+
+    path = tf.TensorArray(dw.dtype, num_steps + 1, element_shape=x.shape).write(0, x)
+    *_, path = tf.while_loop(lambda n, *_: n < num_steps, step, (0, x, path))
+    return tf.transpose(path.stack(), (1, 0, 2))
+
+
 def brownian_increments(t, batch_size, dim, seed, dtype=None):
     """Returns dW, `[batch_size, N, dim]`, variance dt: a pure function of its arguments.
 
@@ -141,7 +166,7 @@ def sample_paths(equation, t, batch_size, seed, dtype=None):
     t = as_time_grid("sample_paths", equation, t)
     batch_size = _checks.positive_int("sample_paths", "batch_size", batch_size)
     dw = brownian_increments(t, batch_size, equation.dim, seed, dtype)
-    return tf.stack(simulate(equation, t, dw), axis=1), dw
+    return _paths(equation, t, dw, unroll=tf.executing_eagerly()), dw
 
 
 def path_dataset(
@@ -195,7 +220,7 @@ def path_dataset(
     def batch(step):
         grid = _jittered(t, (seed, step)) if jitter else t
         dw = brownian_increments(grid, batch_size, equation.dim, (seed, step), dtype)
-        x = tf.stack(simulate(equation, grid, dw), axis=1)
+        x = _paths(equation, grid, dw, unroll=len(t) <= _UNROLLED)
         return (x, dw, tile_times(grid, batch_size, dtype)), equation.terminal(x[:, -1])
 
     steps = tf.data.Dataset.counter(start=start_step)

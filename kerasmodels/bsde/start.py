@@ -49,7 +49,8 @@ def estimate_start(equation, t, seed, dtype=None):
     block = int(np.clip(2**21 // per_path, 16, 4096))
     num_blocks = max(1, min(2**14, _MAX_NORMALS // per_path) // block)
 
-    # Eager: tracing a graph of N steps would take longer than running it this few times.
+    # Nothing in it is Python control flow on tensors.
+    @tf.function(autograph=False)
     def sample(number):
         # Blocks use seeds (seed, -1), (seed, -2), ...
         x, _ = sample_paths(equation, t, block, (seed, number), dtype)
@@ -59,7 +60,7 @@ def estimate_start(equation, t, seed, dtype=None):
 
     g, z, x_inner = [], [], None
     for k in range(num_blocks):
-        g_k, z_k, x_k = (v.numpy() for v in sample(_STREAM - k))
+        g_k, z_k, x_k = (v.numpy() for v in sample(tf.constant(_STREAM - k)))
         g.append(g_k)
         z.append(z_k)
         x_inner = x_k if x_inner is None else x_inner

@@ -56,26 +56,29 @@ class StackedControl(Network):
 
     def _dense(self, width, stddev, seed, use_bias):
         return keras.layers.EinsumDense(
-            "bni,nio->bno",
-            output_shape=(self._num_times, width),
+            # Times first: each product is then of matrices that lie in one piece.
+            "nbi,nio->nbo",
+            output_shape=(None, width),
             bias_axes="no" if use_bias else None,
             kernel_initializer=keras.initializers.RandomNormal(stddev=stddev, seed=seed),
             dtype=self.dtype_policy,
         )
 
     def _norm_shape(self, shape):
-        return (shape[0], shape[1] * shape[2])
+        return (None, shape[0] * shape[2])
 
     def _normalize(self, norm, h, training):
         # Time and feature share one axis, so that every time has statistics of its own.
+        h = _swapped(h)
         flat = ops.reshape(h, (-1, h.shape[1] * h.shape[2]))
-        return ops.reshape(norm(flat, training=training), (-1, *h.shape[1:]))
+        flat = norm(flat, training=training)
+        return _swapped(ops.reshape(flat, (-1, *h.shape[1:])))
 
     def build(self, t_shape=None, x_shape=None):
-        self._build_network((None, self._num_times, self.dim))
+        self._build_network((self._num_times, None, self.dim))
 
     def call(self, t, x, training=False):
-        return self._run(self._standardized(x), training)
+        return _swapped(self._run(_swapped(self._standardized(x)), training))
 
     def at(self, index, x):
         """The network of one inner time, x `[batch, dim]` -> z `[batch, dim]`."""
@@ -152,5 +155,10 @@ class StackedControl(Network):
                 weight.assign(np.stack(values).reshape(weight.shape))
         scales = np.array([float(s.output_scale.numpy()) for s in subnets])
         stack.last.kernel.assign(stack.last.kernel * scales[:, None, None])
-        stack.last.bias.assign(stack.last.bias * scales[:, None])
+        stack.last.bias.assign(stack.last.bias * scales[:, None, None])
         return stack
+
+
+def _swapped(x):
+    """Paths and times change places."""
+    return ops.transpose(x, (1, 0, 2))
