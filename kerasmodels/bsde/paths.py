@@ -86,10 +86,15 @@ def simulate(equation, t, dw):
     x = tf.zeros_like(dw[:, 0]) + tf.constant(equation.x0, dw.dtype)
     path = [x]
     for n, dw_n in enumerate(tf.unstack(dw, axis=1)):
-        t_n = tf.zeros_like(x[:, :1]) + grid[n]
-        x = equation.step(t_n, (grid[n + 1] - grid[n])[None, None], x, dw_n)
+        x = _step(equation, grid, n, x, dw_n)
         path.append(x)
     return path
+
+
+def _step(equation, grid, n, x, dw):
+    """X at the n-th grid time, one step on."""
+    t = tf.zeros_like(x[:, :1]) + grid[n]
+    return equation.step(t, (grid[n + 1] - grid[n])[None, None], x, dw)
 
 
 def _paths(equation, t, dw, unroll):
@@ -105,8 +110,7 @@ def _paths(equation, t, dw, unroll):
     x = tf.zeros_like(dw[0]) + tf.constant(equation.x0, dw.dtype)
 
     def step(n, x, path):
-        dt = (grid[n + 1] - grid[n])[None, None]
-        x = equation.step(tf.zeros_like(x[:, :1]) + grid[n], dt, x, dw[n])
+        x = _step(equation, grid, n, x, dw[n])
         return n + 1, x, path.write(n + 1, x)
 
     path = tf.TensorArray(dw.dtype, num_steps + 1, element_shape=x.shape).write(0, x)
