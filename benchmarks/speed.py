@@ -203,7 +203,9 @@ def draw(results):
             )
         axes.set(xlabel=LABELS[axis], ylabel="ms per training step")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
+        axes.legend(fontsize="small", loc="upper left")
+        # Room for it above the curves.
+        axes.set_ylim(top=8 * axes.get_ylim()[1])
     figure.suptitle("HJB; d = 100, N = 20, 64 paths per step where they do not grow")
     return figure
 

@@ -18,6 +18,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 # The benchmarks import each other, as scripts of one folder do.
 sys.path.insert(0, str(ROOT / "benchmarks"))
 accuracy = load(ROOT / "benchmarks" / "accuracy.py")
+coverage = load(ROOT / "benchmarks" / "coverage.py")
 plain = load(ROOT / "benchmarks" / "plain.py")
 report = load(ROOT / "benchmarks" / "report.py")
 ablation = load(ROOT / "benchmarks" / "ablation.py")
@@ -139,9 +140,31 @@ def test_committed_runs_hold_the_exact_values():
     assert statistics.mean(accuracy.holds(run) for run in exact) >= 0.88
 
 
+def test_coverage_runs(tmp_path):
+    name = "quadratic gradient"
+    results = coverage.main(["--quick", "--problems", name, "--out", str(tmp_path)])
+    assert [run["seed"] for run in results["runs"][name]] == [0]
+    assert f"| {name} |" in (tmp_path / "coverage.md").read_text()
+
+
+def test_committed_intervals_hold_as_often_as_they_promise():
+    runs = json.loads((RESULTS / "coverage.json").read_text())["runs"]
+    assert set(runs) == set(coverage.PROBLEMS)
+    for found in runs.values():
+        # One miss in ten is still likely enough for 95 %.
+        assert len(found) >= 17
+        assert sum(map(accuracy.holds, found)) >= 0.9 * len(found)
+
+
 @pytest.mark.parametrize(
     "benchmark, page",
-    [(accuracy, "docs/benchmarks.md"), (absent_classes, "docs/generalized_dice.md")],
+    [
+        (accuracy, "docs/benchmarks.md"),
+        (coverage, "docs/benchmarks.md"),
+        (speed, "docs/benchmarks.md"),
+        (ablation, "docs/benchmarks.md"),
+        (absent_classes, "docs/generalized_dice.md"),
+    ],
 )
 def test_page_and_committed_table_come_from_the_committed_numbers(benchmark, page):
     stem = pathlib.Path(benchmark.__file__).stem

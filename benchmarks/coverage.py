@@ -1,0 +1,87 @@
+"""How often the 95 % interval of `solve` holds the exact value: twenty seeds per problem.
+
+Runs with the defaults of `solve`. Those that results/accuracy.json holds are taken from
+there; the others run two at a time, each in a process of its own, for nothing is timed.
+Writes results/coverage.json and results/coverage.md after every run. About an hour on two
+cores; --quick takes a minute and proves only that it runs.
+"""
+
+import concurrent.futures
+import multiprocessing
+import statistics
+
+import accuracy
+import command
+
+PROBLEMS = (
+    "HJB, lambda = 1",
+    "Allen-Cahn",
+    "quadratic gradient",
+    "Black-Scholes-Barenblatt",
+    "Burgers, d = 50",
+)
+KEPT = ("seed", "u0", "u0_interval", "reference_u0", "relative_error")
+
+
+def table(results):
+    """A Markdown table: one row per problem."""
+    lines = [
+        "| problem | held | error, median | error, worst | half-width, median |",
+        "|---|---|---|---|---|",
+    ]
+    for name, runs in results["runs"].items():
+        errors = [run["relative_error"] for run in runs]
+        width = statistics.median(accuracy.relative_half_width(run) for run in runs)
+        cells = (statistics.median(errors), max(errors), width)
+        lines.append(
+            f"| {name} | {sum(map(accuracy.holds, runs))} of {len(runs)} | "
+            + " | ".join(map(accuracy.percent, cells))
+            + " |"
+        )
+    return "\n".join(lines) + f"\n\nMachine: {results['machine']}.\n"
+
+
+def pool_of(jobs, quick):
+    """Processes; for a quick run a thread, which need not start TensorFlow anew."""
+    if quick:
+        return concurrent.futures.ThreadPoolExecutor(1)
+    context = multiprocessing.get_context("spawn")
+    return concurrent.futures.ProcessPoolExecutor(jobs, context, max_tasks_per_child=1)
+
+
+def main(argv=None):
+    parser = command.parser(__doc__, seeds=list(range(20)), problems=list(PROBLEMS))
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time (default: 2)")
+    args = command.parse(parser, argv)
+    path = args.out / "coverage.json"
+    results = command.earlier(path, {"runs": {}})
+    measured = command.earlier(args.out / "accuracy.json", {"runs": {}})
+    found = {name: {} for name in PROBLEMS}
+    for runs in () if args.quick else (measured["runs"], results["runs"]):
+        for name in PROBLEMS:
+            found[name] |= {run["seed"]: run for run in runs.get(name, [])}
+
+    def write():
+        results["runs"] = {
+            name: [{key: runs[seed][key] for key in KEPT} for seed in sorted(runs)]
+            for name, runs in found.items()
+            if runs
+        }
+        command.write(path, results, table)
+
+    wanted = [(n, s) for n in args.problems for s in args.seeds if s not in found[n]]
+    with pool_of(args.jobs, args.quick) as pool:
+        runs = {pool.submit(accuracy.run_ours, n, s, args.quick): (n, s) for n, s in wanted}
+        for done in concurrent.futures.as_completed(runs):
+            name, seed = runs[done]
+            found[name][seed] = run = done.result()
+            print(
+                f"{name}, seed {seed}: {run['u0']:.8g} in {run['u0_interval']}", flush=True
+            )
+            write()
+    write()
+    return results
+
+
+if __name__ == "__main__":
+    main()
