@@ -34,15 +34,14 @@ def run(args):
     equation = make_equation(args)
     # Fails now, not after the training, where nothing can be written.
     args.out.mkdir(parents=True, exist_ok=True)
-    num_steps = args.num_steps
-    if num_steps is None:
-        num_steps = bsde.default_settings(equation).num_steps
-    grid = bsde.time_grid(equation.terminal_time, num_steps)
+    t = args.num_steps
     subnets = None
     if args.pretrain:
+        if t is None:
+            t = bsde.default_settings(equation).num_steps
         subnets, losses = bsde.pretrain_subnets(
             equation,
-            grid,
+            t,
             args.out / "subnets",
             num_paths=256 if args.quick else 4096,
             batch_size=128,
@@ -54,7 +53,7 @@ def run(args):
     solution = bsde.solve(
         equation,
         tolerance=args.tolerance,
-        t=grid,
+        t=t,
         control=args.control,
         hidden=args.hidden,
         subnets=subnets,

@@ -66,6 +66,20 @@ def test_flags(flags, tmp_path):
         assert model.train_control is ("--frozen" not in flags)
 
 
+@pytest.mark.parametrize("flags, t", [([], None), (["--num-steps", "7"], 7)])
+def test_the_grid_is_left_to_solve_unless_it_is_given(flags, t, tmp_path, monkeypatch):
+    class Seen(Exception):
+        pass
+
+    def solve(equation, **options):
+        raise Seen(options["t"])
+
+    monkeypatch.setattr(bsde, "solve", solve)
+    with pytest.raises(Seen) as seen:
+        bsde_script.main(["--out", str(tmp_path), *flags])
+    assert seen.value.args == (t,)
+
+
 def test_same_seed_same_result(tmp_path):
     results = [
         bsde_script.main(["--quick", "--seed", "3", "--out", str(tmp_path / name)])

@@ -108,8 +108,8 @@ def solve(
         hidden: None or list of int. Hidden widths of the networks, which then are dense
             ("shared" unless `control` says otherwise); None is two of d + 10.
         subnets: None or list of N - 1 trained Keras models (`fit_subnets`,
-            `load_subnets`). They replace `control`; the first half of the training then
-            fits u0 and z0 alone, and the second half everything.
+            `load_subnets`), for the grid `t`. They replace `control`; the first half of
+            the training then fits u0 and z0 alone, and the second half everything.
         frozen: bool. Keep `subnets` as they are in the second half too.
         rule: "trapezoid" or "left". Rule of the training; the estimate takes the first.
         drift: None or bool. Whether training paths are driven by the control
@@ -175,7 +175,7 @@ def solve(
     if drift is None:
         model.drift = drift_size > _DRIVEN
     strong = drift is not False and drift_size > _STRONG * model.num_steps
-    if drift is None and t is None and strong:
+    if drift is None and t is None and subnets is None and strong:
         # The paths that matter are rare: look for them from the start, in small steps.
         grid = as_time_grid(owner, equation, 5 * settings.num_steps)
         model = _model(equation, grid, control, hidden, subnets, rule, True, seed, dtype)
