@@ -1,0 +1,259 @@
+"""A gradient that a model computes itself, against two that nobody derived by hand.
+
+The hand gradient is what the model's `train_step` gives its optimizer. Beside it stand the
+derivative of the same loss by `tf.GradientTape` and by central differences, in float64.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasmodels import _checks
+
+# Of a difference, relative to the weight: small, as a ReLU has a kink in its way.
+_STEP = 1e-6
+# Size of a gradient, beside the largest of them, below which it is taken for that.
+_LEAST = 1e-7
+# What rounding leaves in such a difference of a loss of one.
+_ROUNDING = 1e-8
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightCheck:
+    """One weight of a `GradientReport`.
+
+    Attributes:
+        weight: str. Its path.
+        layer: str. The path without the name of the weight.
+        shape: tuple. Of the weight.
+        hand_shape: tuple. Of the hand gradient.
+        error: float. Largest |hand - tape|, relative to the largest |tape| (or to 1e-7
+            of the largest of all weights).
+        difference_error: float. Largest |hand - differences|, likewise, over the entries
+            that were looked at.
+        cosine: float. Between the hand gradient and the tape's.
+        wrong: bool.
+    """
+
+    weight: str
+    layer: str
+    shape: tuple
+    hand_shape: tuple
+    error: float
+    difference_error: float
+    cosine: float
+    wrong: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class GradientReport:
+    """What `check_gradients` found; printed, it is a table.
+
+    Attributes:
+        weights: list of `WeightCheck`, from the input to the output.
+        failure: None or str. The error that the backward pass ended in.
+    """
+
+    weights: list
+    failure: str | None = None
+
+    @property
+    def right(self):
+        """Whether every hand gradient agrees."""
+        return self.failure is None and not any(w.wrong for w in self.weights)
+
+    @property
+    def first_wrong(self):
+        """The layer nearest the output with a wrong gradient, or None.
+
+        A backward pass hands its mistakes on towards the input, so this is where to look:
+        in the lines of this layer, or in what the layer behind it hands back.
+        """
+        wrong = [w.layer for w in self.weights if w.wrong]
+        return wrong[-1] if wrong else None
+
+    def __str__(self):
+        lines = [
+            f"{'weight':32} {'shape':>9} {'against tape':>13} {'differences':>12} "
+            f"{'cosine':>8}"
+        ]
+        for w in self.weights:
+            shape = "x".join(map(str, w.shape)) or "scalar"
+            lines.append(
+                f"{w.weight:32} {shape:>9} {w.error:13.1e} {w.difference_error:12.1e} "
+                f"{w.cosine:8.4f}" + ("   wrong" if w.wrong else "")
+            )
+        if self.failure:
+            lines.append(f"The backward pass stopped: {self.failure}")
+        elif self.right:
+            lines.append("Every gradient agrees.")
+        else:
+            lines.append(f"Look at {self.first_wrong} first.")
+        return "\n".join(lines)
+
+
+class _Recorder(keras.optimizers.Optimizer):
+    """Keeps the gradients that it is given, and changes nothing."""
+
+    def __init__(self):
+        super().__init__(learning_rate=0.0, name="recorder")
+        self.seen = {}
+
+    def build(self, variables):
+        self.built = True
+
+    def apply(self, grads, trainable_variables=None):
+        self.seen = {w.path: g for w, g in zip(trainable_variables, grads)}
+
+
+def check_gradients(model, x, y, sample_weight=None, tolerance=1e-6, max_entries=200):
+    """Compares the gradient of a model's own `train_step` with automatic ones.
+
+    Args:
+        model: compiled Keras model whose `train_step` or whose layers compute a gradient
+            of their own. It stays as it is: a copy in float64 is checked.
+        x, y: one batch; nothing in the model may be random. Take sizes that are pairwise
+            different (batch, features, units): a forgotten transpose lives on equal ones.
+        sample_weight: None or `[batch]`.
+        tolerance: float. Relative error against the tape from which a gradient is wrong;
+            float64 leaves 1e-9. Against differences it is a hundred times that. A
+            gradient that a layer defines (`tf.custom_gradient`) deceives the tape too, and
+            only these tell.
+        max_entries: int. Entries of each weight that are checked by differences.
+
+    Returns:
+        A `GradientReport`.
+
+    Raises:
+        ValueError: the model is not compiled.
+    """
+    if not getattr(model, "compiled", False):
+        raise _checks.ArgumentError(
+            _checks.message("check_gradients", "model", "compiled", "one that is not")
+        )
+    # Losses, and what Keras puts around them, compute in Keras's default type alone.
+    floatx = keras.config.floatx()
+    keras.config.set_floatx("float64")
+    try:
+        return _report(model, x, y, sample_weight, tolerance, max_entries)
+    finally:
+        keras.config.set_floatx(floatx)
+
+
+def _report(model, x, y, sample_weight, tolerance, max_entries):
+    copy = _in_float64(model, x)
+    x, y = (tf.nest.map_structure(_float64, value) for value in (x, y))
+    recorder = _Recorder()
+    copy.compile(recorder, _loss_in_float64(model.loss), run_eagerly=True)
+    data = (x, y) if sample_weight is None else (x, y, _float64(sample_weight))
+    failure = None
+    try:
+        copy.train_step(data)
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        notes = getattr(error, "__notes__", [])
+        failure = " ".join(" ".join([str(error), *notes]).split())
+
+    def loss():
+        return copy.compute_loss(x, y, copy(x, training=True), sample_weight)
+
+    with tf.GradientTape() as tape:
+        value = loss()
+    tape_gradients = tape.gradient(value, copy.trainable_variables)
+    weights, checks = copy.trainable_variables, []
+    tape_gradients = [
+        np.zeros(weight.shape) if gradient is None else gradient.numpy()
+        for weight, gradient in zip(weights, tape_gradients)
+    ]
+    # A gradient that small beside the others is rounding.
+    least = _LEAST * max((np.max(np.abs(g)) for g in tape_gradients), default=0.0) + 1e-300
+    for weight, by_tape in zip(weights, tape_gradients):
+        hand = recorder.seen.get(weight.path)
+        hand = by_tape * np.nan if hand is None else np.asarray(hand)
+        checks.append(
+            _check(weight, hand, by_tape, least, loss, tolerance, max_entries, failure)
+        )
+    return GradientReport(checks, failure)
+
+
+def _check(weight, hand, by_tape, least, loss, tolerance, max_entries, failure):
+    scale = max(np.max(np.abs(by_tape)), least)
+    error, difference_error, cosine, seen = np.inf, np.inf, np.nan, True
+    if hand.shape == by_tape.shape:
+        by_difference, entries = _differences(weight, loss, max_entries)
+        error = np.max(np.abs(hand - by_tape)) / scale
+        apart = np.max(np.abs(hand.ravel()[entries] - by_difference))
+        difference_error = apart / scale
+        # Rounding of the loss hides what is smaller.
+        seen = apart > 100 * tolerance * scale + _ROUNDING * max(1.0, abs(float(loss())))
+        product = np.linalg.norm(hand) * np.linalg.norm(by_tape)
+        cosine = np.sum(hand * by_tape) / product if product else np.nan
+    return WeightCheck(
+        weight=weight.path,
+        layer=weight.path.rpartition("/")[0],
+        shape=tuple(weight.shape),
+        hand_shape=hand.shape,
+        error=float(error),
+        difference_error=float(difference_error),
+        cosine=float(cosine),
+        wrong=bool(failure is None and (not error <= tolerance or seen)),
+    )
+
+
+def _differences(weight, loss, max_entries):
+    """Central differences of the loss by some entries of a weight, and which they are."""
+    start = np.array(weight.numpy())
+    rng = np.random.default_rng(0)
+    entries = rng.permutation(start.size)[:max_entries]
+    found = []
+    for entry in entries:
+        values = []
+        for sign in (1, -1):
+            moved = start.copy()
+            step = _STEP * max(1.0, abs(moved.flat[entry]))
+            moved.flat[entry] += sign * step
+            weight.assign(moved)
+            values.append(float(loss()))
+        found.append((values[0] - values[1]) / (2 * step))
+    weight.assign(start)
+    return np.array(found), entries
+
+
+def _in_float64(model, x):
+    """The same model with the same weights, in float64."""
+    config = _with_float64(keras.saving.serialize_keras_object(model))
+    copy = keras.saving.deserialize_keras_object(config)
+    copy.compiled = False
+    copy(tf.nest.map_structure(_float64, x))
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _loss_in_float64(loss):
+    """The same loss; one that is a plain function takes what it is given."""
+    loss = keras.losses.get(loss)
+    if not isinstance(loss, keras.losses.Loss):
+        return loss
+    config = keras.saving.serialize_keras_object(loss)
+    return keras.saving.deserialize_keras_object(_with_float64(config))
+
+
+def _with_float64(config):
+    """A serialized object in which every dtype policy is float64."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return {**config, "config": {**config["config"], "name": "float64"}}
+        return {
+            key: "float64" if key == "dtype" and isinstance(value, str) else value
+            for key, value in ((k, _with_float64(v)) for k, v in config.items())
+            if key not in ("build_config", "compile_config")
+        }
+    if isinstance(config, (list, tuple)):
+        return [_with_float64(value) for value in config]
+    return config
+
+
+def _float64(value):
+    value = np.asarray(value)
+    return tf.constant(value.astype("float64") if value.dtype.kind == "f" else value)

@@ -1,0 +1,166 @@
+"""A dense layer whose derivative stands beside its forward line."""
+
+import keras
+from keras import ops
+
+from kerasmodels import _checks
+from kerasmodels.by_hand.activations import ACTIVATIONS
+from kerasmodels.by_hand.mistakes import MISTAKES
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class HandDense(keras.layers.Layer):
+    """a = activation(x W + b), with its backward pass.
+
+        forward     z = x W + b                  a = h(z)
+        backward    dz = da h'(z)                dx = dz W^T
+                    dW = x^T dz                  db = sum over the batch of dz
+
+    The product x^T dz sums over the batch: that is what the transpose is for. With `l2`
+    the loss gains l2 sum W^2 (half of it with `half_l2`), and dW gains 2 l2 W (l2 W).
+
+    Args:
+        units: int.
+        activation: "identity", "relu", "sigmoid", "tanh", "softmax", or
+            "unshifted_softmax", which overflows.
+        use_bias: bool.
+        kernel_initializer, bias_initializer: as in `keras.layers.Dense`.
+        l2: float >= 0. Weight of the penalty on W; b has none.
+        half_l2: bool. Whether the penalty is l2 / 2 sum W^2.
+        mistake: None or a name of `MISTAKES`: a wrong line of the backward pass, as people
+            write it.
+
+    Call arguments:
+        x: Tensor `[batch, features]`.
+
+    Output shape:
+        `[batch, units]`.
+
+    Raises:
+        ValueError: an argument or the input is not of the form above.
+    """
+
+    def __init__(
+        self,
+        units,
+        activation="identity",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        l2=0.0,
+        half_l2=False,
+        mistake=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        owner = type(self).__name__
+        self.units = _checks.positive_int(owner, "units", units)
+        self.activation = _checks.one_of(owner, "activation", activation, ACTIVATIONS)
+        self.use_bias = _checks.boolean(owner, "use_bias", use_bias)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.l2 = _checks.finite_float(owner, "l2", l2, at_least=0.0)
+        self.half_l2 = _checks.boolean(owner, "half_l2", half_l2)
+        if mistake is not None:
+            _checks.one_of(owner, "mistake", mistake, MISTAKES)
+        self.mistake = mistake
+
+    def build(self, x_shape):
+        if len(x_shape) != 2 or x_shape[-1] is None:
+            raise _checks.ArgumentError(
+                _checks.message(
+                    type(self).__name__,
+                    "x",
+                    "of shape (batch, features)",
+                    f"shape {tuple(x_shape)}",
+                )
+            )
+        shape = (x_shape[-1], self.units)
+        self.kernel = self.add_weight(
+            shape=shape, initializer=self.kernel_initializer, name="kernel"
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                shape=(self.units,), initializer=self.bias_initializer, name="bias"
+            )
+
+    def call(self, x):
+        return self.forward(x)[0]
+
+    def forward(self, x):
+        """The pair (a, cache): the output, and what `backward` needs of the way to it."""
+        z = ops.matmul(x, self.kernel)
+        if self.bias is not None:
+            z = z + self.bias
+        a = ACTIVATIONS[self.activation].forward(z)
+        return a, (x, z, a)
+
+    def backward(self, cache, upstream, fused=False, first=False):
+        """The pair (dL/dx, [dL/dW, dL/db]) from dL/da.
+
+        Args:
+            cache: from `forward`.
+            upstream: Tensor `[batch, units]`. dL/da, or with `fused` dL/dz.
+            fused: bool.
+            first: bool. Whether nobody reads dL/dx, which then is None.
+        """
+        x, z, a = cache
+        dz = upstream if fused else self.activation_gradient(z, a, upstream)
+        gradients = [self.kernel_gradient(x, dz)]
+        if self.bias is not None:
+            gradients.append(self.bias_gradient(x, dz))
+        return None if first else self.input_gradient(x, dz), gradients
+
+    def activation_gradient(self, z, a, upstream):
+        """dL/dz, `[batch, units]`."""
+        return self._line("activation_gradient")(self, z, a, upstream)
+
+    def kernel_gradient(self, x, dz):
+        """dL/dW, `[features, units]`, the penalty included."""
+        gradient = self._line("kernel_gradient")(self, x, dz)
+        if self.l2:
+            gradient = gradient + (1 if self.half_l2 else 2) * self.l2 * self.kernel
+        return gradient
+
+    def bias_gradient(self, x, dz):
+        """dL/db, `[units]`."""
+        return self._line("bias_gradient")(self, x, dz)
+
+    def input_gradient(self, x, dz):
+        """dL/dx, `[batch, features]`: the weights carry the error back."""
+        return self._line("input_gradient")(self, x, dz)
+
+    def _line(self, name):
+        return MISTAKES.get(self.mistake, {}).get(name, _RIGHT[name])
+
+    def penalty(self):
+        """The part of the loss that `l2` makes."""
+        return (0.5 if self.half_l2 else 1.0) * self.l2 * ops.sum(self.kernel**2)
+
+    def compute_output_shape(self, x_shape):
+        return (*x_shape[:-1], self.units)
+
+    def get_config(self):
+        serialize = keras.initializers.serialize
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": self.activation,
+            "use_bias": self.use_bias,
+            "kernel_initializer": serialize(self.kernel_initializer),
+            "bias_initializer": serialize(self.bias_initializer),
+            "l2": self.l2,
+            "half_l2": self.half_l2,
+            "mistake": self.mistake,
+        }
+
+
+_RIGHT = {
+    "activation_gradient": lambda layer, z, a, upstream: ACTIVATIONS[
+        layer.activation
+    ].backward(z, a, upstream),
+    "kernel_gradient": lambda layer, x, dz: ops.matmul(ops.transpose(x), dz),
+    "bias_gradient": lambda layer, x, dz: ops.sum(dz, axis=0),
+    "input_gradient": lambda layer, x, dz: ops.matmul(dz, ops.transpose(layer.kernel)),
+}

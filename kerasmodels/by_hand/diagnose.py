@@ -1,0 +1,149 @@
+"""Why a network is stuck: look-alikes told apart, each by the number that shows it."""
+
+import dataclasses
+
+import numpy as np
+
+from kerasmodels import _checks
+from kerasmodels.by_hand.check_gradients import check_gradients
+from kerasmodels.by_hand.network import HandNetwork
+
+# An activation with less than this of its largest slope passes nothing back.
+_FLAT = 1e-4
+# Share of a layer's units from which it is told. Of ReLUs behind sigmoids, half are at
+# zero for every sample, and the others learn.
+_SATURATED, _DEAD = 0.5, 0.9
+# Spread of the logits over the samples against their size, from which the output does not
+# depend on the input.
+_SPREAD = 1e-2
+# Largest distance of the outputs from the class shares that counts as equal.
+_PRIOR = 1e-3
+# Gradient of a single layer against that at weights of zero, from which it is at its best.
+_BEST = 0.02
+# Share of wrong answers that is worth a word.
+_WRONG = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that keeps a network from learning.
+
+    Attributes:
+        name: str. "NaN outputs", "dead ReLUs", "saturated units", "vanished signal",
+            "class priors", "no better weights" or "wrong gradient".
+        number: float. What shows it.
+        text: str. A sentence with the number.
+    """
+
+    name: str
+    number: float
+    text: str
+
+
+def diagnose(model, x, y):
+    """What is wrong with a network, from one batch.
+
+    - NaN outputs: some output is no finite number; the number is their share.
+    - dead ReLUs: nine tenths of a layer are at zero for every sample.
+    - saturated units: of a layer's sigmoids or tanhs half or more have less than 1e-4 of
+      their slope, over the samples; of an output layer only where it is wrong too.
+    - vanished signal: the inputs of the last activation vary over the samples by less than
+      a hundredth of their size.
+    - class priors: every output is the mean of its target, to 1e-3.
+    - no better weights: a single layer whose gradient is below 2 % of that at weights of
+      zero, and that answers more than a tenth wrong: it cannot do what is asked.
+    - wrong gradient: `check_gradients` disagrees; the number is its largest error.
+
+    Args:
+        model: `HandNetwork`, compiled.
+        x: array `[batch, features]`.
+        y: array `[batch, outputs]`.
+
+    Returns:
+        A list of `Finding`, the cause before what follows from it; empty where nothing
+        stands out.
+
+    Raises:
+        ValueError: the model is no `HandNetwork`, or is not compiled.
+    """
+    _checks.instance("diagnose", "model", model, HandNetwork)
+    x, y = np.asarray(x, model.compute_dtype), np.asarray(y)
+    _, caches = model.forward(x)
+    caches = [tuple(np.asarray(value) for value in cache) for cache in caches]
+    output, logits = caches[-1][2], caches[-1][1]
+    finite = np.isfinite(output)
+    if not np.all(finite):
+        share = float(1 - np.mean(finite))
+        text = f"{share:.0%} of the outputs are not finite; argmax then says class 0."
+        return [Finding("NaN outputs", share, text)]
+    found = [*_flat_layers(model, caches, y)]
+    spread = _spread(logits)
+    if spread < _SPREAD:
+        text = (
+            f"Over the samples the inputs of the last activation vary by {spread:.1e} of "
+            "their size: the output does not depend on the input."
+        )
+        found.append(Finding("vanished signal", spread, text))
+    distance = float(np.max(np.abs(output - np.mean(y, axis=0))))
+    if distance < _PRIOR and len(y) > 1:
+        text = f"Every output is the share of its class, to {distance:.1e}."
+        found.append(Finding("class priors", distance, text))
+    report = check_gradients(model, x, y, max_entries=20)
+    if not report.right:
+        worst = max((w.error for w in report.weights if w.wrong), default=float("inf"))
+        text = report.failure or f"Look at {report.first_wrong}: error {worst:.1e}."
+        found.append(Finding("wrong gradient", worst, text))
+    elif len(model.stack) == 1 and y.shape[1] > 1:
+        found += _at_its_best(model, x, y, output)
+    return found
+
+
+def _flat_layers(model, caches, y):
+    """Layers of which most units have no slope."""
+    for number, (layer, (_, z, a)) in enumerate(zip(model.stack, caches), 1):
+        if layer.activation == "relu":
+            flat, name, many = np.all(z <= 0, axis=0), "dead ReLUs", _DEAD
+            told = "at zero for every sample"
+        elif layer.activation in ("sigmoid", "tanh"):
+            slope = 4 * a * (1 - a) if layer.activation == "sigmoid" else 1 - a * a
+            flat, name, many = slope < _FLAT, "saturated units", _SATURATED
+            told = "flat"
+            if number == len(model.stack):
+                # An output that is sure and right is what is wanted.
+                flat &= np.abs(a - y) > 0.5
+        else:
+            continue
+        share = float(np.mean(flat))
+        if share >= many:
+            yield Finding(name, share, f"Layer {number}: {share:.0%} of the units {told}.")
+
+
+def _spread(logits):
+    """Deviation over the samples against the size, both root mean squares."""
+    if len(logits) < 2:
+        return np.inf
+    logits = logits.astype("float64")
+    size = np.sqrt(np.mean(logits**2))
+    return float(np.sqrt(np.mean(np.var(logits, axis=0))) / max(size, 1e-300))
+
+
+def _at_its_best(model, x, y, output):
+    """One layer whose loss has no slope left, although it is wrong."""
+    wrong = float(np.mean(np.argmax(output, axis=1) != np.argmax(y, axis=1)))
+    if wrong <= _WRONG:
+        return
+    kernel = model.stack[0].kernel
+    now, before = kernel.numpy(), []
+    for weights in (now, 0 * now):
+        kernel.assign(weights)
+        _, caches = model.forward(x)
+        gradient = model.backward(caches, y.astype(model.compute_dtype))[kernel.path]
+        before.append(float(np.linalg.norm(gradient)))
+    kernel.assign(now)
+    share = before[0] / max(before[1], 1e-300)
+    if share < _BEST:
+        text = (
+            f"The gradient is down to {share:.1e} of what it was at weights of zero, and "
+            f"{wrong:.0%} of the answers are wrong: a single layer cannot do better."
+        )
+        yield Finding("no better weights", share, text)

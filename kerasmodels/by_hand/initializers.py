@@ -1,0 +1,53 @@
+"""Start values with one wrong sign in their formula, beside the right ones of Keras."""
+
+import math
+
+import keras
+
+from kerasmodels import _checks
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class ProductUniform(keras.initializers.Initializer):
+    """Uniform within +-sqrt(6 / (n m)), for n inputs and m outputs; a bias has n = 1.
+
+    Meant was sqrt(6 / (n + m)) (`keras.initializers.GlorotUniform`). Each ReLU layer then
+    multiplies the variance of the signal by 1 / m instead of n / (n + m): after three
+    layers of 128 the outputs of two samples differ by 1e-4, and the network says the same
+    about all of them.
+
+    Reference: Glorot and Bengio (2010), https://proceedings.mlr.press/v9/glorot10a.html
+
+    Args:
+        seed: int.
+    """
+
+    def __init__(self, seed=0):
+        self.seed = _checks.seed_int("ProductUniform", seed)
+
+    def __call__(self, shape, dtype=None):
+        limit = math.sqrt(6 / math.prod(shape))
+        return keras.random.uniform(shape, -limit, limit, dtype=dtype, seed=self.seed)
+
+    def get_config(self):
+        return {"seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class ShiftedUniform(keras.initializers.Initializer):
+    """Uniform in [0, 1), as `random.rand` gives it: every weight pushes the same way.
+
+    On many positive inputs every sigmoid behind it is at 1, for every sample.
+
+    Args:
+        seed: int.
+    """
+
+    def __init__(self, seed=0):
+        self.seed = _checks.seed_int("ShiftedUniform", seed)
+
+    def __call__(self, shape, dtype=None):
+        return keras.random.uniform(shape, 0.0, 1.0, dtype=dtype, seed=self.seed)
+
+    def get_config(self):
+        return {"seed": self.seed}

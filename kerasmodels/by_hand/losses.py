@@ -1,0 +1,114 @@
+"""Losses with their derivative beside their value.
+
+Each is a `keras.losses.Loss` with one value per sample; what Keras makes of them over the
+batch, mean or sum, is `reduction`.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasmodels import _checks
+
+
+def _positive(p):
+    """p, or where it is zero the smallest number with a logarithm: 0 log 0 is 0."""
+    return ops.maximum(p, float(np.finfo(keras.backend.standardize_dtype(p.dtype)).tiny))
+
+
+class HandLoss(keras.losses.Loss):
+    """A loss that knows its derivative.
+
+    `call(y_true, y_pred)` is `[batch]`; `derivative(y_true, y_pred)` is the derivative of
+    each sample's value by its outputs, `[batch, outputs]`. Where the last activation is one
+    of `fused`, `fused_derivative` is the derivative by its input, in which both cancel.
+    """
+
+    fused = ()
+
+    def derivative(self, y_true, y_pred):
+        raise NotImplementedError
+
+    def fused_derivative(self, y_true, y_pred):
+        raise NotImplementedError
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class SquaredError(HandLoss):
+    """L = sum_k (a_k - y_k)^2, or half of it (the quadratic cost).
+
+        dL/da = 2 (a - y),    with `half`: a - y
+
+    Keras's "mse" is the mean over the K outputs, 1 / K of it.
+
+    Args:
+        half: bool.
+        **kwargs: as in `keras.losses.Loss`; `reduction` is "sum" or
+            "sum_over_batch_size", the mean.
+    """
+
+    def __init__(self, half=False, name="squared_error", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.half = _checks.boolean("SquaredError", "half", half)
+
+    def call(self, y_true, y_pred):
+        total = ops.sum(ops.square(y_pred - y_true), axis=-1)
+        return total / 2 if self.half else total
+
+    def derivative(self, y_true, y_pred):
+        difference = y_pred - y_true
+        return difference if self.half else 2 * difference
+
+    def get_config(self):
+        return {**super().get_config(), "half": self.half}
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class CrossEntropy(HandLoss):
+    """L = -sum_k y_k log a_k, for the classes of a softmax.
+
+    dL/da = -y / a,    behind a softmax dL/dz = a sum(y) - y
+    """
+
+    fused = ("softmax", "unshifted_softmax")
+
+    def __init__(self, name="cross_entropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+
+    def call(self, y_true, y_pred):
+        logits = getattr(y_pred, "_keras_logits", None)
+        log = ops.log(_positive(y_pred)) if logits is None else ops.log_softmax(logits)
+        return -ops.sum(y_true * log, axis=-1)
+
+    def derivative(self, y_true, y_pred):
+        return -y_true / _positive(y_pred)
+
+    def fused_derivative(self, y_true, y_pred):
+        return y_pred * ops.sum(y_true, axis=-1, keepdims=True) - y_true
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class BinaryCrossEntropy(HandLoss):
+    """L = -sum_k y_k log a_k + (1 - y_k) log(1 - a_k): every output a question of its own.
+
+    dL/da = (a - y) / (a (1 - a)),    behind a sigmoid dL/dz = a - y
+    """
+
+    fused = ("sigmoid",)
+
+    def __init__(self, name="binary_cross_entropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+
+    def call(self, y_true, y_pred):
+        logits = getattr(y_pred, "_keras_logits", None)
+        if logits is None:
+            each = y_true * ops.log(_positive(y_pred))
+            each += (1 - y_true) * ops.log(_positive(1 - y_pred))
+            return -ops.sum(each, axis=-1)
+        return ops.sum(ops.softplus(logits) - y_true * logits, axis=-1)
+
+    def derivative(self, y_true, y_pred):
+        return (y_pred - y_true) / _positive(y_pred * (1 - y_pred))
+
+    def fused_derivative(self, y_true, y_pred):
+        return y_pred - y_true

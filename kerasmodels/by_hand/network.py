@@ -1,0 +1,134 @@
+"""A network that is trained by its own backward pass."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from kerasmodels import _checks
+from kerasmodels.by_hand.dense import HandDense
+from kerasmodels.by_hand.losses import HandLoss
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class HandNetwork(keras.Model):
+    """Dense layers one after the other, whose `train_step` uses no automatic derivative.
+
+    Forward through `HandDense.forward`, the derivative of the loss by the output, backward
+    through `HandDense.backward`. Everything else is Keras's: optimizer, metrics, callbacks,
+    saving, export.
+
+    Args:
+        layers: list of `HandDense`.
+
+    Call arguments:
+        x: Tensor `[batch, features]`.
+
+    Output shape:
+        `[batch, units of the last layer]`.
+
+    Raises:
+        ValueError: `layers` are not `HandDense`; the compiled loss is not a `HandLoss`; or
+            x and y are not of the shapes above.
+    """
+
+    def __init__(self, layers, **kwargs):
+        super().__init__(**kwargs)
+        layers = list(layers) if isinstance(layers, (list, tuple)) else [layers]
+        if not layers:
+            raise _checks.ArgumentError(
+                _checks.message(
+                    "HandNetwork", "layers", "a list of at least one `HandDense`", "none"
+                )
+            )
+        self.stack = [
+            _checks.instance("HandNetwork", "layers", layer, HandDense) for layer in layers
+        ]
+
+    def build(self, x_shape):
+        shape = x_shape
+        for layer in self.stack:
+            # Loading builds the layers first, each by itself.
+            if not layer.built:
+                layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+
+    def call(self, x):
+        return self.forward(x)[0]
+
+    def forward(self, x):
+        """The pair (output, caches), for `gradients`."""
+        caches = []
+        for layer in self.stack:
+            x, cache = layer.forward(x)
+            caches.append(cache)
+        return x, caches
+
+    def backward(self, caches, y, sample_weight=None):
+        """The derivative of the compiled loss by each weight: {path: Tensor}."""
+        loss, last = self._hand_loss(), self.stack[-1]
+        output = caches[-1][-1]
+        fused = last.activation in loss.fused and last.mistake is None
+        by_output = loss.fused_derivative if fused else loss.derivative
+        upstream = by_output(y, output) * self._share(output, sample_weight)
+        found = {}
+        for layer, cache in zip(reversed(self.stack), reversed(caches)):
+            try:
+                first = layer is self.stack[0]
+                upstream, gradients = layer.backward(cache, upstream, fused, first)
+            except (ValueError, TypeError, tf.errors.OpError) as error:
+                error.add_note(f"In the backward pass of {layer.kernel.path}.")
+                raise
+            fused = False
+            weights = [layer.kernel, layer.bias][: len(gradients)]
+            found.update({w.path: g for w, g in zip(weights, gradients)})
+        return found
+
+    def _share(self, output, sample_weight):
+        """What one sample's loss counts in that of the batch, `[batch, 1]` or a number."""
+        size = ops.cast(ops.shape(output)[0], output.dtype)
+        share = 1.0 if self._hand_loss().reduction == "sum" else 1.0 / size
+        if sample_weight is None:
+            return share
+        weight = ops.reshape(ops.cast(sample_weight, output.dtype), (-1, 1))
+        return share * weight
+
+    def _hand_loss(self):
+        return _checks.instance("HandNetwork.compile", "loss", self.loss, HandLoss)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        # Labels (batch,) would broadcast against outputs (batch, 1) without a word.
+        if y is None or tuple(y.shape[1:]) != tuple(y_pred.shape[1:]):
+            raise _checks.ArgumentError(
+                _checks.message(
+                    "HandNetwork",
+                    "y",
+                    f"of shape (batch, {self.stack[-1].units}), as the output",
+                    "nothing" if y is None else f"shape {tuple(y.shape)}",
+                    "`y[:, None]` makes a column, `to_categorical` unit vectors.",
+                )
+            )
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        for layer in self.stack:
+            if layer.l2:
+                loss = loss + ops.cast(layer.penalty(), loss.dtype)
+        return loss
+
+    def train_step(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        y_pred, caches = self.forward(x)
+        loss = self.compute_loss(x, y, y_pred, sample_weight)
+        self._loss_tracker.update_state(loss, sample_weight=ops.shape(x)[0])
+        found = self.backward(caches, y, sample_weight)
+        weights = self.trainable_variables
+        if weights:
+            self.optimizer.apply([found[w.path] for w in weights], weights)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def get_config(self):
+        layers = [keras.saving.serialize_keras_object(layer) for layer in self.stack]
+        return {**super().get_config(), "layers": layers}
+
+    @classmethod
+    def from_config(cls, config):
+        layers = [keras.saving.deserialize_keras_object(c) for c in config["layers"]]
+        return cls(**{**config, "layers": layers})

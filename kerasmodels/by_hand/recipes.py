@@ -1,0 +1,285 @@
+"""Networks as they were asked about, each beside the one that works, from equal weights.
+
+A recipe is data, a loss, how to train, and two ways to make the network. What tells them
+apart is in one of these: a line of the backward pass (`MISTAKES`), the start values, the
+inputs, or the rate.
+"""
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasmodels import _checks
+from kerasmodels.by_hand import data
+from kerasmodels.by_hand.dense import HandDense
+from kerasmodels.by_hand.initializers import ProductUniform, ShiftedUniform
+from kerasmodels.by_hand.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
+from kerasmodels.by_hand.network import HandNetwork
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """One system.
+
+    Attributes:
+        title: str. What goes wrong, in a line.
+        defect: str. Name of the `Finding` that tells it.
+        data: function (seed) -> ((x, y), (x_test, y_test)).
+        network: function (seed, as_asked) -> `HandNetwork`.
+        loss: function () -> `HandLoss`.
+        optimizer: function (as_asked) -> Keras optimizer.
+        batch_size, epochs: ints; batch_size None is the whole set.
+        inputs: function (x, as_asked) -> x.
+        metric: str or None. Keras's name of the accuracy.
+    """
+
+    title: str
+    defect: str
+    data: Any
+    network: Any
+    loss: Any = CrossEntropy
+    optimizer: Any = lambda as_asked: keras.optimizers.SGD(0.1)
+    batch_size: int | None = 32
+    epochs: int = 30
+    inputs: Any = lambda x, as_asked: x
+    metric: str | None = "categorical_accuracy"
+
+
+def dense_network(sizes, activations, seed=0, kernel=None, bias="zeros", **options):
+    """A `HandNetwork` of the given widths.
+
+    Args:
+        sizes: list of int: features, then the units of each layer.
+        activations: list of str, one per layer.
+        seed: int. Layer k starts from seed + k.
+        kernel: None for Glorot uniform, or a function (seed) -> initializer.
+        bias: None for no biases, an initializer, or a function (seed) -> initializer.
+        **options: of `HandDense`; a list gives one to each layer.
+    """
+    kernel = keras.initializers.GlorotUniform if kernel is None else kernel
+    layers = []
+    for k, (units, activation) in enumerate(zip(sizes[1:], activations)):
+        own = {n: v[k] if isinstance(v, list) else v for n, v in options.items()}
+        layers.append(
+            HandDense(
+                units,
+                activation,
+                use_bias=bias is not None,
+                kernel_initializer=kernel(seed=seed + k),
+                bias_initializer=bias(seed=seed + 100 + k) if callable(bias) else bias,
+                name=f"layer_{k + 1}",
+                **own,
+            )
+        )
+    model = HandNetwork(layers, name="network")
+    model.build((None, sizes[0]))
+    return model
+
+
+def _normal(seed):
+    return keras.initializers.RandomNormal(stddev=1.0, seed=seed)
+
+
+def _whole(x, y):
+    """One set for training and for testing."""
+    return (x, y), (x, y)
+
+
+def _decayed(rate, steps_per_epoch):
+    """A rate that loses a twentieth after every epoch."""
+    schedule = keras.optimizers.schedules.ExponentialDecay(
+        rate, steps_per_epoch, 0.95, staircase=True
+    )
+    return keras.optimizers.SGD(schedule)
+
+
+def _big_or_small(seed):
+    return data.big_or_small(50, seed=seed), data.big_or_small(2000, seed=seed + 1)
+
+
+RECIPES = {
+    "two_layer_net": Recipe(
+        "dW2 = a1 dscores without the transpose: nothing sums over the batch",
+        "wrong gradient",
+        lambda seed: data.digits(),
+        lambda seed, as_asked: dense_network(
+            [64, 50, 10],
+            ["relu", "softmax"],
+            seed,
+            l2=1e-3,
+            mistake=[None, "transpose left out" if as_asked else None],
+        ),
+        optimizer=lambda as_asked: _decayed(0.5, 8),
+        batch_size=200,
+        epochs=60,
+    ),
+    "digits_mlp": Recipe(
+        "the error times the input, entry by entry, is no gradient of a matrix",
+        "wrong gradient",
+        lambda seed: data.digits(),
+        lambda seed, as_asked: dense_network(
+            [64, 30, 10],
+            ["sigmoid", "softmax"],
+            seed,
+            mistake=["product entry by entry" if as_asked else None, None],
+        ),
+        optimizer=lambda as_asked: keras.optimizers.Adam(0.01),
+    ),
+    "softmax_loss": Recipe(
+        "exp of a large score is infinite: a softmax needs its shift",
+        "NaN outputs",
+        lambda seed: data.digits(),
+        lambda seed, as_asked: dense_network(
+            [64, 10],
+            ["unshifted_softmax" if as_asked else "softmax"],
+            seed,
+            bias=None,
+            l2=1e-4,
+            half_l2=True,
+        ),
+        optimizer=lambda as_asked: keras.optimizers.SGD(0.01 if as_asked else 0.5),
+        batch_size=200,
+        inputs=lambda x, as_asked: 255 * x if as_asked else x,
+    ),
+    "deep_mlp": Recipe(
+        "sqrt(6 / (n m)) for sqrt(6 / (n + m)): three hidden layers say nothing",
+        "vanished signal",
+        lambda seed: data.digits(),
+        lambda seed, as_asked: dense_network(
+            [64, 128, 128, 128, 10],
+            ["relu"] * 3 + ["softmax"],
+            seed,
+            kernel=ProductUniform if as_asked else None,
+            bias=ProductUniform if as_asked else "zeros",
+        ),
+        optimizer=lambda as_asked: keras.optimizers.SGD(0.01),
+        epochs=10,
+    ),
+    "matrix_backprop": Recipe(
+        "a transpose is missing, and a batch of ten for ten classes hides it",
+        "wrong gradient",
+        lambda seed: data.digits(),
+        lambda seed, as_asked: dense_network(
+            [64, 30, 10],
+            ["sigmoid"] * 2,
+            seed,
+            kernel=_normal,
+            bias=_normal,
+            mistake=[None, "batch and units swapped" if as_asked else None],
+        ),
+        loss=lambda: SquaredError(half=True),
+        optimizer=lambda as_asked: keras.optimizers.SGD(3.0),
+        batch_size=10,
+    ),
+    "xor": Recipe(
+        "the gradient of a weight is taken for what the weight carries back",
+        "wrong gradient",
+        lambda seed: _whole(*data.xor()),
+        lambda seed, as_asked: dense_network(
+            [3, 4, 1],
+            ["sigmoid"] * 2,
+            seed,
+            kernel=lambda seed: keras.initializers.RandomUniform(-1, 1, seed=seed),
+            bias=None,
+            mistake=[None, "input carries its own gradient" if as_asked else None],
+        ),
+        loss=SquaredError,
+        optimizer=lambda as_asked: keras.optimizers.SGD(1.0),
+        batch_size=None,
+        epochs=10_000,
+        metric="binary_accuracy",
+    ),
+    "one_weight": Recipe(
+        "8 is the gradient at the output, 16 at the weight",
+        "wrong gradient",
+        lambda seed: _whole(np.array([[2.0]]), np.array([[2.0]])),
+        lambda seed, as_asked: dense_network(
+            [1, 1],
+            ["identity"],
+            seed,
+            kernel=lambda seed: keras.initializers.Constant(3.0),
+            bias=None,
+            mistake="input left out" if as_asked else None,
+        ),
+        loss=SquaredError,
+        optimizer=lambda as_asked: keras.optimizers.SGD(0.01),
+        batch_size=None,
+        epochs=100,
+        metric=None,
+    ),
+    "big_or_small": Recipe(
+        "inputs up to 100 flatten every sigmoid",
+        "saturated units",
+        _big_or_small,
+        lambda seed, as_asked: dense_network(
+            [2, 2, 1], ["sigmoid"] * 2, seed, kernel=ShiftedUniform, bias=ShiftedUniform
+        ),
+        loss=lambda: SquaredError(half=True),
+        optimizer=lambda as_asked: keras.optimizers.SGD(1.0),
+        batch_size=1,
+        epochs=600,
+        inputs=lambda x, as_asked: x if as_asked else x / 100,
+        metric="binary_accuracy",
+    ),
+    "constant_output": Recipe(
+        "weights from 0 to 1 on 256 pixels: the outputs become the shares of the classes",
+        "saturated units",
+        lambda seed: data.binary_digits(),
+        lambda seed, as_asked: dense_network(
+            [256, 10, 10],
+            ["sigmoid"] * 2,
+            seed,
+            kernel=ShiftedUniform if as_asked else None,
+            bias=ShiftedUniform if as_asked else "zeros",
+        ),
+        loss=BinaryCrossEntropy,
+        optimizer=lambda as_asked: keras.optimizers.SGD(0.5),
+        batch_size=None,
+        epochs=2_000,
+    ),
+    "spiral": Recipe(
+        "at its best, and half of it wrong: a line cannot separate a spiral",
+        "no better weights",
+        lambda seed: _whole(*data.spiral()),
+        lambda seed, as_asked: dense_network(
+            [2, 3] if as_asked else [2, 100, 3],
+            ["softmax"] if as_asked else ["relu", "softmax"],
+            seed,
+            kernel=(lambda seed: keras.initializers.Zeros()) if as_asked else None,
+            l2=1e-3,
+            half_l2=True,
+        ),
+        optimizer=lambda as_asked: keras.optimizers.SGD(1.0),
+        batch_size=None,
+        epochs=10_000,
+    ),
+    "digits_notebook": Recipe(
+        "a gradient without the softmax's derivative: that of another, better loss",
+        "wrong gradient",
+        lambda seed: data.digits(scale=1.0),
+        lambda seed, as_asked: dense_network(
+            [64, 50, 10],
+            ["relu", "softmax"],
+            seed,
+            # Pixels go to 16: from larger weights the softmax starts sure, and wrong.
+            kernel=lambda seed: keras.initializers.RandomNormal(stddev=0.1, seed=seed),
+            bias=None,
+            mistake=[None, "activation left out" if as_asked else None],
+        ),
+        loss=lambda: SquaredError(reduction="sum"),
+        optimizer=lambda as_asked: keras.optimizers.SGD(1e-4),
+        batch_size=100,
+        epochs=100,
+    ),
+}
+
+
+def recipe(name):
+    """The `Recipe` of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    return RECIPES[_checks.one_of("recipe", "name", name, RECIPES)]

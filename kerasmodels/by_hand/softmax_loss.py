@@ -1,0 +1,81 @@
+"""The loss of a linear softmax and its gradient, by loops and by matrices, in NumPy."""
+
+import numpy as np
+
+from kerasmodels import _checks
+
+
+def _checked(owner, weights, x, labels):
+    weights = _checks.finite_array(owner, "weights", weights)
+    x = _checks.finite_array(owner, "x", x)
+    labels = np.asarray(labels)
+    fits = weights.ndim == 2 and x.ndim == 2 and x.shape[1] == weights.shape[0]
+    if not fits or labels.shape != x.shape[:1]:
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "weights, x, labels",
+                "shapes (features, classes), (batch, features), (batch,)",
+                f"{weights.shape}, {x.shape}, {labels.shape}",
+            )
+        )
+    if labels.dtype.kind not in "iu" or np.any((labels < 0) | (labels >= weights.shape[1])):
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner, "labels", f"integers from 0 to {weights.shape[1] - 1}", labels
+            )
+        )
+    return weights, x, labels
+
+
+def softmax_loss_naive(weights, x, labels, l2=0.0):
+    """Loss and gradient by loops over samples and classes, as one derives them on paper.
+
+        L_i = -s_y + log sum_j exp(s_j),    dL_i/ds_j = p_j - [j = y],    ds_j/dw_j = x_i
+        L = mean_i L_i + l2 / 2 sum W^2
+
+    Args:
+        weights: array `[features, classes]`.
+        x: array `[batch, features]`.
+        labels: integers `[batch]`.
+        l2: float.
+
+    Returns:
+        The pair (loss, gradient `[features, classes]`).
+
+    Raises:
+        ValueError: the shapes do not fit, or a label is no class.
+    """
+    weights, x, labels = _checked("softmax_loss_naive", weights, x, labels)
+    loss, gradient = 0.0, np.zeros_like(weights)
+    for row, label in zip(x, labels):
+        scores = row @ weights
+        # The same probabilities, and no exponent above zero.
+        scores = scores - np.max(scores)
+        total = np.sum(np.exp(scores))
+        loss += np.log(total) - scores[label]
+        for j in range(weights.shape[1]):
+            p = np.exp(scores[j]) / total
+            gradient[:, j] += (p - (j == label)) * row
+    count = len(x)
+    return (
+        float(loss / count + l2 / 2 * np.sum(weights**2)),
+        gradient / count + l2 * weights,
+    )
+
+
+def softmax_loss_vectorized(weights, x, labels, l2=0.0):
+    """The same by matrices: dW = x^T (P - Y) / N + l2 W. Arguments and results as there."""
+    weights, x, labels = _checked("softmax_loss_vectorized", weights, x, labels)
+    scores = x @ weights
+    scores = scores - np.max(scores, axis=1, keepdims=True)
+    powers = np.exp(scores)
+    total = np.sum(powers, axis=1)
+    every = np.arange(len(x))
+    loss = np.mean(np.log(total) - scores[every, labels])
+    error = powers / total[:, None]
+    error[every, labels] -= 1
+    return (
+        float(loss + l2 / 2 * np.sum(weights**2)),
+        x.T @ error / len(x) + l2 * weights,
+    )

@@ -1,0 +1,144 @@
+"""A network trained by its own backward pass is trained as Keras would train it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasmodels import by_hand
+from kerasmodels.by_hand import HandDense, HandNetwork, dense_network
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(12, 5))
+LABELS = np.arange(12) % 3
+ONE_HOT = np.eye(3)[LABELS]
+
+# Loss, last activation, the same loss of Keras, and how much larger ours is.
+PAIRS = [
+    (by_hand.CrossEntropy(), "softmax", "categorical_crossentropy", 1),
+    (by_hand.BinaryCrossEntropy(), "sigmoid", "binary_crossentropy", 3),
+    (by_hand.SquaredError(), "identity", "mse", 3),
+    (by_hand.SquaredError(half=True), "tanh", "mse", 1.5),
+    (by_hand.SquaredError(), "softmax", "mse", 3),
+]
+
+
+def twins(loss, activation, keras_loss, share, optimizer, l2=0.0):
+    """A hand network and a Keras network with equal weights and equal steps."""
+    ours = dense_network([5, 4, 3], ["relu", activation], seed=3, l2=l2)
+    theirs = keras.Sequential(
+        [
+            keras.Input((5,)),
+            keras.layers.Dense(4, "relu", kernel_regularizer=keras.regularizers.L2(l2)),
+            keras.layers.Dense(
+                3,
+                None if activation == "identity" else activation,
+                kernel_regularizer=keras.regularizers.L2(l2),
+            ),
+        ]
+    )
+    theirs.set_weights(ours.get_weights())
+    ours.compile(optimizer(), loss)
+
+    def scaled(y_true, y_pred):
+        return share * keras.losses.get(keras_loss)(y_true, y_pred)
+
+    theirs.compile(optimizer(), scaled)
+    return ours, theirs
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{type(pair[0]).__name__}")
+@pytest.mark.parametrize(
+    "optimizer", [lambda: keras.optimizers.SGD(0.1), lambda: keras.optimizers.Adam(0.01)]
+)
+def test_same_steps_as_keras(pair, optimizer):
+    ours, theirs = twins(*pair, optimizer, l2=0.01)
+    weight = RNG.uniform(0.5, 2, 12)
+    for model in (ours, theirs):
+        model.fit(
+            X,
+            ONE_HOT,
+            sample_weight=weight,
+            epochs=3,
+            batch_size=5,
+            shuffle=False,
+            verbose=0,
+        )
+    for ours_w, theirs_w in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        # float32, six steps.
+        np.testing.assert_allclose(ours_w, theirs_w, rtol=1e-4, atol=1e-5)
+    values = [m.evaluate(X, ONE_HOT, verbose=0) for m in (ours, theirs)]
+    assert values[0] == pytest.approx(values[1], rel=1e-4)
+
+
+def test_sum_over_the_batch_is_the_mean_times_its_size():
+    results = []
+    for reduction, rate in (("sum", 0.01), ("sum_over_batch_size", 0.12)):
+        model = dense_network([5, 4, 3], ["tanh", "softmax"], seed=1)
+        model.compile(keras.optimizers.SGD(rate), by_hand.CrossEntropy(reduction=reduction))
+        model.train_on_batch(X, ONE_HOT)
+        results.append(model.get_weights())
+    for one, other in zip(*results):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_frozen_layer_stays():
+    model = dense_network([5, 4, 3], ["relu", "softmax"])
+    model.stack[0].trainable = False
+    model.compile("adam", by_hand.CrossEntropy())
+    before = model.get_weights()
+    model.fit(X, ONE_HOT, verbose=0)
+    after = model.get_weights()
+    np.testing.assert_array_equal(before[0], after[0])
+    assert np.any(before[2] != after[2])
+
+
+def test_keeps_what_it_learnt_in_a_file_and_an_export(tmp_path):
+    model = dense_network([5, 4, 3], ["sigmoid", "softmax"])
+    model.compile("adam", by_hand.CrossEntropy(), metrics=["accuracy"])
+    model.fit(X, ONE_HOT, epochs=2, verbose=0)
+    model.save(tmp_path / "net.keras")
+    again = keras.saving.load_model(tmp_path / "net.keras")
+    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+    again.fit(X, ONE_HOT, verbose=0)
+    model.export(tmp_path / "out", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "out")
+    served = loaded.serve(X.astype("float32"))
+    np.testing.assert_allclose(served, model(X), rtol=1e-6)
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(ValueError, match="`activation`.*swish"):
+        HandDense(3, "swish")
+    with pytest.raises(ValueError, match="`mistake`"):
+        HandDense(3, mistake="typo")
+    with pytest.raises(ValueError, match="HandDense"):
+        HandNetwork([keras.layers.Dense(3)])
+    with pytest.raises(ValueError, match="at least one"):
+        HandNetwork([])
+    with pytest.raises(ValueError, match=r"`x`.*\(batch, features\)"):
+        HandDense(3)(np.zeros((2, 3, 4)))
+    model = dense_network([5, 3], ["softmax"])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="`loss`.*HandLoss"):
+        model.fit(X, ONE_HOT, verbose=0)
+
+
+@pytest.mark.parametrize("y", [LABELS[:, None], ONE_HOT[:, 0], np.eye(2)[LABELS % 2]])
+def test_targets_of_another_shape_are_refused(y):
+    for call in ("fit", "evaluate"):
+        model = dense_network([5, 3], ["softmax"])
+        model.compile("sgd", by_hand.CrossEntropy())
+        with pytest.raises(ValueError, match=r"`y` to be of shape \(batch, 3\)"):
+            getattr(model, call)(X, y, verbose=0)
+    with pytest.raises(ValueError, match="`half`"):
+        by_hand.SquaredError(half="yes")
+
+
+@pytest.mark.parametrize("activation", ["softmax", "unshifted_softmax"])
+def test_softmax_overflows_without_its_shift(activation):
+    layer = HandDense(3, activation, kernel_initializer="ones", dtype="float64")
+    value = layer(np.array([[400.0, 400.0]])).numpy()
+    assert np.all(np.isfinite(value)) == (activation == "softmax")
+    small = layer(np.array([[0.3, 0.4]])).numpy()
+    np.testing.assert_allclose(small, 1 / 3, rtol=1e-12)
