@@ -1,0 +1,131 @@
+"""A graph of nodes: values forward in topological order, gradients back through it."""
+
+import numpy as np
+
+from kerasmodels import _checks
+from kerasmodels.miniflow.nodes import Input, Node, Parameter
+
+
+def topological_sort(outputs):
+    """Every node that the outputs need, each once and after its inputs.
+
+    Depth first with a stack of its own: each edge is looked at once, however many paths
+    lead through it, and a long chain needs no recursion. The order is the same each time.
+
+    Args:
+        outputs: `Node` or a sequence of them.
+
+    Returns:
+        list of `Node`.
+
+    Raises:
+        ValueError: a node is among its own inputs.
+    """
+    outputs = [outputs] if isinstance(outputs, Node) else list(outputs)
+    order, done, open_nodes = [], set(), set()
+    for output in outputs:
+        stack = [(_checks.instance("topological_sort", "outputs", output, Node), 0)]
+        while stack:
+            node, position = stack.pop()
+            if position == 0:
+                if node in done:
+                    continue
+                open_nodes.add(node)
+            if position < len(node.inputs):
+                stack.append((node, position + 1))
+                below = node.inputs[position]
+                if below in open_nodes:
+                    raise _checks.ArgumentError(
+                        f"`topological_sort` found a circle: {below!r} is among its own "
+                        "inputs."
+                    )
+                if below not in done:
+                    stack.append((below, 0))
+            else:
+                open_nodes.discard(node)
+                done.add(node)
+                order.append(node)
+    return order
+
+
+class Graph:
+    """Forward, backward and gradient descent over nodes.
+
+    Args:
+        *outputs: `Node`s. The first is the loss, where `backward` is wanted.
+
+    Attributes:
+        order: list of `Node`, inputs before what is made of them.
+        parameters: list of `Parameter`, in that order.
+        values, gradients: dicts from node to float64 array, of the last run.
+    """
+
+    def __init__(self, *outputs):
+        self.outputs = outputs
+        self.order = topological_sort(outputs)
+        self.parameters = [n for n in self.order if isinstance(n, Parameter)]
+        self.values, self.gradients = {}, {}
+
+    def forward(self, feed=None):
+        """Computes every node.
+
+        Args:
+            feed: dict from `Input` to array of numbers, integers too.
+
+        Returns:
+            The value of the first output.
+
+        Raises:
+            ValueError: an input is missing, or shapes do not fit.
+        """
+        feed = {} if feed is None else feed
+        values = {}
+        for node in self.order:
+            if isinstance(node, Input):
+                if node not in feed:
+                    raise _checks.ArgumentError(
+                        _checks.message(
+                            "Graph.forward", "feed", f"to hold {node!r}", list(feed)
+                        )
+                    )
+                values[node] = _checks.finite_array("Graph.forward", "feed", feed[node])
+            elif isinstance(node, Parameter):
+                values[node] = node.value
+            else:
+                values[node] = node.compute(*(values[below] for below in node.inputs))
+        self.values, self.gradients = values, {}
+        return values[self.outputs[0]]
+
+    def backward(self):
+        """The derivative of the first output, a number, by every node it depends on.
+
+        Returns:
+            A dict from node to an array of its shape.
+
+        Raises:
+            ValueError: nothing was computed yet, or the first output is no number.
+        """
+        loss = self.outputs[0]
+        if loss not in self.values or np.ndim(self.values[loss]) != 0:
+            received = np.shape(self.values[loss]) if self.values else "no forward pass"
+            raise _checks.ArgumentError(
+                _checks.message("Graph.backward", "outputs", "a single number", received)
+            )
+        gradients = {loss: np.float64(1.0)}
+        for node in reversed(self.order):
+            if node not in gradients or not node.inputs:
+                continue
+            inputs = [self.values[below] for below in node.inputs]
+            pulled = node.pull_back(gradients[node], self.values[node], *inputs)
+            # A node that is used more than once gets the sum, by whomever it is used.
+            for below, gradient in zip(node.inputs, pulled):
+                gradients[below] = gradients.get(below, 0.0) + gradient
+        self.gradients = gradients
+        return gradients
+
+    def step(self, learning_rate):
+        """Gradient descent: each parameter minus learning_rate times its gradient."""
+        rate = _checks.finite_float("Graph.step", "learning_rate", learning_rate)
+        for node in self.parameters:
+            if node in self.gradients:
+                node.value = node.value - rate * self.gradients[node]

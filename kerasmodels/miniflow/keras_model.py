@@ -1,0 +1,55 @@
+"""A graph of this package as a Keras model with the same weights."""
+
+import keras
+
+from kerasmodels import _checks
+from kerasmodels.miniflow.graph import topological_sort
+from kerasmodels.miniflow.nodes import Linear, Parameter, Sigmoid
+
+
+def to_keras(output, shapes, dtype="float64"):
+    """A `keras.Model` that computes a node.
+
+    Each `Linear` on `Parameter`s is a `Dense` layer, shared where both parameters are; each
+    `Sigmoid` an activation. A loss is Keras's: `compile(loss="mse")` is `MSE`.
+
+    Args:
+        output: `Node`, made of `Linear` and `Sigmoid` over `Input`s.
+        shapes: dict from `Input` to its number of features.
+        dtype: str.
+
+    Returns:
+        A functional `keras.Model`; its inputs are in the order of `shapes`.
+
+    Raises:
+        ValueError: a node has no counterpart in Keras.
+    """
+    tensors, layers = {}, {}
+    for node, features in shapes.items():
+        tensors[node] = keras.Input((features,), dtype=dtype, name=node.name)
+    for node in topological_sort(output):
+        if node in tensors or isinstance(node, Parameter):
+            continue
+        if isinstance(node, Sigmoid):
+            tensors[node] = keras.layers.Activation("sigmoid", dtype=dtype)(
+                tensors[node.inputs[0]]
+            )
+            continue
+        x, *parameters = node.inputs if isinstance(node, Linear) else (None, None)
+        if not all(isinstance(p, Parameter) for p in parameters):
+            raise _checks.ArgumentError(
+                _checks.message(
+                    "to_keras",
+                    "output",
+                    "made of Sigmoid, and Linear on Parameters, over the Inputs of shapes",
+                    repr(node),
+                )
+            )
+        key = tuple(parameters)
+        if key not in layers:
+            layers[key] = keras.layers.Dense(parameters[0].value.shape[1], dtype=dtype)
+            layers[key].build(tensors[x].shape)
+            layers[key].set_weights([p.value for p in parameters])
+        tensors[node] = layers[key](tensors[x])
+    inputs = [tensors[node] for node in shapes]
+    return keras.Model(inputs[0] if len(inputs) == 1 else inputs, tensors[output])

@@ -1,0 +1,99 @@
+"""A regression with one hidden layer, as a graph, beside what needs no network."""
+
+import numpy as np
+
+from kerasmodels import _checks
+from kerasmodels.miniflow.graph import Graph
+from kerasmodels.miniflow.keras_model import to_keras
+from kerasmodels.miniflow.nodes import MSE, Input, Linear, Parameter, Sigmoid
+
+
+class Regression:
+    """y = sigmoid(x W1 + b1) W2 + b2, trained by gradient descent on a `Graph`.
+
+    Args:
+        features, hidden: int.
+        seed: int. Weights start as standard normal numbers, biases at zero.
+
+    Attributes:
+        graph: `Graph` of the loss.
+        output: `Node`.
+    """
+
+    def __init__(self, features, hidden=10, seed=0):
+        owner = "Regression"
+        features = _checks.positive_int(owner, "features", features)
+        hidden = _checks.positive_int(owner, "hidden", hidden)
+        rng = np.random.default_rng(_checks.seed_int(owner, seed))
+        self.x, self.y = Input("x"), Input("y")
+        first = Linear(
+            self.x,
+            Parameter(rng.normal(size=(features, hidden)), "W1"),
+            Parameter(np.zeros(hidden), "b1"),
+            name="linear 1",
+        )
+        self.output = Linear(
+            Sigmoid(first, name="sigmoid"),
+            Parameter(rng.normal(size=(hidden, 1)), "W2"),
+            Parameter(np.zeros(1), "b2"),
+            name="linear 2",
+        )
+        self.graph = Graph(MSE(self.y, self.output))
+
+    def loss(self, x, y):
+        """The mean squared error."""
+        return float(self.graph.forward({self.x: x, self.y: y}))
+
+    def predict(self, x):
+        """y for x, `[rows, 1]`."""
+        return Graph(self.output).forward({self.x: x})
+
+    def fit(self, x, y, epochs, batch_size=11, learning_rate=0.01, seed=0):
+        """Gradient descent on batches drawn with replacement, as the course had it.
+
+        Returns:
+            list of float, the mean loss of each epoch.
+        """
+        owner = "Regression.fit"
+        x = _checks.finite_array(owner, "x", x)
+        y = _checks.finite_array(owner, "y", y)
+        epochs = _checks.positive_int(owner, "epochs", epochs)
+        batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+        rng = np.random.default_rng(_checks.seed_int(owner, seed))
+        losses = []
+        for _ in range(epochs):
+            steps = max(1, len(x) // batch_size)
+            total = 0.0
+            for _ in range(steps):
+                rows = rng.integers(0, len(x), batch_size)
+                total += self.loss(x[rows], y[rows])
+                self.graph.backward()
+                self.graph.step(learning_rate)
+            losses.append(total / steps)
+        return losses
+
+    def to_keras(self, dtype="float64"):
+        """The same network as a `keras.Model`."""
+        features = self.graph.parameters[0].value.shape[0]
+        return to_keras(self.output, {self.x: features}, dtype)
+
+
+def baselines(train, test):
+    """Test errors without a network: the mean of y, and linear least squares.
+
+    Args:
+        train, test: pairs (x, y), y `[rows, 1]`.
+
+    Returns:
+        dict "mean" and "least squares" of mean squared errors on the test rows.
+    """
+    (x, y), (x_test, y_test) = train, test
+
+    def with_ones(values):
+        return np.concatenate([values, np.ones((len(values), 1))], axis=1)
+
+    weights = np.linalg.lstsq(with_ones(x), y, rcond=None)[0]
+    return {
+        "mean": float(np.mean((y_test - y.mean()) ** 2)),
+        "least squares": float(np.mean((y_test - with_ones(x_test) @ weights) ** 2)),
+    }

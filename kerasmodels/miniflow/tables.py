@@ -1,0 +1,125 @@
+"""Tables of numbers for a regression: a user's CSV file, or sets that are at hand."""
+
+import csv
+
+import numpy as np
+
+from kerasmodels import _checks
+
+
+def read_csv(path):
+    """A table with a header, whose last column is the target.
+
+    Args:
+        path: str or path. Comma-separated, every entry a finite number.
+
+    Returns:
+        The triple (x `[rows, features]`, y `[rows]`, names of all columns).
+
+    Raises:
+        ValueError: an entry is no finite number, or a row has another length: with the
+            line and the column.
+        OSError: the file cannot be read.
+    """
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        lines = [(reader.line_num, line) for line in reader if line]
+    if len(lines) < 3 or len(lines[0][1]) < 2:
+        raise _checks.ArgumentError(
+            _checks.message(
+                "read_csv", "path", "a header and at least two rows of two columns", path
+            )
+        )
+    names, rows = [name.strip() for name in lines[0][1]], []
+    for number, line in lines[1:]:
+        if len(line) != len(names):
+            raise _checks.ArgumentError(
+                f"`read_csv` found {len(line)} entries in line {number} of {path}, where "
+                f"the header has {len(names)}."
+            )
+        rows.append([_number(v, number, n, path) for v, n in zip(line, names)])
+    table = np.array(rows)
+    return table[:, :-1], table[:, -1], names
+
+
+def _number(entry, line, name, path):
+    try:
+        value = float(entry)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise _checks.ArgumentError(
+            f"`read_csv` expects finite numbers. Received: {entry!r} in line {line}, "
+            f"column {name!r} of {path}. Fill or remove rows with missing values first."
+        )
+    return value
+
+
+def table(source="diabetes"):
+    """The table "diabetes" (442 patients, 10 measurements, embedded in scikit-learn), or
+    "california" (20640 districts, downloaded by Keras), as `read_csv` returns it.
+
+    Sources: Efron et al. (2004), https://doi.org/10.1214/009053604000000067; Pace and Barry
+    (1997), https://doi.org/10.1016/S0167-7152(96)00140-X.
+
+    Raises:
+        ValueError: there is no such set, or it cannot be downloaded.
+    """
+    _checks.one_of("table", "source", source, ("diabetes", "california"))
+    if source == "diabetes":
+        from sklearn.datasets import load_diabetes
+
+        found = load_diabetes(scaled=False)
+        return found.data, found.target, [*found.feature_names, "progression"]
+    import keras
+
+    try:
+        (x, y), (x_test, y_test) = keras.datasets.california_housing.load_data()
+    except Exception as error:  # Keras wraps whatever the network said
+        raise _checks.ArgumentError(
+            "`table` cannot download the set 'california': "
+            f"{' '.join(str(error).split())[:200]}. The set 'diabetes' needs no network."
+        ) from error
+    names = ["longitude", "latitude", "age", "rooms", "bedrooms", "population"]
+    names += ["households", "income", "value"]
+    return np.concatenate([x, x_test]), np.concatenate([y, y_test]), names
+
+
+def split(x, y, share=0.2, seed=0):
+    """Training and test rows, scaled by mean and deviation of the training rows.
+
+    Args:
+        x: array `[rows, features]`.
+        y: array `[rows]`.
+        share: float in (0, 1). Of the test rows.
+        seed: int. Of the order.
+
+    Returns:
+        ((x, y), (x_test, y_test)), y as columns.
+
+    Raises:
+        ValueError: too few rows, or an argument is not of the form above.
+    """
+    x = _checks.finite_array("split", "x", x)
+    y = _checks.finite_array("split", "y", y).reshape(-1, 1)
+    share = _checks.finite_float("split", "share", share, above=0.0)
+    order = np.random.default_rng(_checks.seed_int("split", seed)).permutation(len(x))
+    count = round(share * len(x))
+    if not 1 <= count <= len(x) - 2 or len(x) != len(y):
+        raise _checks.ArgumentError(
+            _checks.message(
+                "split",
+                "x, y, share",
+                "as many targets as rows, and both parts not empty",
+                f"{len(x)} rows, {len(y)} targets, share={share:g}",
+            )
+        )
+    test, rest = order[:count], order[count:]
+    parts = []
+    for values in (x, y):
+        mean, size = values[rest].mean(axis=0), values[rest].std(axis=0)
+        # A column that never changes says nothing, and is zero.
+        scaled = (values - mean) / np.where(size > 0, size, 1.0)
+        parts.append((scaled[rest], scaled[test]))
+    (x, x_test), (y, y_test) = parts
+    return (x, y), (x_test, y_test)
