@@ -1,5 +1,6 @@
-"""Losses and metrics for segmentation with rare classes."""
+"""Losses and metrics for segmentation with rare classes, and losses compared."""
 
+from kerasmodels.losses.comparison import compare_losses
 from kerasmodels.losses.generalized_dice import (
     GeneralizedDice,
     generalized_dice,
@@ -10,6 +11,7 @@ from kerasmodels.losses.mean_dice import MeanDice
 __all__ = [
     "GeneralizedDice",
     "MeanDice",
+    "compare_losses",
     "generalized_dice",
     "generalized_dice_weights",
 ]

@@ -1,0 +1,65 @@
+"""A straight line fitted by gradient descent, and the true shape of its cost."""
+
+import keras
+import numpy as np
+
+from kerasmodels import _checks
+from kerasmodels.descent.weight_path import WeightPath
+
+
+def line_data(slope=2.0, intercept=3.5, points=100, noise=0.0, seed=0):
+    """The pair (x, y): x on a grid of [-1, 1], y = slope x + intercept + noise.
+
+    The noise is uniform in [-noise / 2, noise / 2].
+    """
+    x = np.linspace(-1, 1, _checks.positive_int("line_data", "points", points))
+    rng = np.random.default_rng(_checks.seed_int("line_data", seed))
+    return x, slope * x + intercept + noise * (rng.random(points) - 0.5)
+
+
+def line_cost(x, y):
+    """The mean squared error of a line as a function of its slope and intercept.
+
+    Returns:
+        A function (slope, intercept) -> cost that takes arrays, and the minimum (slope,
+        intercept), which is that of least squares.
+    """
+    x, y = (_checks.finite_array("line_cost", n, v) for n, v in (("x", x), ("y", y)))
+    matrix = np.stack([x, np.ones_like(x)], axis=1)
+    best = np.linalg.lstsq(matrix, y, rcond=None)[0]
+
+    def cost(slope, intercept):
+        slope, intercept = np.asarray(slope)[..., None], np.asarray(intercept)[..., None]
+        return np.mean(np.square(slope * x + intercept - y), axis=-1)
+
+    return cost, best
+
+
+def fit_line(x, y, batch_size, epochs, learning_rate=0.01, every="batch"):
+    """Gradient descent on a line, from slope and intercept zero, in the order of the data.
+
+    Args:
+        x, y: arrays `[points]`.
+        batch_size, epochs: ints.
+        learning_rate: float.
+        every: "batch" or "epoch", as in `WeightPath`.
+
+    Returns:
+        The path of (slope, intercept), `[steps + 1, 2]`.
+    """
+    x, y = (_checks.finite_array("fit_line", n, v) for n, v in (("x", x), ("y", y)))
+    model = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")]
+    )
+    model.compile(keras.optimizers.SGD(learning_rate), "mse")
+    path = WeightPath(every)
+    model.fit(
+        x[:, None],
+        y[:, None],
+        batch_size=_checks.positive_int("fit_line", "batch_size", batch_size),
+        epochs=_checks.positive_int("fit_line", "epochs", epochs),
+        shuffle=False,
+        verbose=0,
+        callbacks=[path],
+    )
+    return path.path()

@@ -1,0 +1,50 @@
+"""Gradient descent with momentum whose velocity may start anywhere."""
+
+import keras
+
+from kerasmodels import _checks
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class SGD(keras.optimizers.SGD):
+    """Keras's SGD with a start for the velocity.
+
+        v <- momentum v - learning_rate gradient,      w <- w + v
+
+    Without a gradient a velocity v0 moves a weight by v0 (momentum + momentum^2 + ...) =
+    v0 momentum / (1 - momentum) (`kick`): one start for all weights, say 1, shifts every
+    weight the same way, and at momentum 0.9 by 9. That is why it starts at zero.
+
+    Args:
+        learning_rate, momentum, **kwargs: as in `keras.optimizers.SGD`.
+        velocity_initializer: as the initializers of `keras.layers.Dense`.
+    """
+
+    def __init__(
+        self, learning_rate=0.01, momentum=0.9, velocity_initializer="zeros", **kwargs
+    ):
+        super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
+        self.velocity_initializer = keras.initializers.get(velocity_initializer)
+
+    def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
+        if name == "momentum":
+            initializer = self.velocity_initializer
+        return super().add_optimizer_variables(trainable_variables, name, initializer)
+
+    def get_config(self):
+        serialized = keras.initializers.serialize(self.velocity_initializer)
+        return {**super().get_config(), "velocity_initializer": serialized}
+
+
+def kick(momentum, velocity=1.0):
+    """How far a start velocity moves a weight in the end, without any gradient.
+
+    Raises:
+        ValueError: momentum is not in [0, 1).
+    """
+    momentum = _checks.finite_float("kick", "momentum", momentum, at_least=0.0)
+    if momentum >= 1:
+        raise _checks.ArgumentError(
+            _checks.message("kick", "momentum", "below 1", f"momentum={momentum}")
+        )
+    return velocity * momentum / (1 - momentum)

@@ -1,0 +1,47 @@
+"""Where the weights of a small model go while it trains."""
+
+import keras
+import numpy as np
+
+from kerasmodels import _checks
+
+
+class WeightPath(keras.callbacks.Callback):
+    """Records all trainable weights during `fit`, for models with few of them.
+
+    Args:
+        every: "batch" or "epoch".
+
+    Attributes:
+        steps: list of int. Batches or epochs done, from 0, the start.
+        weights: list of float64 arrays, all trainable weights in one row each.
+        logs: list of dicts, what Keras logged; empty for the start.
+    """
+
+    def __init__(self, every="batch"):
+        super().__init__()
+        self.every = _checks.one_of("WeightPath", "every", every, ("batch", "epoch"))
+        self.steps, self.weights, self.logs = [], [], []
+
+    def on_train_begin(self, logs=None):
+        if not self.steps:
+            self._record({})
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.every == "batch":
+            self._record(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.every == "epoch":
+            self._record(logs)
+
+    def _record(self, logs):
+        weights = self.model.trainable_variables
+        row = np.concatenate([np.ravel(np.asarray(w, "float64")) for w in weights])
+        self.steps.append(len(self.steps))
+        self.weights.append(row)
+        self.logs.append(dict(logs or {}))
+
+    def path(self):
+        """All of it, `[steps, weights]`."""
+        return np.array(self.weights)

@@ -1,0 +1,66 @@
+"""One weight in a parabola: what the learning rate alone decides."""
+
+import keras
+from keras import ops
+
+from kerasmodels import _checks
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class Well(keras.Model):
+    """cost = w^2 + floor, with one trainable weight w and no data.
+
+    Gradient descent with rate a is w <- (1 - 2 a) w: below 1/2 it falls without turning, at
+    1/2 it is there in one step, between 1/2 and 1 it changes sides, at 1 it goes to and fro
+    for ever, and above it leaves.
+
+    Args:
+        start: float. w before training.
+        floor: float.
+
+    Call arguments:
+        x: Tensor `[batch, ...]`, of which only the batch size is read.
+
+    Output shape:
+        `[batch, 1]`, the cost; fit it to anything with `loss=Well.cost`.
+    """
+
+    def __init__(self, start=1613.0, floor=5.0, **kwargs):
+        super().__init__(**kwargs)
+        self.start = _checks.finite_float("Well", "start", start)
+        self.floor = _checks.finite_float("Well", "floor", floor)
+        self.w = self.add_weight(
+            shape=(), initializer=keras.initializers.Constant(self.start), name="w"
+        )
+        self.built = True
+
+    def call(self, x):
+        return (
+            ops.square(self.w)
+            + self.floor
+            + ops.zeros((ops.shape(x)[0], 1), self.compute_dtype)
+        )
+
+    @staticmethod
+    def cost(y_true, y_pred):
+        """A Keras loss: the output itself."""
+        return ops.mean(y_pred, axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "start": self.start, "floor": self.floor}
+
+
+def regime(learning_rate):
+    """What gradient descent does in a `Well`, by the factor 1 - 2 rate of each step.
+
+    Returns:
+        "monotone", "one step", "alternates", "cycles" or "diverges".
+    """
+    rate = _checks.finite_float("regime", "learning_rate", learning_rate, above=0.0)
+    if rate == 0.5:
+        return "one step"
+    if rate == 1.0:
+        return "cycles"
+    if rate > 1:
+        return "diverges"
+    return "monotone" if rate < 0.5 else "alternates"

@@ -1,0 +1,136 @@
+"""A sequence that counts up and falls back through a sine, and an LSTM that learns it.
+
+    next(v) = v + 1 where v < 10,    sin(v) from there on
+
+The map jumps by 11.5 at 10. From any start below 10 the sine sees only values in [10, 11),
+and the sequence ends in a cycle of 12.
+"""
+
+import keras
+import numpy as np
+
+from kerasmodels import _checks
+
+JUMP = 10.0
+
+
+def next_value(v):
+    """The map itself, entry by entry, in float64."""
+    v = np.asarray(v, "float64")
+    return np.where(v < JUMP, v + 1, np.sin(v))
+
+
+def sequence(start, length):
+    """`length` values from `start` on, `[length]`, or `[batch, length]` for many starts."""
+    length = _checks.positive_int("sequence", "length", length)
+    values = [_checks.finite_array("sequence", "start", start)]
+    for _ in range(length - 1):
+        values.append(next_value(values[-1]))
+    return np.stack(values, axis=-1)
+
+
+def windows(count, length, seed=0, largest=12.0):
+    """The pair (x, y): starts uniform in [0, largest], all but the last value, and that.
+
+    Returns:
+        x `[count, length, 1]` and y `[count, 1]`, float32.
+    """
+    rng = np.random.default_rng(_checks.seed_int("windows", seed))
+    starts = rng.uniform(0, largest, _checks.positive_int("windows", "count", count))
+    values = sequence(starts, length + 1).astype("float32")
+    return values[:, :-1, None], values[:, -1:]
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+class SequenceLSTM(keras.Model):
+    """The next value of a sequence from the ones before, by an LSTM.
+
+    With `scaled` the values are divided by their largest, 11, on the way in and multiplied
+    on the way out, and the output is linear. Without it the LSTM sees numbers that saturate
+    its gates, and the output is an `elu`, which reaches -1 only at minus infinity.
+
+    Args:
+        units: int.
+        scaled: bool.
+        seed: int. Of the weights.
+
+    Call arguments:
+        x: Tensor `[batch, length, 1]`.
+
+    Output shape:
+        `[batch, 1]`.
+    """
+
+    def __init__(self, units=32, scaled=True, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.units = _checks.positive_int("SequenceLSTM", "units", units)
+        self.scaled = _checks.boolean("SequenceLSTM", "scaled", scaled)
+        self.seed = _checks.seed_int("SequenceLSTM", seed)
+        start = keras.initializers
+        self.lstm = keras.layers.LSTM(
+            self.units,
+            kernel_initializer=start.GlorotUniform(self.seed),
+            recurrent_initializer=start.Orthogonal(seed=self.seed + 1),
+        )
+        self.out = keras.layers.Dense(
+            1,
+            activation="linear" if scaled else "elu",
+            kernel_initializer=start.GlorotUniform(self.seed + 2),
+        )
+
+    def build(self, x_shape):
+        self.lstm.build(x_shape)
+        self.out.build((x_shape[0], self.units))
+
+    def call(self, x):
+        scale = JUMP + 1 if self.scaled else 1.0
+        return scale * self.out(self.lstm(x / scale))
+
+    def roll_out(self, values, steps):
+        """Feeds predictions back: `[batch, length]` goes on for `steps` values.
+
+        Returns:
+            float array `[batch, steps]`.
+        """
+        steps = _checks.positive_int("SequenceLSTM.roll_out", "steps", steps)
+        window = _checks.finite_array("SequenceLSTM.roll_out", "values", values)
+        found = []
+        for _ in range(steps):
+            found.append(np.asarray(self(window[..., None].astype("float32")))[:, 0])
+            window = np.concatenate([window[:, 1:], found[-1][:, None]], axis=1)
+        return np.stack(found, axis=1)
+
+    def get_config(self):
+        config = {"units": self.units, "scaled": self.scaled, "seed": self.seed}
+        return {**super().get_config(), **config}
+
+
+def errors_by_regime(model, x, y, margin=0.15):
+    """Root mean square error where the next value is +1, where it is sin, near the jump.
+
+    Args:
+        model: Keras model, x to y.
+        x, y: from `windows`.
+        margin: float. |v - 10| up to which a value counts as near the jump.
+
+    Returns:
+        A dict: "plus one", "sin" and "near the jump", each with `rmse` and `count`; and
+        "constant", the deviation of the sine's targets: what a constant would do there.
+    """
+    last = np.asarray(x, "float64")[:, -1, 0]
+    error = np.asarray(model.predict(x, verbose=0), "float64")[:, 0] - np.asarray(y)[:, 0]
+    near = np.abs(last - JUMP) <= margin
+    parts = {
+        "plus one": (last < JUMP) & ~near,
+        "sin": (last >= JUMP) & ~near,
+        "near the jump": near,
+    }
+    found = {
+        name: {
+            "rmse": float(np.sqrt(np.mean(error[part] ** 2))) if part.any() else None,
+            "count": int(part.sum()),
+        }
+        for name, part in parts.items()
+    }
+    found["constant"] = float(np.std(np.asarray(y)[parts["sin"], 0]))
+    return found
