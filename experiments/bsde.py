@@ -6,18 +6,15 @@ linear-quadratic control, u(0, x0) = 4.5901617 exactly, with a 95 % interval of 
 model.keras and export/ (a SavedModel) to the folder given by --out.
 """
 
+import _start  # noqa: F401
+
+# isort: split
 import argparse
 import difflib
 import inspect
 import math
-import os
 import pathlib
 import sys
-
-# TensorFlow's start-up messages would bury the one line that matters.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Runs from a clone without an installation too.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from kerasmodels import _checks, _script, bsde
 from kerasmodels.bsde.control import CONTROLS

@@ -7,19 +7,9 @@ question as it was asked, in 3-D: why does the network only predict background? 
 and a half minutes on two cores. `--mnist` downloads larger digits.
 """
 
-import os
-import pathlib
-import sys
+import _start  # noqa: F401
 
-# TensorFlow's start-up messages would bury the one line that matters.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Runs from a clone without an installation too.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-
-import matplotlib
-
-matplotlib.use("Agg")
-
+# isort: split
 import keras
 import matplotlib.pyplot as plt
 import numpy as np

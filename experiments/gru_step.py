@@ -6,19 +6,9 @@ mistake on purpose, for a GRU, an LSTM and a simple recurrent cell with random w
 and shows that each is named from values rounded to four decimals. About half a minute.
 """
 
-import os
-import pathlib
-import sys
+import _start  # noqa: F401
 
-# TensorFlow's start-up messages would bury the one line that matters.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Runs from a clone without an installation too.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-
-import matplotlib
-
-matplotlib.use("Agg")
-
+# isort: split
 import keras
 import matplotlib.pyplot as plt
 import numpy as np

@@ -13,6 +13,25 @@ if keras.backend.backend() != "tensorflow":
     )
 
 # The backend is checked first.
-from kerasmodels import bsde, losses, neurons, recurrent, segmentation  # noqa: E402
+from kerasmodels import (  # noqa: E402
+    bsde,
+    by_hand,
+    descent,
+    losses,
+    miniflow,
+    neurons,
+    recurrent,
+    segmentation,
+)
 
-__all__ = ["__version__", "bsde", "losses", "neurons", "recurrent", "segmentation"]
+__all__ = [
+    "__version__",
+    "bsde",
+    "by_hand",
+    "descent",
+    "losses",
+    "miniflow",
+    "neurons",
+    "recurrent",
+    "segmentation",
+]

@@ -34,6 +34,12 @@ def make_parser(name, description):
     return parser
 
 
+def main(name, description, argv, run, plot, line):
+    """`execute` for a script that takes no other arguments than those of all."""
+    parser = make_parser(name, description)
+    return execute(parser, parser.parse_args(argv), run, plot, line)
+
+
 def execute(parser, args, run, plot, line):
     """Runs a script: result.json, figure.png, one line at the end.
 

@@ -1,0 +1,59 @@
+"""Two numbers up to 100, big or small? Right formulas on dead inputs.
+
+Inputs of that size times weights between 0 and 1 put both hidden sigmoids at 1, for almost
+every pair: their derivative is zero to the last digit, and only the output bias learns.
+Divided by 100 the same network gets nearly all of them right. About half a minute.
+"""
+
+import _start  # noqa: F401
+
+# isort: split
+import numpy as np
+
+from kerasmodels import _pair_script, _script, by_hand
+
+BOX = (0, 100)
+
+
+def run(args):
+    return _pair_script.run(args, "big_or_small", maps, quick_epochs=5)
+
+
+def maps(variants, args):
+    """Hidden activations before training, and the answer over the square after it."""
+    found = {}
+    for name, variant in variants.items():
+        scale = 100.0 if name == "as fixed" else 1.0
+        values = _pair_script.decision_map(
+            variant.model, *BOX, scale=lambda x, scale=scale: x / scale
+        )
+        hidden = _pair_script.hidden_before(variant)
+        flat = float(np.mean(4 * hidden * (1 - hidden) < 1e-4))
+        print(f"{name}: hidden activations {hidden.min():.3f} to {hidden.max():.3f}")
+        print(f"{'':{len(name)}}  share of them without a slope: {flat:.0%}")
+        found[name] = {"map": values.tolist(), "hidden": hidden.ravel().tolist()}
+    x, y = by_hand.recipe("big_or_small").data(args.seed)[0]
+    print()
+    return {**found, "points": x.tolist(), "labels": y[:, 0].tolist()}
+
+
+def plot(result, path):
+    _pair_script.plot(result, path, 3, draw, width=3)
+
+
+def draw(axes, result):
+    more = result["more"]
+    hidden = {name: more[name]["hidden"] for name in _pair_script.COLORS}
+    _pair_script.draw_hidden(axes[0], hidden)
+    points, labels = np.array(more["points"]), np.array(more["labels"])
+    for panel, name in zip(axes[1:], _pair_script.COLORS):
+        _pair_script.draw_map(panel, more[name]["map"], *BOX, f"{name}: output")
+        panel.scatter(*points.T, c=labels, cmap="binary", edgecolors="black", s=14)
+
+
+def main(argv=None):
+    return _script.main("big_or_small", __doc__, argv, run, plot, _pair_script.summary)
+
+
+if __name__ == "__main__":
+    main()

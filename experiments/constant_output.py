@@ -1,0 +1,61 @@
+"""Every output is the share of its class: the input never reached it.
+
+Weights drawn from [0, 1) on 256 black and white pixels add up to 40, and every hidden
+sigmoid is 1 for every image. The output biases learn all there is left to learn, how
+frequent each digit is, and the answer is always the commonest. About half a minute.
+"""
+
+import _start  # noqa: F401
+
+# isort: split
+import numpy as np
+
+from kerasmodels import _pair_script, _script
+
+
+def run(args):
+    return _pair_script.run(args, "constant_output", outputs, quick_epochs=20)
+
+
+def outputs(variants, args):
+    """What both say on average, how much it varies, and what hidden units looked like."""
+    found = {}
+    for name, variant in variants.items():
+        x, y = variant.train
+        said = np.asarray(variant.model(x))
+        shares = np.mean(y, axis=0)
+        spread = float(np.mean(np.std(said, axis=0)))
+        floor = float(-np.sum(shares * np.log(shares) + (1 - shares) * np.log1p(-shares)))
+        far = np.max(np.abs(said - shares))
+        print(f"{name}: outputs vary over the images by {spread:.1e} and differ from the")
+        print(f"  shares of the classes by {far:.1e}; loss of the shares {floor:.6f}")
+        hidden = _pair_script.hidden_before(variant)
+        found[name] = {"hidden": hidden.ravel().tolist(), "said": said[0].tolist()}
+        found |= {"shares": shares.tolist(), "floor": floor, "spread": spread}
+    print()
+    return found
+
+
+def plot(result, path):
+    _pair_script.plot(result, path, 2, draw)
+
+
+def draw(axes, result):
+    more = result["more"]
+    hidden = {name: more[name]["hidden"] for name in _pair_script.COLORS}
+    _pair_script.draw_hidden(axes[0], hidden)
+    places = np.arange(10)
+    axes[1].bar(places - 0.3, more["shares"], 0.3, color="gray", label="share of the class")
+    for shift, (name, color) in zip((0, 0.3), _pair_script.COLORS.items()):
+        axes[1].bar(places + shift, more[name]["said"], 0.3, color=color, label=name)
+    axes[1].set(xlabel="class", ylabel="output", title="outputs for one image")
+    axes[1].set_xticks(places)
+    axes[1].legend(fontsize="small")
+
+
+def main(argv=None):
+    return _script.main("constant_output", __doc__, argv, run, plot, _pair_script.summary)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Deeper is not better: one, two and three hidden layers with a wrong start.
+
+sqrt(6 / (n m)) stands where sqrt(6 / (n + m)) was meant. Every layer then multiplies the
+signal by a tenth, and with three of them the network gives the same answer to every
+image: 10 % right. About a minute.
+"""
+
+import _start  # noqa: F401
+
+# isort: split
+import keras
+import numpy as np
+
+from kerasmodels import _pair_script, _script, by_hand
+from kerasmodels.by_hand.data import digits
+from kerasmodels.by_hand.side_by_side import train
+
+STARTS = {
+    "sqrt(6 / (n m))": by_hand.ProductUniform,
+    "Glorot: sqrt(6 / (n + m))": keras.initializers.GlorotUniform,
+    "He": keras.initializers.HeUniform,
+}
+
+
+def run(args):
+    return _pair_script.run(args, "deep_mlp", depths, quick_epochs=1)
+
+
+def depths(variants, args):
+    """Test accuracy by start and depth, and the signal in each layer before training."""
+    (x, y), (x_test, y_test) = digits()
+    accuracy, signal = {}, {}
+    for name, start in STARTS.items():
+        accuracy[name] = []
+        for depth in (1, 2, 3):
+            model = by_hand.dense_network(
+                [64, *[128] * depth, 10],
+                ["relu"] * depth + ["softmax"],
+                args.seed,
+                kernel=start,
+                bias=start if start is by_hand.ProductUniform else "zeros",
+            )
+            model.compile(
+                keras.optimizers.SGD(0.01),
+                by_hand.CrossEntropy(),
+                metrics=["categorical_accuracy"],
+                steps_per_execution=10,
+            )
+            if depth == 3:
+                layers = [_pair_script.hidden(model, x[:500], k) for k in range(3)]
+                signal[name] = [float(np.mean(np.std(a, axis=0))) for a in layers]
+            train(model, x, y, 32, 1 if args.quick else 10, args.seed)
+            accuracy[name].append(float(model.evaluate(x_test, y_test, verbose=0)[1]))
+        cells = ", ".join(f"{value:.3f}" for value in accuracy[name])
+        print(f"{name:26} test accuracy with 1, 2, 3 hidden layers: {cells}")
+    print()
+    return {"accuracy": accuracy, "signal": signal}
+
+
+def plot(result, path):
+    _pair_script.plot(result, path, 2, draw)
+
+
+def draw(axes, result):
+    signal, accuracy = axes
+    for name, values in result["more"]["signal"].items():
+        signal.semilogy([1, 2, 3], values, "o-", label=name)
+    signal.set(xlabel="hidden layer", ylabel="deviation over the samples", xticks=[1, 2, 3])
+    signal.set(title="signal before training")
+    signal.legend(fontsize="small")
+    for name, values in result["more"]["accuracy"].items():
+        accuracy.plot([1, 2, 3], values, "o-", label=name)
+    accuracy.axhline(0.1, ls=":", color="gray")
+    accuracy.set(xlabel="hidden layers", ylabel="test accuracy", ylim=(0, 1))
+    accuracy.set(xticks=[1, 2, 3], title="after training")
+
+
+def main(argv=None):
+    return _script.main("deep_mlp", __doc__, argv, run, plot, _pair_script.summary)
+
+
+if __name__ == "__main__":
+    main()

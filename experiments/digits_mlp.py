@@ -1,0 +1,73 @@
+"""From an image to a class: what are the rows, what is the target, what comes out?
+
+An image of 8 x 8 pixels is one row of 64 numbers, its class a unit vector of ten, the
+batch a matrix. The gradient of a weight matrix is a product of matrices, and not one of
+entries. About fifteen seconds.
+"""
+
+import _start  # noqa: F401
+
+# isort: split
+import numpy as np
+
+from kerasmodels import _pair_script, _script
+
+
+def run(args):
+    return _pair_script.run(args, "digits_mlp", predictions)
+
+
+def predictions(variants, args):
+    """The first 25 test images with their answers, and who is taken for whom."""
+    fixed = variants["as fixed"]
+    x, y = fixed.test
+    outputs = np.asarray(fixed.model(x))
+    said, true = np.argmax(outputs, axis=1), np.argmax(y, axis=1)
+    confusion = np.zeros((10, 10), int)
+    np.add.at(confusion, (true, said), 1)
+    print(f"one image: a row of {x.shape[1]} numbers, {np.round(x[0, :8], 2)} ...")
+    print(f"its class, {true[0]}, as a unit vector: {y[0].astype(int)}")
+    print(f"what the network says:  {np.round(outputs[0], 2)}\n")
+    return {
+        "images": x[:25].tolist(),
+        "said": said[:25].tolist(),
+        "true": true[:25].tolist(),
+        "confusion": confusion.tolist(),
+    }
+
+
+def plot(result, path):
+    _pair_script.plot(result, path, 2, draw, width=4)
+
+
+def draw(axes, result):
+    more = result["more"]
+    images = np.array(more["images"]).reshape(5, 5, 8, 8)
+    sheet = np.zeros((5 * 10, 5 * 10))
+    for row, column in np.ndindex(5, 5):
+        top, left = 10 * row + 1, 10 * column + 1
+        sheet[top : top + 8, left : left + 8] = images[row, column]
+    axes[0].imshow(sheet, cmap="gray_r")
+    for k, (said, true) in enumerate(zip(more["said"], more["true"])):
+        axes[0].text(
+            10 * (k % 5),
+            10 * (k // 5) + 2,
+            f"{said}" if said == true else f"{said}, is {true}",
+            color="tab:blue" if said == true else "tab:red",
+            fontsize=8,
+        )
+    axes[0].set(title="test images and answers", xticks=[], yticks=[])
+    confusion = np.array(more["confusion"])
+    axes[1].imshow(confusion, cmap="Blues")
+    for place in zip(*np.nonzero(confusion)):
+        axes[1].text(place[1], place[0], confusion[place], ha="center", va="center", size=7)
+    axes[1].set(title="test set", xlabel="answer", ylabel="class")
+    axes[1].set(xticks=range(10), yticks=range(10))
+
+
+def main(argv=None):
+    return _script.main("digits_mlp", __doc__, argv, run, plot, _pair_script.summary)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""A regression by a hand-made graph: is it better than a straight line?
+
+A small training error says nothing by itself. The script prints what the mean and linear
+least squares do on the same held-out rows. --csv FILE takes a table of your own (last
+column: the target), --table california downloads one. About ten seconds.
+"""
+
+import _start  # noqa: F401
+
+# isort: split
+import pathlib
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from kerasmodels import _script, miniflow
+
+
+def run(args):
+    if args.csv is not None:
+        x, y, names = miniflow.read_csv(args.csv)
+    else:
+        x, y, names = miniflow.table(args.table)
+    train, test = miniflow.split(x, y, seed=args.seed)
+    model = miniflow.Regression(x.shape[1], args.hidden, seed=args.seed)
+    epochs = 2 if args.quick else args.epochs
+    rate = args.learning_rate
+    losses = model.fit(*train, epochs, learning_rate=rate, seed=args.seed)
+    found = {
+        **miniflow.baselines(train, test),
+        "network, training rows": model.loss(*train),
+        "network": model.loss(*test),
+    }
+    print(f"{len(x)} rows, {x.shape[1]} columns; target {names[-1]}, in its deviations")
+    for name, value in found.items():
+        rows = "" if "rows" in name else ", held-out rows"
+        print(f"mean squared error of {name}{rows}: {value:.4f}")
+    print()
+    return {
+        "rows": len(x),
+        "target": names[-1],
+        "errors": found,
+        "loss": losses,
+        "true": test[1][:, 0].tolist(),
+        "said": model.predict(test[0])[:, 0].tolist(),
+    }
+
+
+def plot(result, path):
+    """The loss with both baselines, and predictions against the truth."""
+    figure = Figure(figsize=(8.5, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(np.arange(1, len(result["loss"]) + 1), result["loss"], label="training")
+    for name, style in (("mean", ":"), ("least squares", "--"), ("network", "-")):
+        left.axhline(
+            result["errors"][name], ls=style, color="k", lw=1, label=f"{name}, held out"
+        )
+    left.set(xlabel="epoch", ylabel="mean squared error", yscale="log")
+    left.legend(fontsize="small")
+    right.plot(result["true"], result["said"], ".", alpha=0.6)
+    ends = [min(result["true"]), max(result["true"])]
+    right.plot(ends, ends, "k--", lw=1)
+    label = f"{result['target']}, in deviations"
+    right.set(xlabel=f"{label}: true", ylabel="predicted", title="held-out rows")
+    _script.save_figure(figure, path)
+
+
+def summary(result):
+    errors = result["errors"]
+    return (
+        f"held-out error: network {errors['network']:.4f}, "
+        f"least squares {errors['least squares']:.4f}, mean {errors['mean']:.4f}"
+    )
+
+
+def main(argv=None):
+    parser = _script.make_parser("housing", __doc__)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--csv", type=pathlib.Path, help="a table of your own")
+    source.add_argument("--table", choices=("diabetes", "california"), default="diabetes")
+    parser.add_argument("--hidden", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--learning-rate", type=float, default=0.01)
+    return _script.execute(parser, parser.parse_args(argv), run, plot, summary)
+
+
+if __name__ == "__main__":
+    main()

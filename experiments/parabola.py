@@ -1,0 +1,74 @@
+"""Gradient descent on x^2 + 5: the rate alone decides what happens.
+
+x_k = x_0 (1 - 2 rate)^k: it falls, jumps there at once, changes sides, cycles or leaves,
+as |1 - 2 rate| says. The published print-out calls the gradient "x". About ten seconds.
+"""
+
+import _start  # noqa: F401
+
+# isort: split
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+from kerasmodels import _script, descent
+
+RATES = (0.1, 0.5, 0.9, 1.0, 1.02)
+START = 1613.0
+
+
+def run(args):
+    steps = 10 if args.quick else 100
+    paths = {}
+    for rate in RATES:
+        model = descent.Well(START, dtype="float64")
+        # The optimizer holds its rate in float32 unless Keras is told otherwise.
+        model.compile(keras.optimizers.SGD(rate), descent.Well.cost)
+        path, ones = descent.WeightPath(), np.ones((1, 1))
+        model.fit(ones, ones, epochs=steps, verbose=0, callbacks=[path])
+        paths[str(rate)] = path.path()[:, 0].tolist()
+    print("rate 0.1\n  step            x         cost     gradient 2 x")
+    for step in range(0, steps + 1, max(1, steps // 10)):
+        x = paths["0.1"][step]
+        print(f"{step:6d} {x:12.6g} {x * x + 5:12.9g} {2 * x:12.6g}")
+    print()
+    for rate in RATES:
+        last = paths[str(rate)][-1]
+        print(
+            f"rate {rate}: {descent.regime(rate)}, |x| after {steps} steps {abs(last):.3g}"
+        )
+    print()
+    return {"start": START, "paths": paths}
+
+
+def plot(result, path):
+    """The first steps in the parabola, and |x| against the step."""
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    x = np.linspace(-1.1, 1.1, 200) * result["start"]
+    for axes, rates in ((left, ("0.1", "0.5")), (middle, ("0.9", "1.0"))):
+        axes.plot(x, x * x + 5, color="gray")
+        for rate in rates:
+            values = np.array(result["paths"][rate][:7])
+            axes.plot(values, values**2 + 5, "o-", label=f"rate {rate}", alpha=0.8)
+        axes.set(xlabel="x", ylabel="cost", title="the first six steps")
+        axes.legend()
+    for rate, values in result["paths"].items():
+        size = np.maximum(np.abs(values), 1e-12)
+        right.semilogy(size, label=f"rate {rate}: {descent.regime(float(rate))}")
+    right.set(xlabel="step", ylabel="|x|", ylim=(1e-9, 1e9), title="|1 - 2 rate|^k")
+    right.legend(fontsize="small", loc="lower left")
+    _script.save_figure(figure, path)
+
+
+def summary(result):
+    values = result["paths"]["0.1"]
+    return f"x = {values[-1]:.6g} after {len(values) - 1} steps at rate 0.1, cost 5"
+
+
+def main(argv=None):
+    return _script.main("parabola", __doc__, argv, run, plot, summary)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""A two-layer network on digits: why the gradient of the weights is a^T dz.
+
+s = a W + b, so one sample changes W by the outer product of its a and its dz, and the
+product a^T dz is the sum of these over the batch. Without the transpose the sizes do not
+even fit. About ten seconds.
+"""
+
+import _start  # noqa: F401
+
+# isort: split
+import numpy as np
+
+from kerasmodels import _pair_script, _script
+
+SHOWN = 14
+
+
+def run(args):
+    return _pair_script.run(args, "two_layer_net", outer_products)
+
+
+def outer_products(variants, args):
+    """What three samples give to dW2, and their sum, for the first hidden units."""
+    fixed = variants["as fixed"]
+    # Before training, when every sample still has something to say.
+    fixed.model.set_weights(fixed.start)
+    x, y = (part[:3] for part in fixed.train)
+    a = _pair_script.hidden(fixed.model, x)
+    # Behind a softmax with cross-entropy dz is the prediction minus the target.
+    dz = np.asarray(fixed.model(x)) - y
+    products = [np.outer(one, other)[:SHOWN] for one, other in zip(a, dz)]
+    total = (a.T @ dz)[:SHOWN]
+    gap = float(np.max(np.abs(sum(products) - total)))
+    print(f"Sum of three outer products against a^T dz: they differ by {gap:.1e}.\n")
+    return {"products": [p.tolist() for p in products], "total": total.tolist(), "gap": gap}
+
+
+def plot(result, path):
+    _pair_script.plot(result, path, 4, draw, width=2.6)
+
+
+def draw(axes, result):
+    pictures = [*result["more"]["products"], result["more"]["total"]]
+    limit = np.max(np.abs(pictures))
+    titles = [f"sample {k}: a dz^T" for k in (1, 2, 3)] + ["their sum: a^T dz"]
+    for panel, picture, title in zip(axes, pictures, titles):
+        panel.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        panel.set(title=title, xlabel="class", ylabel="hidden unit")
+
+
+def main(argv=None):
+    return _script.main("two_layer_net", __doc__, argv, run, plot, _pair_script.summary)
+
+
+if __name__ == "__main__":
+    main()

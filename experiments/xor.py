@@ -1,0 +1,49 @@
+"""XOR with one hidden layer: does the weight carry the error back, or its gradient?
+
+The error of a hidden unit is dz W^T: net2 = layer_1 W, so d net2 / d layer_1 = W. The
+product layer_1^T dz is the gradient of W itself. It has a fitting shape only because there
+are as many samples as hidden units, four. About half a minute.
+"""
+
+import _start  # noqa: F401
+
+# isort: split
+from kerasmodels import _pair_script, _script
+
+BOX = (-0.25, 1.25)
+
+
+def run(args):
+    return _pair_script.run(args, "xor", maps, quick_epochs=200)
+
+
+def maps(variants, args):
+    """The outputs for the four corners, and over the whole square."""
+    found = {}
+    for name, variant in variants.items():
+        outputs = variant.model(variant.train[0]).numpy()[:, 0]
+        print(f"{name}: outputs {outputs.round(3)}, wanted 0, 1, 1, 0")
+        values = _pair_script.decision_map(variant.model, *BOX)
+        found[name] = {"outputs": outputs.tolist(), "map": values.tolist()}
+    print()
+    return found
+
+
+def plot(result, path):
+    _pair_script.plot(result, path, 2, draw, width=3.2)
+
+
+def draw(axes, result):
+    for panel, (name, found) in zip(axes, result["more"].items()):
+        _pair_script.draw_map(panel, found["map"], *BOX, f"{name}: output")
+        for k, corner in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
+            color = "black" if k in (1, 2) else "white"
+            panel.plot(*corner, "o", color=color, mec="black", ms=9)
+
+
+def main(argv=None):
+    return _script.main("xor", __doc__, argv, run, plot, _pair_script.summary)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""What the scripts share that run a system as it was asked beside as it works."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from kerasmodels import _script, by_hand
+
+COLORS = {"as asked": "tab:red", "as fixed": "tab:blue"}
+
+
+def run(args, name, more=None, quick_epochs=3):
+    """Trains both variants of a recipe and prints what tells them apart.
+
+    Args:
+        args: of the script.
+        name: str. Of the recipe.
+        more: None or function (variants, args) -> dict: what else there is to show.
+        quick_epochs: int. With --quick.
+
+    Returns:
+        A dict of plain values: `title`, `variants`, `more`.
+    """
+    recipe = by_hand.recipe(name)
+    variants = by_hand.side_by_side(
+        recipe, args.seed, min(quick_epochs, recipe.epochs) if args.quick else None
+    )
+    print(f"{recipe.title}\n")
+    fixed = variants["as fixed"]
+    x, y = fixed.train
+    batch = min(len(x), recipe.batch_size or len(x))
+    print(f"The backward pass:\n{by_hand.explain_backward(fixed.model, x[:batch], y)}\n")
+    for variant in variants.values():
+        print(f"{variant.name}: gradients before training\n{variant.report}")
+        for when in ("before", "after"):
+            for finding in getattr(variant, when):
+                print(f"{when} training: {finding.name}. {finding.text}")
+        if variant.failure:
+            print(f"training stopped: {variant.failure[:200]}")
+        elif variant.history["loss"]:
+            print(f"loss {variant.history['loss'][0]:.4g} -> {_last(variant)}")
+        if variant.test_accuracy is not None:
+            print(f"accuracy on the test set {variant.test_accuracy:.3f}")
+        print()
+    return {
+        "title": recipe.title,
+        "variants": {key: variant.to_dict() for key, variant in variants.items()},
+        "more": {} if more is None else more(variants, args),
+    }
+
+
+def _last(variant):
+    return f"{variant.history['loss'][-1]:.4g}"
+
+
+def plot(result, path, panels=0, draw=None, width=3.6):
+    """Loss and accuracy of both variants, and as many panels as the script draws.
+
+    Args:
+        result: from `run`.
+        path: the figure's.
+        panels: int.
+        draw: None or function (list of axes, result).
+        width: float. Of one panel, in inches.
+    """
+    variants = result["variants"]
+    with_accuracy = any(v["test_accuracy"] is not None for v in variants.values())
+    count = 1 + with_accuracy + panels
+    figure = Figure(figsize=(width * count, 3.2), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, count))
+    for name, variant in variants.items():
+        history, style = variant["history"], {"color": COLORS[name], "label": name}
+        loss = np.array(history["loss"], float)
+        if not loss.size or not np.all(np.isfinite(loss)):
+            style["label"] += ": " + ("stops" if variant["failure"] else "not finite")
+        marker = "." if loss.size < 4 else None
+        axes[0].plot(history["epoch"], loss, marker=marker, **style)
+        if with_accuracy:
+            axes[1].plot(history["epoch"], history["accuracy"], marker=marker, **style)
+    axes[0].set(xlabel="epoch", ylabel="loss", yscale="log")
+    axes[0].legend(fontsize="small")
+    if with_accuracy:
+        axes[1].set(xlabel="epoch", ylabel="training accuracy", ylim=(0, 1.02))
+    if draw is not None:
+        draw(list(axes[1 + with_accuracy :]), result)
+    _script.save_figure(figure, path)
+
+
+def summary(result):
+    """The one line at the end."""
+    parts = []
+    for name, variant in result["variants"].items():
+        if variant["failure"]:
+            parts.append(f"{name}: the backward pass stops")
+        elif variant["test_accuracy"] is None:
+            parts.append(f"{name}: loss {variant['history']['loss'][-1]:.3g}")
+        else:
+            parts.append(f"{name}: accuracy {variant['test_accuracy']:.3f}")
+    return "; ".join(parts)
+
+
+def decision_map(model, low, high, points=60, scale=lambda x: x):
+    """The model's output over a square of two features, `[points, points, outputs]`.
+
+    `scale` makes inputs of the features; further inputs of the model are ones.
+    """
+    line = np.linspace(low, high, points)
+    grid = np.stack([part.ravel() for part in np.meshgrid(line, line)], axis=1)
+    features = model.stack[0].kernel.shape[0]
+    ones = np.ones((len(grid), features - 2))
+    inputs = np.concatenate([scale(grid), ones], axis=1)
+    return np.asarray(model(inputs)).reshape(points, points, -1)
+
+
+def draw_map(axes, values, low, high, title):
+    """A `decision_map`: the class, or between 0 and 1 where there is one output."""
+    values = np.asarray(values)
+    one = values.shape[-1] == 1
+    shown = values[..., 0] if one else np.argmax(values, axis=-1)
+    axes.imshow(
+        shown,
+        origin="lower",
+        extent=(low, high, low, high),
+        cmap="RdBu_r" if one else "Pastel1",
+        vmin=0,
+        vmax=1 if one else 8,
+    )
+    axes.set(title=title, xlabel="first input", ylabel="second input")
+
+
+def hidden_before(variant, count=200):
+    """The first layer's activations before training, `[samples, units]`."""
+    trained = variant.model.get_weights()
+    variant.model.set_weights(variant.start)
+    found = hidden(variant.model, variant.train[0][:count])
+    variant.model.set_weights(trained)
+    return found
+
+
+def draw_hidden(axes, found):
+    """A histogram of activations for each variant: {name: list}."""
+    bins = np.linspace(0, 1, 41)
+    for name, color in COLORS.items():
+        axes.hist(found[name], bins, color=color, alpha=0.6, label=name)
+    axes.set(xlabel="hidden activation", ylabel="count", title="before training")
+    axes.legend(fontsize="small")
+
+
+def hidden(model, x, layer=0):
+    """The activations of a layer, `[batch, units]`."""
+    _, caches = model.forward(np.asarray(x, model.compute_dtype))
+    return np.asarray(caches[layer][2])
