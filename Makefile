@@ -17,6 +17,7 @@ benchmark: .venv/installed
 	$(BIN)/python benchmarks/speed.py $(QUICK)
 	$(BIN)/python benchmarks/ablation.py $(QUICK)
 	$(BIN)/python benchmarks/absent_classes.py $(QUICK)
+	$(BIN)/python benchmarks/by_hand.py $(QUICK)
 	$(if $(QUICK),,$(BIN)/python benchmarks/report.py)
 
 lint: .venv/installed

@@ -8,6 +8,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import ablation
 import accuracy
+import by_hand
 import coverage
 import speed
 
@@ -73,6 +74,13 @@ SECTIONS = [
         "gradients and averaged weights change nothing once the rate falls along a cosine: "
         "both are left out of `solve`. The seconds were taken beside other work.",
         ablation,
+    ),
+    (
+        "Gradients by hand",
+        "`python benchmarks/by_hand.py`: a training step of a network with a backward pass "
+        "by hand (`kerasmodels.by_hand`) against the same network of Keras's layers, with "
+        "automatic differentiation; medians of nine turns.",
+        by_hand,
     ),
 ]
 

@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from kerasmodels import bsde, losses, neurons, recurrent, segmentation
+from kerasmodels import (
+    bsde,
+    by_hand,
+    descent,
+    losses,
+    neurons,
+    recurrent,
+    segmentation,
+)
 
 GRID = [0.0, 0.3, 0.5, 1.0]
 
@@ -99,6 +107,18 @@ LAYERS = [
         lambda: bsde.ExchangeableControl(3, GRID[1:-1], features=2),
         (times(7, 2, 1), normal(7, 2, 3), normal(7, 2, 1), normal(7, 2, 3)),
     ),
+    Entry(lambda: by_hand.HandDense(3, "tanh", l2=0.1), (normal(7, 3),)),
+    Entry(
+        lambda: by_hand.HandDense(
+            3,
+            "softmax",
+            use_bias=False,
+            half_l2=True,
+            kernel_initializer=by_hand.ProductUniform(3),
+            mistake="transpose left out",
+        ),
+        (normal(7, 3),),
+    ),
 ]
 
 MODELS = [
@@ -178,6 +198,14 @@ MODELS = [
         has_gradient=False,
     ),
     Entry(lambda: neurons.ThresholdRule(), (normal(7, 3),), 1 - binary(7, 1), "mae"),
+    Entry(
+        lambda: by_hand.dense_network([4, 5, 3], ["relu", "softmax"], l2=0.01),
+        (normal(7, 4),),
+        np.eye(3, dtype="float32")[labels(7)],
+        by_hand.CrossEntropy(),
+    ),
+    Entry(lambda: descent.Well(3.0), (normal(7, 2),), normal(7, 1), descent.Well.cost),
+    Entry(lambda: recurrent.SequenceLSTM(5), (normal(7, 4, 1),), normal(7, 1)),
 ]
 
 LOSSES = [
@@ -191,6 +219,12 @@ LOSSES = [
         (binary(7, 2), probabilities(7, 2)),
         # Probabilities of 0 and 1 are clipped at 1e-7, where a logit is needed.
         least=2e-7,
+    ),
+    Entry(lambda: by_hand.SquaredError(half=True), (one_hot(7), probabilities(7, 3))),
+    Entry(lambda: by_hand.CrossEntropy("mine"), (one_hot(7), probabilities(7, 3))),
+    Entry(
+        lambda: by_hand.BinaryCrossEntropy(reduction="sum"),
+        (one_hot(7), probabilities(7, 3)),
     ),
 ]
 
@@ -215,4 +249,10 @@ EQUATIONS = [
     Entry(lambda: bsde.Heat(3, x0=[1.0, 2.0, 3.0])),
 ]
 
-ALL = LAYERS + MODELS + LOSSES + METRICS + EQUATIONS
+OTHERS = [
+    Entry(lambda: by_hand.ProductUniform(3)),
+    Entry(lambda: by_hand.ShiftedUniform(3)),
+    Entry(lambda: descent.SGD(0.1, 0.5, velocity_initializer="ones", nesterov=True)),
+]
+
+ALL = LAYERS + MODELS + LOSSES + METRICS + EQUATIONS + OTHERS

@@ -24,6 +24,7 @@ report = load(ROOT / "benchmarks" / "report.py")
 ablation = load(ROOT / "benchmarks" / "ablation.py")
 speed = load(ROOT / "benchmarks" / "speed.py")
 training_case = load(ROOT / "benchmarks" / "training_case.py")
+by_hand = load(ROOT / "benchmarks" / "by_hand.py")
 absent_classes = load(ROOT / "benchmarks" / "absent_classes.py")
 
 
@@ -119,6 +120,16 @@ def test_ablation_runs(tmp_path, monkeypatch):
     results = ablation.main(["--quick", "--out", str(tmp_path)])
     assert set(results["runs"]["HJB"]) == set(chosen)
     assert "| HJB | weights averaged |" in (tmp_path / "ablation.md").read_text()
+
+
+def test_gradients_by_hand_run_and_are_those_of_keras(tmp_path, monkeypatch):
+    case = {"64-30-10, batch 32": by_hand.CASES["64-30-10, batch 32"]}
+    monkeypatch.setattr(by_hand, "CASES", case)
+    results = by_hand.main(["--quick", "--out", str(tmp_path)])
+    found = results["cases"]["64-30-10, batch 32"]
+    # float32, forty steps.
+    assert found["largest_difference"] < 1e-4
+    assert "| 64-30-10, batch 32 |" in (tmp_path / "by_hand.md").read_text()
 
 
 def test_readme_and_page_are_what_the_report_writes():

@@ -10,7 +10,7 @@ import pytest
 from kerasmodels import bsde
 
 ROOT = pathlib.Path(__file__).parents[1]
-SCRIPTS = sorted((ROOT / "experiments").glob("*.py"))
+SCRIPTS = sorted((ROOT / "experiments").glob("[!_]*.py"))
 
 
 def load(path):

@@ -4,10 +4,19 @@ import keras
 import pytest
 
 import kerasmodels
-from kerasmodels import bsde, losses, neurons, recurrent, segmentation
+from kerasmodels import (
+    bsde,
+    by_hand,
+    descent,
+    losses,
+    miniflow,
+    neurons,
+    recurrent,
+    segmentation,
+)
 from tests import public_objects
 
-PACKAGES = [bsde, losses, neurons, recurrent, segmentation]
+PACKAGES = [bsde, by_hand, descent, losses, miniflow, neurons, recurrent, segmentation]
 
 
 def registered():
