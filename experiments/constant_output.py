@@ -10,7 +10,7 @@ import _start  # noqa: F401
 # isort: split
 import numpy as np
 
-from kerasmodels import _pair_script, _script
+from kerasmodels import _pair_script, _script, by_hand
 
 
 def run(args):
@@ -25,7 +25,7 @@ def outputs(variants, args):
         said = np.asarray(variant.model(x))
         shares = np.mean(y, axis=0)
         spread = float(np.mean(np.std(said, axis=0)))
-        floor = float(-np.sum(shares * np.log(shares) + (1 - shares) * np.log1p(-shares)))
+        floor = by_hand.loss_of_shares(shares)
         far = np.max(np.abs(said - shares))
         print(f"{name}: outputs vary over the images by {spread:.1e} and differ from the")
         print(f"  shares of the classes by {far:.1e}; loss of the shares {floor:.6f}")

@@ -29,7 +29,7 @@ def chain(variants, args):
         "loss = (y_hat - y)^2": float(loss(y, output)),
         "d loss / d y_hat": float(loss.derivative(y.astype("float32"), output)[0, 0]),
         "d y_hat / d w": float(x[0, 0]),
-        "d loss / d w": float(next(iter(fixed.model.backward(caches, y).values()))[0, 0]),
+        "d loss / d w": float(fixed.model.backward(caches, y)[0][0, 0]),
     }
     for name, value in links.items():
         print(f"{name:22} {value:g}")
@@ -38,7 +38,7 @@ def chain(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 1, draw, width=4.2)
+    _pair_script.plot(result, path, 1, draw)
 
 
 def draw(axes, result):
@@ -48,7 +48,7 @@ def draw(axes, result):
     for slope, color in ((16, "tab:blue"), (8, "tab:red")):
         axes[0].plot(near, 16 + slope * (near - 3), color=color, label=f"slope {slope}")
     axes[0].plot([3], [16], "ko")
-    axes[0].set(xlabel="w", ylabel="loss", title="at w = 3: the tangent has slope 16")
+    axes[0].set(xlabel="w", ylabel="loss", title="the tangent at w = 3")
     axes[0].legend(fontsize="small")
 
 

@@ -10,5 +10,13 @@ import pytest
 def global_state():
     """Float type as shipped, and no growth of Keras's global state over the tests."""
     keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
     yield
     keras.backend.clear_session()
+
+
+@pytest.fixture
+def all_float64():
+    """Float64 everywhere: losses, optimizers and what `fit` makes of arrays too."""
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")

@@ -6,7 +6,12 @@ from kerasmodels.by_hand.dense import HandDense
 from kerasmodels.by_hand.diagnose import Finding, diagnose
 from kerasmodels.by_hand.explain_backward import explain_backward
 from kerasmodels.by_hand.initializers import ProductUniform, ShiftedUniform
-from kerasmodels.by_hand.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
+from kerasmodels.by_hand.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    SquaredError,
+    loss_of_shares,
+)
 from kerasmodels.by_hand.mistakes import MISTAKES
 from kerasmodels.by_hand.network import HandNetwork
 from kerasmodels.by_hand.recipes import RECIPES, Recipe, dense_network, recipe
@@ -31,6 +36,7 @@ __all__ = [
     "dense_network",
     "diagnose",
     "explain_backward",
+    "loss_of_shares",
     "recipe",
     "side_by_side",
     "softmax_loss_naive",

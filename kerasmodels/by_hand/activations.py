@@ -23,8 +23,6 @@ def _unshifted_softmax(z):
     return powers / ops.sum(powers, axis=-1, keepdims=True)
 
 
-# Keras's own sigmoid and softmax leave the logits with their output, where its
-# cross-entropies look for them.
 ACTIVATIONS = {
     "identity": Activation(lambda z: z, lambda z, a, upstream: upstream),
     "relu": Activation(

@@ -54,6 +54,15 @@ class HandDense(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         owner = type(self).__name__
+        if self.activity_regularizer is not None:
+            raise _checks.ArgumentError(
+                _checks.message(
+                    owner,
+                    "activity_regularizer",
+                    "left out: the backward pass has no line for it",
+                    _checks.describe(self.activity_regularizer),
+                )
+            )
         self.units = _checks.positive_int(owner, "units", units)
         self.activation = _checks.one_of(owner, "activation", activation, ACTIVATIONS)
         self.use_bias = _checks.boolean(owner, "use_bias", use_bias)
@@ -77,7 +86,11 @@ class HandDense(keras.layers.Layer):
             )
         shape = (x_shape[-1], self.units)
         self.kernel = self.add_weight(
-            shape=shape, initializer=self.kernel_initializer, name="kernel"
+            shape=shape,
+            initializer=self.kernel_initializer,
+            # Keras adds it to every loss; its derivative stands below.
+            regularizer=self.penalty if self.l2 else None,
+            name="kernel",
         )
         self.bias = None
         if self.use_bias:
@@ -90,11 +103,17 @@ class HandDense(keras.layers.Layer):
 
     def forward(self, x):
         """The pair (a, cache): the output, and what `backward` needs of the way to it."""
-        z = ops.matmul(x, self.kernel)
+        x = ops.cast(ops.convert_to_tensor(x), self.compute_dtype)
+        # Read once: with several steps per execution TensorFlow does not order a second
+        # reading, on the way back, and the assignment that follows it.
+        kernel = ops.cast(ops.convert_to_tensor(self.kernel), x.dtype)
+        z = ops.matmul(x, kernel)
         if self.bias is not None:
-            z = z + self.bias
+            z = z + ops.cast(self.bias, x.dtype)
         a = ACTIVATIONS[self.activation].forward(z)
-        return a, (x, z, a)
+        # A cross-entropy is exact only where it knows them.
+        a._hand_logits = (self.activation, z)
+        return a, (x, z, a, kernel)
 
     def backward(self, cache, upstream, fused=False, first=False):
         """The pair (dL/dx, [dL/dW, dL/db]) from dL/da.
@@ -105,38 +124,39 @@ class HandDense(keras.layers.Layer):
             fused: bool.
             first: bool. Whether nobody reads dL/dx, which then is None.
         """
-        x, z, a = cache
+        x, z, a, kernel = cache
         dz = upstream if fused else self.activation_gradient(z, a, upstream)
-        gradients = [self.kernel_gradient(x, dz)]
+        gradients = [self.kernel_gradient(x, dz, kernel)]
         if self.bias is not None:
             gradients.append(self.bias_gradient(x, dz))
-        return None if first else self.input_gradient(x, dz), gradients
+        return None if first else self.input_gradient(x, dz, kernel), gradients
 
     def activation_gradient(self, z, a, upstream):
         """dL/dz, `[batch, units]`."""
         return self._line("activation_gradient")(self, z, a, upstream)
 
-    def kernel_gradient(self, x, dz):
+    def kernel_gradient(self, x, dz, kernel):
         """dL/dW, `[features, units]`, the penalty included."""
         gradient = self._line("kernel_gradient")(self, x, dz)
         if self.l2:
-            gradient = gradient + (1 if self.half_l2 else 2) * self.l2 * self.kernel
+            factor = (1 if self.half_l2 else 2) * self.l2
+            gradient = gradient + factor * kernel
         return gradient
 
     def bias_gradient(self, x, dz):
         """dL/db, `[units]`."""
         return self._line("bias_gradient")(self, x, dz)
 
-    def input_gradient(self, x, dz):
+    def input_gradient(self, x, dz, kernel):
         """dL/dx, `[batch, features]`: the weights carry the error back."""
-        return self._line("input_gradient")(self, x, dz)
+        return self._line("input_gradient")(self, x, dz, kernel)
 
     def _line(self, name):
         return MISTAKES.get(self.mistake, {}).get(name, _RIGHT[name])
 
-    def penalty(self):
-        """The part of the loss that `l2` makes."""
-        return (0.5 if self.half_l2 else 1.0) * self.l2 * ops.sum(self.kernel**2)
+    def penalty(self, kernel):
+        """The part of the loss that `l2` makes. (Keras's own L2 counts in float32.)"""
+        return (0.5 if self.half_l2 else 1.0) * self.l2 * ops.sum(ops.square(kernel))
 
     def compute_output_shape(self, x_shape):
         return (*x_shape[:-1], self.units)
@@ -162,5 +182,5 @@ _RIGHT = {
     ].backward(z, a, upstream),
     "kernel_gradient": lambda layer, x, dz: ops.matmul(ops.transpose(x), dz),
     "bias_gradient": lambda layer, x, dz: ops.sum(dz, axis=0),
-    "input_gradient": lambda layer, x, dz: ops.matmul(dz, ops.transpose(layer.kernel)),
+    "input_gradient": lambda layer, x, dz, kernel: ops.matmul(dz, ops.transpose(kernel)),
 }

@@ -3,9 +3,12 @@
 import dataclasses
 
 import numpy as np
+import tensorflow as tf
 
 from kerasmodels import _checks
 from kerasmodels.by_hand.check_gradients import check_gradients
+from kerasmodels.by_hand.dense import HandDense
+from kerasmodels.by_hand.mistakes import MISTAKES
 from kerasmodels.by_hand.network import HandNetwork
 
 # An activation with less than this of its largest slope passes nothing back.
@@ -48,11 +51,14 @@ def diagnose(model, x, y):
     - saturated units: of a layer's sigmoids or tanhs half or more have less than 1e-4 of
       their slope, over the samples; of an output layer only where it is wrong too.
     - vanished signal: the inputs of the last activation vary over the samples by less than
-      a hundredth of their size.
-    - class priors: every output is the mean of its target, to 1e-3.
+      a hundredth of their size (for a softmax: beside what all of them share), or of the
+      spread of the targets where there is no activation.
+    - class priors: every output is the mean of its target, to a thousandth of the spread of
+      the targets.
     - no better weights: a single layer whose gradient is below 2 % of that at weights of
       zero, and that answers more than a tenth wrong: it cannot do what is asked.
-    - wrong gradient: `check_gradients` disagrees; the number is its largest error.
+    - wrong gradient: `check_gradients` disagrees; the number is its largest error. If one
+      of `MISTAKES` makes such a gradient, a transpose left out, say, the text names it.
 
     Args:
         model: `HandNetwork`, compiled.
@@ -64,34 +70,43 @@ def diagnose(model, x, y):
         stands out.
 
     Raises:
-        ValueError: the model is no `HandNetwork`, or is not compiled.
+        ValueError: the model is no `HandNetwork` or is not compiled with a `HandLoss`, or
+            y is not of the shape above.
     """
     _checks.instance("diagnose", "model", model, HandNetwork)
-    x, y = np.asarray(x, model.compute_dtype), np.asarray(y)
+    model._hand_loss()
+    x, y = np.asarray(x, model.compute_dtype), np.asarray(y, model.compute_dtype)
+    shape = (len(x), model.stack[-1].units)
+    if y.shape != shape:
+        raise _checks.ArgumentError(
+            _checks.message("diagnose", "y", f"of shape {shape}", _checks.describe(y))
+        )
     _, caches = model.forward(x)
     caches = [tuple(np.asarray(value) for value in cache) for cache in caches]
-    output, logits = caches[-1][2], caches[-1][1]
+    output = caches[-1][2]
     finite = np.isfinite(output)
     if not np.all(finite):
         share = float(1 - np.mean(finite))
         text = f"{share:.0%} of the outputs are not finite; argmax then says class 0."
         return [Finding("NaN outputs", share, text)]
     found = [*_flat_layers(model, caches, y)]
-    spread = _spread(logits)
+    spread = _spread(model.stack[-1].activation, caches[-1][1], y)
     if spread < _SPREAD:
         text = (
             f"Over the samples the inputs of the last activation vary by {spread:.1e} of "
-            "their size: the output does not depend on the input."
+            "what they should: the output does not depend on the input."
         )
         found.append(Finding("vanished signal", spread, text))
     distance = float(np.max(np.abs(output - np.mean(y, axis=0))))
-    if distance < _PRIOR and len(y) > 1:
+    # Targets that never change are met, not ignored.
+    if distance < _PRIOR * np.max(np.std(y, axis=0)):
         text = f"Every output is the share of its class, to {distance:.1e}."
         found.append(Finding("class priors", distance, text))
     report = check_gradients(model, x, y, max_entries=20)
     if not report.right:
         worst = max((w.error for w in report.weights if w.wrong), default=float("inf"))
         text = report.failure or f"Look at {report.first_wrong}: error {worst:.1e}."
+        text += _known_mistake(model, x, y)
         found.append(Finding("wrong gradient", worst, text))
     elif len(model.stack) == 1 and y.shape[1] > 1:
         found += _at_its_best(model, x, y, output)
@@ -100,7 +115,7 @@ def diagnose(model, x, y):
 
 def _flat_layers(model, caches, y):
     """Layers of which most units have no slope."""
-    for number, (layer, (_, z, a)) in enumerate(zip(model.stack, caches), 1):
+    for number, (layer, (_, z, a, _)) in enumerate(zip(model.stack, caches), 1):
         if layer.activation == "relu":
             flat, name, many = np.all(z <= 0, axis=0), "dead ReLUs", _DEAD
             told = "at zero for every sample"
@@ -118,13 +133,66 @@ def _flat_layers(model, caches, y):
             yield Finding(name, share, f"Layer {number}: {share:.0%} of the units {told}.")
 
 
-def _spread(logits):
+def _spread(activation, logits, y):
     """Deviation over the samples against the size, both root mean squares."""
     if len(logits) < 2:
         return np.inf
     logits = logits.astype("float64")
+    if activation.endswith("softmax"):
+        # What all classes share changes no probability.
+        logits = logits - logits.mean(axis=1, keepdims=True)
     size = np.sqrt(np.mean(logits**2))
+    if activation == "identity":
+        size = np.sqrt(np.mean(np.var(y, axis=0)))
     return float(np.sqrt(np.mean(np.var(logits, axis=0))) / max(size, 1e-300))
+
+
+def _known_mistake(model, x, y):
+    """A sentence on the mistake that makes the gradient of a model, or nothing."""
+    given = _gradients(model, x, y)
+    for number, layer in enumerate(model.stack):
+        for name in MISTAKES:
+            twin = _twin(model, number, name)
+            made = _gradients(twin, x, y)
+            if given is not None and made is not None and _alike(given, made):
+                return f" It is what {name!r} makes of it in {layer.name}."
+            if given is None and made is None:
+                # Sizes that do not fit leave nothing else to compare.
+                return f" {name!r} in {layer.name} stops as well."
+    return ""
+
+
+def _twin(model, number, mistake):
+    """The same network by the lines of `HandDense`, with one mistake in one layer."""
+    layers = []
+    for k, layer in enumerate(model.stack):
+        config = {
+            **HandDense.get_config(layer),
+            "mistake": mistake if k == number else None,
+        }
+        layers.append(HandDense.from_config(config))
+    twin = HandNetwork(layers, dtype=model.dtype_policy)
+    twin.build((None, model.stack[0].kernel.shape[0]))
+    for ours, theirs in zip(twin.hand_weights, model.hand_weights):
+        ours.assign(theirs)
+    twin.compile("sgd", model.loss)
+    return twin
+
+
+def _gradients(model, x, y):
+    """What `backward` says, or None where it stops."""
+    try:
+        _, caches = model.forward(x)
+        return [np.asarray(g, "float64") for g in model.backward(caches, y)]
+    except (ValueError, TypeError, tf.errors.OpError):
+        return None
+
+
+def _alike(given, made):
+    return all(
+        a.shape == b.shape and np.max(np.abs(a - b)) <= 1e-4 * np.max(np.abs(b)) + 1e-30
+        for a, b in zip(given, made)
+    )
 
 
 def _at_its_best(model, x, y, output):
@@ -136,9 +204,7 @@ def _at_its_best(model, x, y, output):
     now, before = kernel.numpy(), []
     for weights in (now, 0 * now):
         kernel.assign(weights)
-        _, caches = model.forward(x)
-        gradient = model.backward(caches, y.astype(model.compute_dtype))[kernel.path]
-        before.append(float(np.linalg.norm(gradient)))
+        before.append(float(np.linalg.norm(_gradients(model, x, y)[0])))
     kernel.assign(now)
     share = before[0] / max(before[1], 1e-300)
     if share < _BEST:

@@ -17,9 +17,10 @@ def explain_backward(model, x, y):
         str: a table, one line per product, from the output to the input.
 
     Raises:
-        ValueError: the model is no `HandNetwork`, or x does not fit it.
+        ValueError: the model is no `HandNetwork`, or is not compiled with a `HandLoss`.
     """
     _checks.instance("explain_backward", "model", model, HandNetwork)
+    fused = model._hand_loss().fused
     output, caches = model.forward(np.asarray(x, model.compute_dtype))
     loss = type(model.loss).__name__
     lines = [
@@ -27,7 +28,7 @@ def explain_backward(model, x, y):
         f"{'layer':>7}  {'line':20} {'shapes':34} what it does",
     ]
     for number, layer in reversed(list(enumerate(model.stack, 1))):
-        x, z, _ = caches[number - 1]
+        x, z, *_ = caches[number - 1]
         n, m, batch = x.shape[-1], z.shape[-1], z.shape[0]
         rows = [
             ("dz = da h'(z)", f"{_size(z)}", f"through {layer.activation}, entry by entry"),
@@ -43,7 +44,7 @@ def explain_backward(model, x, y):
                 f"{_size(z)}",
                 "every output moves every input of a softmax",
             )
-        if number == len(model.stack) and layer.activation in model.loss.fused:
+        if number == len(model.stack) and layer.activation in fused:
             rows[0] = ("dz = a - y", f"{_size(z)}", f"{layer.activation} and loss cancel")
         if layer.use_bias:
             rows.append(("db = sum of dz", f"{_size(z)} -> {m}", "over the samples"))

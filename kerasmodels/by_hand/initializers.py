@@ -1,4 +1,4 @@
-"""Start values with one wrong sign in their formula, beside the right ones of Keras."""
+"""Start values with a slip in their formula, beside the right ones of Keras."""
 
 import math
 
@@ -25,8 +25,13 @@ class ProductUniform(keras.initializers.Initializer):
     def __init__(self, seed=0):
         self.seed = _checks.seed_int("ProductUniform", seed)
 
+    @staticmethod
+    def limit(shape):
+        """sqrt(6 / (n m)), or for a bias `[m]` sqrt(6 / m)."""
+        return math.sqrt(6 / math.prod(shape))
+
     def __call__(self, shape, dtype=None):
-        limit = math.sqrt(6 / math.prod(shape))
+        limit = self.limit(shape)
         return keras.random.uniform(shape, -limit, limit, dtype=dtype, seed=self.seed)
 
     def get_config(self):

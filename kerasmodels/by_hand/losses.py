@@ -16,21 +16,45 @@ def _positive(p):
     return ops.maximum(p, float(np.finfo(keras.backend.standardize_dtype(p.dtype)).tiny))
 
 
+def _logits(y_pred, activation):
+    """What went into that activation, where it is the one that made y_pred."""
+    made_by, logits = getattr(y_pred, "_hand_logits", (None, None))
+    return logits if made_by == activation else None
+
+
 class HandLoss(keras.losses.Loss):
     """A loss that knows its derivative.
 
     `call(y_true, y_pred)` is `[batch]`; `derivative(y_true, y_pred)` is the derivative of
     each sample's value by its outputs, `[batch, outputs]`. Where the last activation is one
     of `fused`, `fused_derivative` is the derivative by its input, in which both cancel.
+
+    Raises:
+        ValueError: `reduction` is none of "sum", "mean" and "sum_over_batch_size" (which is
+            the mean, too).
     """
 
     fused = ()
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        known = ("sum", "mean", "sum_over_batch_size")
+        _checks.one_of(type(self).__name__, "reduction", self.reduction, known)
 
     def derivative(self, y_true, y_pred):
         raise NotImplementedError
 
     def fused_derivative(self, y_true, y_pred):
         raise NotImplementedError
+
+
+def loss_of_shares(shares):
+    """The smallest `BinaryCrossEntropy` of outputs that are the same for every input.
+
+    That of the class shares s themselves: -sum_k s_k log s_k + (1 - s_k) log(1 - s_k).
+    """
+    shares = _checks.finite_array("loss_of_shares", "shares", shares)
+    return float(-np.sum(shares * np.log(shares) + (1 - shares) * np.log1p(-shares)))
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -76,7 +100,7 @@ class CrossEntropy(HandLoss):
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true, y_pred):
-        logits = getattr(y_pred, "_keras_logits", None)
+        logits = _logits(y_pred, "softmax")
         log = ops.log(_positive(y_pred)) if logits is None else ops.log_softmax(logits)
         return -ops.sum(y_true * log, axis=-1)
 
@@ -100,7 +124,7 @@ class BinaryCrossEntropy(HandLoss):
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true, y_pred):
-        logits = getattr(y_pred, "_keras_logits", None)
+        logits = _logits(y_pred, "sigmoid")
         if logits is None:
             each = y_true * ops.log(_positive(y_pred))
             each += (1 - y_true) * ops.log(_positive(1 - y_pred))

@@ -23,7 +23,7 @@ MISTAKES = {
     },
     # The gradient of the weights, taken for what they carry back.
     "input carries its own gradient": {
-        "input_gradient": lambda layer, x, dz: ops.matmul(ops.transpose(x), dz),
+        "input_gradient": lambda layer, x, dz, kernel: ops.matmul(ops.transpose(x), dz),
     },
     # The derivative by the output, taken for the one by the weight.
     "input left out": {

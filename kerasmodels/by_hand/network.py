@@ -43,6 +43,12 @@ class HandNetwork(keras.Model):
         self.stack = [
             _checks.instance("HandNetwork", "layers", layer, HandDense) for layer in layers
         ]
+        if len(set(map(id, layers))) < len(layers):
+            raise _checks.ArgumentError(
+                _checks.message(
+                    "HandNetwork", "layers", "different layers", "one of them twice"
+                )
+            )
 
     def build(self, x_shape):
         shape = x_shape
@@ -56,7 +62,7 @@ class HandNetwork(keras.Model):
         return self.forward(x)[0]
 
     def forward(self, x):
-        """The pair (output, caches), for `gradients`."""
+        """The pair (output, caches), for `backward`."""
         caches = []
         for layer in self.stack:
             x, cache = layer.forward(x)
@@ -64,13 +70,14 @@ class HandNetwork(keras.Model):
         return x, caches
 
     def backward(self, caches, y, sample_weight=None):
-        """The derivative of the compiled loss by each weight: {path: Tensor}."""
+        """The derivative of the compiled loss by each weight: a list, as `hand_weights`."""
         loss, last = self._hand_loss(), self.stack[-1]
-        output = caches[-1][-1]
+        output = caches[-1][2]
+        y = ops.cast(y, output.dtype)
         fused = last.activation in loss.fused and last.mistake is None
         by_output = loss.fused_derivative if fused else loss.derivative
         upstream = by_output(y, output) * self._share(output, sample_weight)
-        found = {}
+        found = []
         for layer, cache in zip(reversed(self.stack), reversed(caches)):
             try:
                 first = layer is self.stack[0]
@@ -79,9 +86,14 @@ class HandNetwork(keras.Model):
                 error.add_note(f"In the backward pass of {layer.kernel.path}.")
                 raise
             fused = False
-            weights = [layer.kernel, layer.bias][: len(gradients)]
-            found.update({w.path: g for w, g in zip(weights, gradients)})
+            found = gradients + found
         return found
+
+    @property
+    def hand_weights(self):
+        """All weights, from the input to the output, the kernel before the bias."""
+        pairs = [(layer.kernel, layer.bias) for layer in self.stack]
+        return [weight for pair in pairs for weight in pair if weight is not None]
 
     def _share(self, output, sample_weight):
         """What one sample's loss counts in that of the batch, `[batch, 1]` or a number."""
@@ -93,11 +105,19 @@ class HandNetwork(keras.Model):
         return share * weight
 
     def _hand_loss(self):
-        return _checks.instance("HandNetwork.compile", "loss", self.loss, HandLoss)
+        owner = "HandNetwork.compile"
+        loss = getattr(self, "loss", None) if self.compiled else None
+        if getattr(self._compile_loss, "_user_loss_weights", None) is not None:
+            raise _checks.ArgumentError(
+                _checks.message(
+                    owner, "loss_weights", "left out: there is one loss", "some"
+                )
+            )
+        return _checks.instance(owner, "loss", loss, HandLoss)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         # Labels (batch,) would broadcast against outputs (batch, 1) without a word.
-        if y is None or tuple(y.shape[1:]) != tuple(y_pred.shape[1:]):
+        if y is None or not _checks.same_shape(y.shape, y_pred.shape):
             raise _checks.ArgumentError(
                 _checks.message(
                     "HandNetwork",
@@ -107,21 +127,26 @@ class HandNetwork(keras.Model):
                     "`y[:, None]` makes a column, `to_categorical` unit vectors.",
                 )
             )
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
-        for layer in self.stack:
-            if layer.l2:
-                loss = loss + ops.cast(layer.penalty(), loss.dtype)
-        return loss
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         y_pred, caches = self.forward(x)
         loss = self.compute_loss(x, y, y_pred, sample_weight)
         self._loss_tracker.update_state(loss, sample_weight=ops.shape(x)[0])
-        found = self.backward(caches, y, sample_weight)
+        found = zip(self.hand_weights, self.backward(caches, y, sample_weight))
+        found = {id(weight): gradient for weight, gradient in found}
         weights = self.trainable_variables
         if weights:
-            self.optimizer.apply([found[w.path] for w in weights], weights)
+            # An optimizer that scales the loss divides its gradients by that again.
+            scale = self.optimizer.scale_loss(ops.ones((), "float32"))
+            self.optimizer.apply(
+                [
+                    ops.cast(found[id(w)], w.dtype) * ops.cast(scale, w.dtype)
+                    for w in weights
+                ],
+                weights,
+            )
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def get_config(self):

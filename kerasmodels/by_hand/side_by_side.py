@@ -130,10 +130,17 @@ def train(model, x, y, batch_size, epochs, seed):
         batch_size, epochs: ints. What is left over of an epoch is not used in it.
         seed: int. Of the order.
 
+    Raises:
+        ValueError: a batch is larger than the set.
+
     Returns:
         A dict of lists: `epoch`, and what Keras logged until then.
     """
     steps = len(x) // batch_size
+    if steps == 0:
+        raise _checks.ArgumentError(
+            _checks.message("train", "batch_size", f"at most {len(x)}", str(batch_size))
+        )
     together = max(1, min(epochs // _POINTS, 256 // steps, _MOST_NUMBERS // x.size))
     rng = np.random.default_rng(seed)
     found = {"epoch": []}

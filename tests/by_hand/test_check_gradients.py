@@ -110,6 +110,44 @@ def test_the_error_is_seen_against_differences_where_the_tape_believes_the_layer
             assert [weight.wrong for weight in report.weights] == [True, True, False]
 
 
+class Unregistered(keras.Model):
+    """A model of an embedding, with a gradient that Keras computes."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.embed, self.out = keras.layers.Embedding(5, 3), keras.layers.Dense(2)
+        self.unused = self.add_weight(shape=(2,), name="unused")
+
+    def build(self, shape):
+        self.embed.build(shape)
+        self.out.build((None, 3))
+
+    def call(self, x):
+        return self.out(keras.ops.mean(self.embed(x), axis=1))
+
+
+def test_models_of_all_kinds_are_checked():
+    model = Unregistered()
+    model.build((None, 4))
+    model.compile("sgd", ["mse"])
+    # Lists of numbers; integers that stay integers; a weight that nobody reads.
+    report = check_gradients(model, [[0, 1, 2, 4], [3, 3, 1, 0]], [[0.5, 1.0], [2.0, 0.0]])
+    assert report.right and len(report.weights) == 4
+
+
+def test_two_layers_of_one_name_are_told_apart():
+    layers = [by_hand.HandDense(4, "tanh", name="h") for _ in range(2)]
+    model = compiled(by_hand.HandNetwork(layers), by_hand.SquaredError())
+    model.build((None, 4))
+    x, y = batch(4, 4, 4)
+    assert check_gradients(model, x, y).right
+    before = model.get_weights()
+    model.train_on_batch(x, y)
+    assert all(np.any(a != b) for a, b in zip(before, model.get_weights()))
+    with pytest.raises(ValueError, match="different layers"):
+        by_hand.HandNetwork([layers[0], layers[0]])
+
+
 def test_uncompiled_models_are_refused():
     with pytest.raises(ValueError, match="compiled"):
         check_gradients(dense_network([3, 2], ["softmax"]), *batch(4, 3, 2))

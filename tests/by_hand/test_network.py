@@ -6,12 +6,24 @@ import pytest
 import tensorflow as tf
 
 from kerasmodels import by_hand
-from kerasmodels.by_hand import HandDense, HandNetwork, dense_network
+from kerasmodels.by_hand import HandDense, HandNetwork, check_gradients, dense_network
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 5))
 LABELS = np.arange(12) % 3
 ONE_HOT = np.eye(3)[LABELS]
+
+
+def cross_entropy(y_true, y_pred):
+    """As it stands; Keras's own would make the row sum to one first."""
+    return -keras.ops.sum(y_true * keras.ops.log(y_pred), axis=-1)
+
+
+def binary_cross_entropy(y_true, y_pred):
+    """As it stands; Keras's own would take the softmax's logits for a sigmoid's."""
+    each = y_true * keras.ops.log(y_pred) + (1 - y_true) * keras.ops.log(1 - y_pred)
+    return -keras.ops.sum(each, axis=-1)
+
 
 # Loss, last activation, the same loss of Keras, and how much larger ours is.
 PAIRS = [
@@ -20,6 +32,9 @@ PAIRS = [
     (by_hand.SquaredError(), "identity", "mse", 3),
     (by_hand.SquaredError(half=True), "tanh", "mse", 1.5),
     (by_hand.SquaredError(), "softmax", "mse", 3),
+    # Each cross-entropy behind the other's activation.
+    (by_hand.CrossEntropy(), "sigmoid", cross_entropy, 1),
+    (by_hand.BinaryCrossEntropy(), "softmax", binary_cross_entropy, 1),
 ]
 
 
@@ -82,6 +97,79 @@ def test_sum_over_the_batch_is_the_mean_times_its_size():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", [int, bool, "float32", "float64"])
+def test_labels_of_every_kind_mean_the_same(kind, dtype):
+    found = []
+    for y in (ONE_HOT.astype("float64"), ONE_HOT.astype(kind)):
+        model = dense_network([5, 4, 3], ["relu", "softmax"], seed=1, dtype=dtype)
+        model.compile(keras.optimizers.SGD(0.1), by_hand.CrossEntropy())
+        model.fit(X, y, batch_size=5, epochs=2, shuffle=False, verbose=0)
+        model.train_on_batch(X.astype("float32"), y)
+        assert check_gradients(model, X, y).right
+        found.append(model.get_weights())
+    for one, other in zip(*found):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.SGD(0.1, loss_scale_factor=8.0),
+        lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)),
+    ],
+)
+def test_optimizers_that_scale_the_loss_step_as_others_do(optimizer):
+    found = []
+    for make in (lambda: keras.optimizers.SGD(0.1), optimizer):
+        model = dense_network([5, 4, 3], ["relu", "softmax"], seed=1, l2=0.1)
+        model.compile(make(), by_hand.CrossEntropy())
+        model.fit(X, ONE_HOT, verbose=0)
+        found.append(model.get_weights())
+    for one, other in zip(*found):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_half_precision_trains():
+    model = dense_network([5, 4, 3], ["relu", "softmax"], seed=1, dtype="mixed_float16")
+    whole = dense_network([5, 4, 3], ["relu", "softmax"], seed=1)
+    for each in (model, whole):
+        each.compile(keras.optimizers.SGD(0.5), by_hand.CrossEntropy())
+        each.fit(X, ONE_HOT, epochs=5, verbose=0)
+    for one, other in zip(model.get_weights(), whole.get_weights()):
+        # Half precision has three digits.
+        np.testing.assert_allclose(one, other, atol=2e-2)
+    assert np.any(model.get_weights()[1])
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 16])
+def test_several_steps_at_once_are_the_same_steps(steps_per_execution):
+    # TensorFlow overlaps the turns of such a loop.
+    found = []
+    for _ in range(4):
+        model = dense_network([5, 4, 3], ["sigmoid", "softmax"], seed=1, l2=0.01)
+        model.compile(
+            keras.optimizers.SGD(1.0),
+            by_hand.CrossEntropy(),
+            steps_per_execution=steps_per_execution,
+        )
+        model.fit(X, ONE_HOT, batch_size=1, epochs=20, shuffle=False, verbose=0)
+        found.append(model.get_weights())
+    for other in found[1:]:
+        for one, two in zip(found[0], other):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_penalty_is_there_in_other_models_too():
+    layer = HandDense(3, l2=0.1, half_l2=True)
+    model = keras.Sequential([keras.Input((5,)), layer])
+    model.compile("sgd", "mse")
+    whole = model.evaluate(X, ONE_HOT, verbose=0)
+    bare = float(np.mean((model.predict(X, verbose=0) - ONE_HOT) ** 2))
+    penalty = 0.05 * float(np.sum(layer.kernel.numpy() ** 2))
+    assert whole == pytest.approx(bare + penalty, rel=1e-5)
+
+
 def test_frozen_layer_stays():
     model = dense_network([5, 4, 3], ["relu", "softmax"])
     model.stack[0].trainable = False
@@ -118,10 +206,29 @@ def test_bad_arguments_are_named():
         HandNetwork([])
     with pytest.raises(ValueError, match=r"`x`.*\(batch, features\)"):
         HandDense(3)(np.zeros((2, 3, 4)))
+    with pytest.raises(ValueError, match="`activity_regularizer`"):
+        HandDense(3, activity_regularizer="l2")
+    with pytest.raises(ValueError, match="`reduction`"):
+        by_hand.CrossEntropy(reduction="mean_with_sample_weight")
+    with pytest.raises(ValueError, match="`activations`.*list of 2"):
+        dense_network([5, 4, 3], ["relu"])
+    with pytest.raises(ValueError, match="`mistake`.*list of 1"):
+        dense_network([5, 3], ["relu"], mistake=[None, None])
+    with pytest.raises(ValueError, match="`sizes`"):
+        dense_network([5, 0], ["relu"])
     model = dense_network([5, 3], ["softmax"])
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="`loss`.*HandLoss"):
         model.fit(X, ONE_HOT, verbose=0)
+    model.compile("sgd", by_hand.CrossEntropy(), loss_weights=2.0)
+    with pytest.raises(ValueError, match="`loss_weights`"):
+        model.fit(X, ONE_HOT, verbose=0)
+
+
+def test_start_values_may_be_an_initializer():
+    start = keras.initializers.Constant(0.25)
+    model = dense_network([5, 3], ["softmax"], kernel=start, bias=start)
+    assert all(np.all(weight == 0.25) for weight in model.get_weights())
 
 
 @pytest.mark.parametrize("y", [LABELS[:, None], ONE_HOT[:, 0], np.eye(2)[LABELS % 2]])

@@ -15,7 +15,7 @@ from kerasmodels.by_hand import HandDense, HandNetwork
 
 NUMBERS = json.loads((pathlib.Path(__file__).parent / "numbers.json").read_text())
 # float64 in another order of summation.
-CLOSE = {"rtol": 1e-9, "atol": 1e-12}
+CLOSE = {"rtol": 1e-9, "atol": 1e-15}
 
 
 def det(*shape, phase=0, scale=1.0):
@@ -47,8 +47,8 @@ def gradients(model, x, y):
     x, y = (keras.ops.convert_to_tensor(value, "float64") for value in (x, y))
     y_pred, caches = model.forward(x)
     found = model.backward(caches, y)
-    loss = model.loss(y, y_pred) + sum(layer.penalty() for layer in model.stack)
-    return float(loss), [np.asarray(found[w.path]) for w in model.trainable_variables]
+    loss = model.loss(y, y_pred) + sum(model.losses)
+    return float(loss), [np.asarray(gradient) for gradient in found]
 
 
 def loss64(cls, **options):
@@ -141,12 +141,18 @@ def test_xor_network():
     np.testing.assert_allclose(
         np.asarray(model(np.array(x)))[:, 0], numbers["out"], **CLOSE
     )
+    # The gradient of the weight in place of the weight: it goes elsewhere.
+    right = gradients(model, x, y)[1][0]
+    model.stack[1].mistake = "input carries its own gradient"
+    wrong = gradients(model, x, y)[1][0]
+    norms = np.linalg.norm(right), np.linalg.norm(wrong)
+    assert np.sum(right * wrong) / np.prod(norms) == pytest.approx(-0.273, abs=5e-4)
 
 
 @pytest.mark.parametrize(
     "rate, after", [(1.0, "w_after_sgd_lr1"), (0.01, "w_after_sgd_lr001")]
 )
-def test_one_weight(rate, after):
+def test_one_weight(rate, after, all_float64):
     numbers = NUMBERS["S11"]
     model = network(
         [(np.array([[3.0]]), None)], ("identity",), loss64(by_hand.SquaredError)
@@ -155,8 +161,11 @@ def test_one_weight(rate, after):
     check(model, x, y, numbers["loss"], [numbers["grad"]])
     model.compile(keras.optimizers.SGD(rate), model.loss)
     model.train_on_batch(x, y)
-    # The optimizer keeps its rate in float32.
-    assert float(model.get_weights()[0][0, 0]) == pytest.approx(numbers[after], rel=1e-6)
+    assert float(model.get_weights()[0][0, 0]) == pytest.approx(numbers[after], rel=1e-12)
+    # The derivative by the output, which was taken for it.
+    model.stack[0].mistake = "input left out"
+    model.set_weights([np.array([[3.0]])])
+    assert gradients(model, x, y)[1][0] == pytest.approx(8.0, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +190,8 @@ def test_big_or_small(case, x, y):
     # e1 and e2 belong to the first hidden neuron, e3 and e4 to the second.
     wanted = [[[e[0], e[2]], [e[1], e[3]]], be[:2], e[4:], be[2:]]
     check(model, [x], [[y]], (numbers["z"] - y) ** 2 / 2, wanted)
+    if case == "raw_76_92_t1":
+        assert np.max(np.abs(gradients(model, [x], [[y]])[1][0])) < 1e-30
 
 
 def test_sigmoid_cross_entropy():
