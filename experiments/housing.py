@@ -60,8 +60,11 @@ def plot(result, path):
     right.plot(result["true"], result["said"], ".", alpha=0.6)
     ends = [min(result["true"]), max(result["true"])]
     right.plot(ends, ends, "k--", lw=1)
-    label = f"{result['target']}, in deviations"
-    right.set(xlabel=f"{label}: true", ylabel="predicted", title="held-out rows")
+    right.set(
+        xlabel=f"true {result['target']} (standard deviations)",
+        ylabel="predicted",
+        title="held-out rows",
+    )
     _script.save_figure(figure, path)
 
 

@@ -18,7 +18,7 @@ from kerasmodels import _script, miniflow
 
 
 def run(args):
-    graph, feed, output, x = small_network(args.seed)
+    graph, feed, model = small_network(args.seed)
     before = graph.forward(feed)
     gradients = graph.backward()
     print(f"{'node, in order':18} {'value':>10} {'gradient':>10}")
@@ -27,7 +27,6 @@ def run(args):
             f"{node.name:18} {str(np.shape(graph.values[node])):>10} "
             f"{str(np.shape(gradients.get(node, 0.0))):>10}"
         )
-    model = miniflow.to_keras(output, {x: 3})
     gap = against_keras(model, graph, gradients, feed)
     print(f"\nagainst Keras and automatic differentiation: {gap:.1e}")
     losses = [before]
@@ -38,28 +37,19 @@ def run(args):
     count = 100 if args.quick else 1000
     seconds = diamonds(count)
     print(f"{count} diamonds, 2^{count} paths: sorted in {seconds:.3f} s\n")
-    return {"loss": [float(value) for value in losses], "gap": gap}
+    return {
+        "loss": [float(value) for value in losses],
+        "gap": gap,
+        "seed": args.seed,
+    }
 
 
 def small_network(seed):
-    """3-5-1 with a sigmoid: (graph, feed, output, x)."""
-    rng = np.random.default_rng(seed)
-    x, y = miniflow.Input("x"), miniflow.Input("y")
-    first = miniflow.Linear(
-        x,
-        miniflow.Parameter(rng.normal(size=(3, 5)), "W1"),
-        miniflow.Parameter(np.zeros(5), "b1"),
-        name="linear 1",
-    )
-    output = miniflow.Linear(
-        miniflow.Sigmoid(first, name="sigmoid"),
-        miniflow.Parameter(rng.normal(size=(5, 1)), "W2"),
-        miniflow.Parameter(np.zeros(1), "b2"),
-        name="linear 2",
-    )
-    graph = miniflow.Graph(miniflow.MSE(y, output, name="MSE"))
-    inputs = rng.normal(size=(8, 3))
-    return graph, {x: inputs, y: inputs.sum(axis=1, keepdims=True)}, output, x
+    """3-5-1 with a sigmoid: (graph, feed, the same as a Keras model)."""
+    network = miniflow.Regression(features=3, hidden=5, seed=seed)
+    x = np.random.default_rng(seed).normal(size=(8, 3))
+    feed = {network.x: x, network.y: x.sum(axis=1, keepdims=True)}
+    return network.graph, feed, network.to_keras()
 
 
 def against_keras(model, graph, gradients, feed):
@@ -86,11 +76,11 @@ def plot(result, path):
     """The graph with its values and gradients, and the loss."""
     figure = Figure(figsize=(11, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(2.4, 1))
-    graph, feed, *_ = small_network(0)
+    graph, feed, _ = small_network(result["seed"])
     graph.forward(feed)
     graph.backward()
     miniflow.draw(graph, left)
-    left.set(title="values in blue, gradients in red")
+    left.set(title="shape and root mean square: values in blue, gradients in red")
     right.semilogy(result["loss"])
     right.set(xlabel="step", ylabel="mean squared error", title="gradient descent")
     _script.save_figure(figure, path)

@@ -61,6 +61,10 @@ class Graph:
     """
 
     def __init__(self, *outputs):
+        if not outputs:
+            raise _checks.ArgumentError(
+                _checks.message("Graph", "outputs", "at least one `Node`", "none")
+            )
         self.outputs = outputs
         self.order = topological_sort(outputs)
         self.parameters = [n for n in self.order if isinstance(n, Parameter)]
@@ -76,9 +80,17 @@ class Graph:
             The value of the first output.
 
         Raises:
-            ValueError: an input is missing, or shapes do not fit.
+            ValueError: an input is missing, something else is fed, or shapes do not fit.
         """
         feed = {} if feed is None else feed
+        known = [node for node in self.order if isinstance(node, Input)]
+        for node in feed:
+            if node not in known:
+                raise _checks.ArgumentError(
+                    _checks.message(
+                        "Graph.forward", "feed", f"among the inputs {known}", repr(node)
+                    )
+                )
         values = {}
         for node in self.order:
             if isinstance(node, Input):
@@ -124,7 +136,16 @@ class Graph:
         return gradients
 
     def step(self, learning_rate):
-        """Gradient descent: each parameter minus learning_rate times its gradient."""
+        """Gradient descent: each parameter minus learning_rate times its gradient.
+
+        Raises:
+            ValueError: there are no gradients: `backward` comes before it.
+        """
+        if not self.gradients:
+            raise _checks.ArgumentError(
+                "`Graph.step` expects gradients. Received: none since the last `forward`. "
+                "Call `backward` first."
+            )
         rate = _checks.finite_float("Graph.step", "learning_rate", learning_rate)
         for node in self.parameters:
             if node in self.gradients:

@@ -25,18 +25,21 @@ def to_keras(output, shapes, dtype="float64"):
         ValueError: a node has no counterpart in Keras.
     """
     tensors, layers = {}, {}
+    names = [node.name for node in shapes]
     for node, features in shapes.items():
-        tensors[node] = keras.Input((features,), dtype=dtype, name=node.name)
+        # Keras wants different names.
+        name = node.name if names.count(node.name) == 1 else None
+        tensors[node] = keras.Input((features,), dtype=dtype, name=name)
     for node in topological_sort(output):
         if node in tensors or isinstance(node, Parameter):
             continue
-        if isinstance(node, Sigmoid):
+        if isinstance(node, Sigmoid) and node.inputs[0] in tensors:
             tensors[node] = keras.layers.Activation("sigmoid", dtype=dtype)(
                 tensors[node.inputs[0]]
             )
             continue
         x, *parameters = node.inputs if isinstance(node, Linear) else (None, None)
-        if not all(isinstance(p, Parameter) for p in parameters):
+        if x not in tensors or not all(isinstance(p, Parameter) for p in parameters):
             raise _checks.ArgumentError(
                 _checks.message(
                     "to_keras",

@@ -53,10 +53,17 @@ class Regression:
 
         Returns:
             list of float, the mean loss of each epoch.
+
+        Raises:
+            ValueError: y is no column with a number for each row of x, or an argument is
+                not of the form above.
+            FloatingPointError: the loss is no longer a finite number.
         """
         owner = "Regression.fit"
-        x = _checks.finite_array(owner, "x", x)
-        y = _checks.finite_array(owner, "y", y)
+        x, y = _table(owner, x, y)
+        learning_rate = _checks.finite_float(
+            owner, "learning_rate", learning_rate, above=0.0
+        )
         epochs = _checks.positive_int(owner, "epochs", epochs)
         batch_size = _checks.positive_int(owner, "batch_size", batch_size)
         rng = np.random.default_rng(_checks.seed_int(owner, seed))
@@ -70,12 +77,33 @@ class Regression:
                 self.graph.backward()
                 self.graph.step(learning_rate)
             losses.append(total / steps)
+            if not np.isfinite(total):
+                raise FloatingPointError(
+                    f"The loss is no longer a finite number in epoch {len(losses)}: take a "
+                    f"smaller learning rate than {learning_rate:g}."
+                )
         return losses
 
     def to_keras(self, dtype="float64"):
         """The same network as a `keras.Model`."""
         features = self.graph.parameters[0].value.shape[0]
         return to_keras(self.output, {self.x: features}, dtype)
+
+
+def _table(owner, x, y):
+    """x `[rows, features]` and y `[rows, 1]`: anything else would broadcast."""
+    x, y = _checks.finite_array(owner, "x", x), _checks.finite_array(owner, "y", y)
+    if x.ndim != 2 or y.shape != (len(x), 1):
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "y",
+                "of shape (rows, 1) for x of shape (rows, features)",
+                f"shapes {y.shape} and {x.shape}",
+                "`y.reshape(-1, 1)` makes a column.",
+            )
+        )
+    return x, y
 
 
 def baselines(train, test):
@@ -86,8 +114,11 @@ def baselines(train, test):
 
     Returns:
         dict "mean" and "least squares" of mean squared errors on the test rows.
+
+    Raises:
+        ValueError: a y is no column with a number for each row of its x.
     """
-    (x, y), (x_test, y_test) = train, test
+    (x, y), (x_test, y_test) = (_table("baselines", *part) for part in (train, test))
 
     def with_ones(values):
         return np.concatenate([values, np.ones((len(values), 1))], axis=1)

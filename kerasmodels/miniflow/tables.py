@@ -17,13 +17,17 @@ def read_csv(path):
         The triple (x `[rows, features]`, y `[rows]`, names of all columns).
 
     Raises:
-        ValueError: an entry is no finite number, or a row has another length: with the
-            line and the column.
-        OSError: the file cannot be read.
+        ValueError: the file cannot be read as a table, it has no header, an entry is no
+            finite number, or a row has another length: with the line and the column.
     """
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        lines = [(reader.line_num, line) for line in reader if line]
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            lines = [(reader.line_num, line) for line in reader if line]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise _checks.ArgumentError(
+            _checks.message("read_csv", "path", "a table in UTF-8", f"{path}: {error}")
+        ) from error
     if len(lines) < 3 or len(lines[0][1]) < 2:
         raise _checks.ArgumentError(
             _checks.message(
@@ -31,6 +35,15 @@ def read_csv(path):
             )
         )
     names, rows = [name.strip() for name in lines[0][1]], []
+    if all(_is_number(name) for name in names):
+        raise _checks.ArgumentError(
+            _checks.message(
+                "read_csv",
+                "path",
+                "a table whose first line names its columns",
+                lines[0][1],
+            )
+        )
     for number, line in lines[1:]:
         if len(line) != len(names):
             raise _checks.ArgumentError(
@@ -40,6 +53,14 @@ def read_csv(path):
         rows.append([_number(v, number, n, path) for v, n in zip(line, names)])
     table = np.array(rows)
     return table[:, :-1], table[:, -1], names
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _number(entry, line, name, path):

@@ -36,6 +36,42 @@ def test_network_reaches_what_a_line_does():
     )
 
 
+def test_first_epoch_and_whole_set_are_what_they_were():
+    x, y, _ = miniflow.table()
+    x, y = (x - x.mean(axis=0)) / x.std(axis=0), ((y - y.mean()) / y.std())[:, None]
+    model = miniflow.Regression(10, seed=0)
+    losses = model.fit(x, y, 100)
+    # 1.1 to 3.1 and 0.44 to 0.48 over four seeds.
+    assert 1.0 < losses[0] < 4.0
+    assert 0.43 < model.loss(x, y) < 0.50
+
+
+def test_targets_that_would_broadcast_are_refused():
+    train, test = diabetes()
+    for bad in ((test[0], test[1][:, 0]), (test[0], test[1][:3])):
+        with pytest.raises(ValueError, match=r"`y`.*\(rows, 1\)"):
+            miniflow.baselines(train, bad)
+        with pytest.raises(ValueError, match=r"`y`.*\(rows, 1\)"):
+            miniflow.Regression(10).fit(*bad, 1)
+
+
+def test_a_loss_that_leaves_is_told():
+    train, _ = diabetes()
+    with pytest.raises(FloatingPointError, match="smaller learning rate"):
+        with np.errstate(all="ignore"):
+            miniflow.Regression(10).fit(*train, 50, learning_rate=1e6)
+
+
+@pytest.mark.parametrize("content", [b"1,2\n3,4\n5,6\n", b"a,b\n\xff\xfe,1\n2,3\n"])
+def test_tables_without_a_header_or_in_another_code_are_refused(content, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="`read_csv` expects `path`"):
+        miniflow.read_csv(path)
+    with pytest.raises(ValueError, match="`read_csv` expects `path`"):
+        miniflow.read_csv(tmp_path / "missing.csv")
+
+
 def test_split_scales_by_the_training_rows_alone():
     rng = np.random.default_rng(0)
     x, y = rng.normal(3, 5, (50, 4)), rng.normal(size=50)
