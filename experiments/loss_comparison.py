@@ -8,6 +8,8 @@ output for itself. Rows that do not sum to one tell them apart. About five secon
 import _start  # noqa: F401
 
 # isort: split
+import warnings
+
 import keras
 import numpy as np
 from matplotlib.figure import Figure
@@ -24,7 +26,9 @@ KERAS = {
 
 
 def run(args):
-    found = losses.compare_losses(Y_TRUE, Y_PRED)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        found = losses.compare_losses(Y_TRUE, Y_PRED)
     print(f"labels {Y_TRUE}\npredictions {Y_PRED}\n")
     print(f"{'loss':22} {'row 1':>12} {'row 2':>12} {'mean':>12} {'Keras':>12}")
     for name in ("squared error", "log-likelihood", "renormalised", "binary cross-entropy"):
@@ -33,10 +37,8 @@ def run(args):
             value = keras.losses.get(KERAS[name])(np.array(Y_TRUE), np.array(Y_PRED))
             own = f"{float(np.mean(value)):.8f}"
         print(f"{name:22} {rows[0]:12.8f} {rows[1]:12.8f} {mean:12.8f} {own:>12}")
-    for row in found["not_normalised"]:
-        total = sum(Y_PRED[row])
-        print(f"Row {row + 1} sums to {total:g}: these are no probabilities of classes.")
-    print()
+    for warning in warned:
+        print(f"\n{warning.message}\n")
     return found
 
 
@@ -45,7 +47,10 @@ def plot(result, path):
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     p = np.linspace(0.02, 1, 200)
-    for values, label in ((-np.log(p), "-ln p"), ((1 - p) ** 2, "(1 - p)^2")):
+    for values, label in (
+        (-np.log(p), "-ln p"),
+        ((1 - p) ** 2, "(1 - p)^2, the right class alone"),
+    ):
         left.plot(p, values, label=label)
     for row, true in enumerate((0.9, 0.3), 1):
         left.plot([true] * 2, [-np.log(true), (1 - true) ** 2], "ko")
@@ -59,9 +64,11 @@ def plot(result, path):
     for row, shift in ((0, -0.2), (1, 0.2)):
         heights = [result[name]["rows"][row] for name in names]
         right.bar(places + shift, heights, 0.4, label=f"row {row + 1}")
-    right.set_xticks(places, [name.replace(" ", "\n") for name in names], fontsize=8)
+    told = {"renormalised": "categorical\ncross-entropy\n(renormalised)"}
+    told = [told.get(name, name.replace(" ", "\n")) for name in names]
+    right.set_xticks(places, told, fontsize=8)
     right.set(ylabel="loss")
-    right.legend()
+    right.legend(loc="upper left")
     _script.save_figure(figure, path)
 
 

@@ -15,6 +15,7 @@ from kerasmodels import _script, descent
 
 RATES = (0.1, 0.5, 0.9, 1.0, 1.02)
 START = 1613.0
+COLORS = {str(rate): f"C{k}" for k, rate in enumerate(RATES)}
 
 
 def run(args):
@@ -22,10 +23,12 @@ def run(args):
     paths = {}
     for rate in RATES:
         model = descent.Well(START, dtype="float64")
-        # The optimizer holds its rate in float32 unless Keras is told otherwise.
-        model.compile(keras.optimizers.SGD(rate), descent.Well.cost)
         path, ones = descent.WeightPath(), np.ones((1, 1))
+        # The optimizer holds its rate in Keras's default type.
+        keras.config.set_floatx("float64")
+        model.compile(keras.optimizers.SGD(rate), descent.Well.cost)
         model.fit(ones, ones, epochs=steps, verbose=0, callbacks=[path])
+        keras.config.set_floatx("float32")
         paths[str(rate)] = path.path()[:, 0].tolist()
     print("rate 0.1\n  step            x         cost     gradient 2 x")
     for step in range(0, steps + 1, max(1, steps // 10)):
@@ -50,20 +53,26 @@ def plot(result, path):
         axes.plot(x, x * x + 5, color="gray")
         for rate in rates:
             values = np.array(result["paths"][rate][:7])
-            axes.plot(values, values**2 + 5, "o-", label=f"rate {rate}", alpha=0.8)
+            style = {"color": COLORS[rate], "alpha": 0.8}
+            axes.plot(values, values**2 + 5, "o-", label=f"rate {rate}", **style)
         axes.set(xlabel="x", ylabel="cost", title="the first six steps")
         axes.legend()
     for rate, values in result["paths"].items():
         size = np.maximum(np.abs(values), 1e-12)
-        right.semilogy(size, label=f"rate {rate}: {descent.regime(float(rate))}")
-    right.set(xlabel="step", ylabel="|x|", ylim=(1e-9, 1e9), title="|1 - 2 rate|^k")
+        # 0.1 and 0.9 have the same |x|.
+        style = {"color": COLORS[rate]}
+        style |= {"ls": "--", "lw": 3, "alpha": 0.6} if rate == "0.9" else {}
+        right.semilogy(size, label=f"rate {rate}: {descent.regime(float(rate))}", **style)
+    title = f"|x| = {result['start']:g} |1 - 2 rate|^k"
+    right.set(xlabel="step k", ylabel="|x|", ylim=(1e-9, 1e9), title=title)
     right.legend(fontsize="small", loc="lower left")
     _script.save_figure(figure, path)
 
 
 def summary(result):
     values = result["paths"]["0.1"]
-    return f"x = {values[-1]:.6g} after {len(values) - 1} steps at rate 0.1, cost 5"
+    x, steps = values[-1], len(values) - 1
+    return f"x = {x:.6g}, cost {x * x + 5:.9g} after {steps} steps at rate 0.1"
 
 
 def main(argv=None):

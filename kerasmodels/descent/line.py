@@ -11,7 +11,14 @@ def line_data(slope=2.0, intercept=3.5, points=100, noise=0.0, seed=0):
     """The pair (x, y): x on a grid of [-1, 1], y = slope x + intercept + noise.
 
     The noise is uniform in [-noise / 2, noise / 2].
+
+    Raises:
+        ValueError: an argument is not of that form.
     """
+    owner = "line_data"
+    slope = _checks.finite_float(owner, "slope", slope)
+    intercept = _checks.finite_float(owner, "intercept", intercept)
+    noise = _checks.finite_float(owner, "noise", noise, at_least=0.0)
     x = np.linspace(-1, 1, _checks.positive_int("line_data", "points", points))
     rng = np.random.default_rng(_checks.seed_int("line_data", seed))
     return x, slope * x + intercept + noise * (rng.random(points) - 0.5)
@@ -46,12 +53,22 @@ def fit_line(x, y, batch_size, epochs, learning_rate=0.01, every="batch"):
 
     Returns:
         The path of (slope, intercept), `[steps + 1, 2]`.
+
+    Raises:
+        ValueError: an argument is not of the form above.
     """
     x, y = (_checks.finite_array("fit_line", n, v) for n, v in (("x", x), ("y", y)))
+    rate = _checks.finite_float("fit_line", "learning_rate", learning_rate, above=0.0)
+    if x.ndim != 1 or x.shape != y.shape or not len(x):
+        raise _checks.ArgumentError(
+            _checks.message(
+                "fit_line", "y", "as long as x, both rows", f"{x.shape} and {y.shape}"
+            )
+        )
     model = keras.Sequential(
         [keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")]
     )
-    model.compile(keras.optimizers.SGD(learning_rate), "mse")
+    model.compile(keras.optimizers.SGD(rate), "mse")
     path = WeightPath(every)
     model.fit(
         x[:, None],

@@ -39,6 +39,15 @@ class SGD(keras.optimizers.SGD):
 def kick(momentum, velocity=1.0):
     """How far a start velocity moves a weight in the end, without any gradient.
 
+    velocity momentum / (1 - momentum); with Nesterov's momentum, once more times momentum.
+
+    Args:
+        momentum: float in [0, 1).
+        velocity: float.
+
+    Returns:
+        float.
+
     Raises:
         ValueError: momentum is not in [0, 1).
     """
@@ -47,4 +56,5 @@ def kick(momentum, velocity=1.0):
         raise _checks.ArgumentError(
             _checks.message("kick", "momentum", "below 1", f"momentum={momentum}")
         )
+    velocity = _checks.finite_float("kick", "velocity", velocity)
     return velocity * momentum / (1 - momentum)

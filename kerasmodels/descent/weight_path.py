@@ -22,23 +22,29 @@ class WeightPath(keras.callbacks.Callback):
         super().__init__()
         self.every = _checks.one_of("WeightPath", "every", every, ("batch", "epoch"))
         self.steps, self.weights, self.logs = [], [], []
+        self._batches, self._epochs, self._last = 0, 0, 0
 
     def on_train_begin(self, logs=None):
         if not self.steps:
-            self._record({})
+            self._record(0, {})
 
     def on_train_batch_end(self, batch, logs=None):
+        # With several steps per execution this comes after the last of them, which Keras
+        # counts as if there were no end.
+        self._last = min(batch + 1, self.params.get("steps") or batch + 1)
         if self.every == "batch":
-            self._record(logs)
+            self._record(self._batches + self._last, logs)
 
     def on_epoch_end(self, epoch, logs=None):
+        self._batches, self._last = self._batches + self._last, 0
+        self._epochs += 1
         if self.every == "epoch":
-            self._record(logs)
+            self._record(self._epochs, logs)
 
-    def _record(self, logs):
+    def _record(self, step, logs):
         weights = self.model.trainable_variables
         row = np.concatenate([np.ravel(np.asarray(w, "float64")) for w in weights])
-        self.steps.append(len(self.steps))
+        self.steps.append(step)
         self.weights.append(row)
         self.logs.append(dict(logs or {}))
 

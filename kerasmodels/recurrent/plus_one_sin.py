@@ -36,6 +36,8 @@ def windows(count, length, seed=0, largest=12.0):
         x `[count, length, 1]` and y `[count, 1]`, float32.
     """
     rng = np.random.default_rng(_checks.seed_int("windows", seed))
+    length = _checks.positive_int("windows", "length", length)
+    largest = _checks.finite_float("windows", "largest", largest, above=0.0)
     starts = rng.uniform(0, largest, _checks.positive_int("windows", "count", count))
     values = sequence(starts, length + 1).astype("float32")
     return values[:, :-1, None], values[:, -1:]
@@ -71,11 +73,13 @@ class SequenceLSTM(keras.Model):
             self.units,
             kernel_initializer=start.GlorotUniform(self.seed),
             recurrent_initializer=start.Orthogonal(seed=self.seed + 1),
+            dtype=self.dtype_policy,
         )
         self.out = keras.layers.Dense(
             1,
             activation="linear" if scaled else "elu",
             kernel_initializer=start.GlorotUniform(self.seed + 2),
+            dtype=self.dtype_policy,
         )
 
     def build(self, x_shape):
@@ -94,6 +98,16 @@ class SequenceLSTM(keras.Model):
         """
         steps = _checks.positive_int("SequenceLSTM.roll_out", "steps", steps)
         window = _checks.finite_array("SequenceLSTM.roll_out", "values", values)
+        if window.ndim != 2:
+            raise _checks.ArgumentError(
+                _checks.message(
+                    "SequenceLSTM.roll_out",
+                    "values",
+                    "of shape (batch, length)",
+                    f"shape {window.shape}",
+                    "`values[None]` is a batch of one.",
+                )
+            )
         found = []
         for _ in range(steps):
             found.append(np.asarray(self(window[..., None].astype("float32")))[:, 0])
