@@ -174,6 +174,7 @@ def test_committed_intervals_hold_as_often_as_they_promise():
         (coverage, "docs/benchmarks.md"),
         (speed, "docs/benchmarks.md"),
         (ablation, "docs/benchmarks.md"),
+        (by_hand, "docs/benchmarks.md"),
         (absent_classes, "docs/generalized_dice.md"),
     ],
 )
@@ -182,6 +183,24 @@ def test_page_and_committed_table_come_from_the_committed_numbers(benchmark, pag
     table = benchmark.table(json.loads((RESULTS / f"{stem}.json").read_text()))
     assert table == (RESULTS / f"{stem}.md").read_text()
     assert table.strip() in (ROOT / page).read_text()
+
+
+def test_a_step_by_hand_takes_less_than_twice_that_of_keras():
+    results = json.loads((RESULTS / "by_hand.json").read_text())
+    assert set(results["cases"]) == set(by_hand.CASES)
+    assert all(by_hand.ratio(case) < 2 for case in results["cases"].values())
+
+
+def test_every_published_accuracy_was_held_against_the_published_algorithm():
+    results = json.loads((RESULTS / "accuracy.json").read_text())["plain"]
+    published = {
+        name
+        for name, (zoo_name, arguments, *_) in accuracy.PROBLEMS.items()
+        if zoo_name in accuracy.plain.PUBLISHED and not arguments
+    }
+    assert set(results) == published
+    for run in results.values():
+        assert (run["seconds"] or run["limit"]) > run["ours_seconds"]
 
 
 def test_the_default_rule_for_absent_classes_is_good_at_every_size():
