@@ -32,6 +32,9 @@ def run(args):
     # Fails now, not after the training, where nothing can be written.
     args.out.mkdir(parents=True, exist_ok=True)
     t = args.num_steps
+    if t is not None:
+        # `solve` would speak of its `t`.
+        _checks.positive_int("bsde.py", "num_steps", t)
     subnets = None
     if args.pretrain:
         if t is None:

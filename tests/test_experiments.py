@@ -30,7 +30,9 @@ def test_script_has_the_one_form_and_runs(path, tmp_path, capsys):
     result = script.main(["--quick", "--out", str(tmp_path)])
     assert json.loads((tmp_path / "result.json").read_text()) == result
     assert (tmp_path / "figure.png").stat().st_size > 10_000
-    assert capsys.readouterr().out.strip().splitlines()[-1].count("\n") == 0
+    # One line at the end that says what came out, and where it is.
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert last.endswith(f"; written to {tmp_path}") and len(last) > 30 + len(str(tmp_path))
 
 
 @pytest.mark.parametrize("name", bsde.EQUATIONS)

@@ -58,5 +58,5 @@ def test_every_experiment_has_a_row_a_page_and_a_figure(script):
     assert f"`experiments/{script.name}`" in README
     page = ROOT / "docs" / f"{script.stem}.md"
     assert f"](docs/{page.name})" in README
-    assert f"](docs/{script.stem}" in README.replace(page.name, "")
+    # Two dozen figures would bury the rest of the README: each stands on its page.
     assert re.search(rf"!\[.+\]\({script.stem}.*\.png\)", page.read_text())
