@@ -20,6 +20,8 @@ STARTS = {
     "Glorot: sqrt(6 / (n + m))": keras.initializers.GlorotUniform,
     "He": keras.initializers.HeUniform,
 }
+# The wrong start in red and Glorot's in blue, as both variants are.
+COLORS = ("tab:red", "tab:blue", "tab:green")
 
 
 def run(args):
@@ -63,13 +65,13 @@ def plot(result, path):
 
 def draw(axes, result):
     signal, accuracy = axes
-    for name, values in result["more"]["signal"].items():
-        signal.semilogy([1, 2, 3], values, "o-", label=name)
+    for (name, values), color in zip(result["more"]["signal"].items(), COLORS):
+        signal.semilogy([1, 2, 3], values, "o-", color=color, label=name)
     signal.set(xlabel="hidden layer", ylabel="deviation over the samples", xticks=[1, 2, 3])
     signal.set(title="signal before training")
     signal.legend(fontsize="small")
-    for name, values in result["more"]["accuracy"].items():
-        accuracy.plot([1, 2, 3], values, "o-", label=name)
+    for values, color in zip(result["more"]["accuracy"].values(), COLORS):
+        accuracy.plot([1, 2, 3], values, "o-", color=color)
     accuracy.axhline(0.1, ls=":", color="gray")
     accuracy.set(xlabel="hidden layers", ylabel="test accuracy", ylim=(0, 1))
     accuracy.set(xticks=[1, 2, 3], title="after training")

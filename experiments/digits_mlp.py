@@ -37,7 +37,7 @@ def predictions(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 2, draw, width=4)
+    _pair_script.plot(result, path, 2, draw)
 
 
 def draw(axes, result):
@@ -60,7 +60,9 @@ def draw(axes, result):
     confusion = np.array(more["confusion"])
     axes[1].imshow(confusion, cmap="Blues")
     for place in zip(*np.nonzero(confusion)):
-        axes[1].text(place[1], place[0], confusion[place], ha="center", va="center", size=7)
+        color = "white" if confusion[place] > confusion.max() / 2 else "black"
+        style = {"ha": "center", "va": "center", "size": 8, "color": color}
+        axes[1].text(place[1], place[0], confusion[place], **style)
     axes[1].set(title="test set", xlabel="answer", ylabel="class")
     axes[1].set(xticks=range(10), yticks=range(10))
 

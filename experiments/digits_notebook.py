@@ -69,8 +69,8 @@ def draw(axes, result):
     step = np.arange(values.size)
     batch = np.repeat(np.arange(len(values)), values.shape[1])
     points = axes[0].scatter(step, values.ravel(), c=batch, s=3, cmap="viridis")
-    axes[0].figure.colorbar(points, ax=axes[0], label="batch")
-    axes[0].set(xlabel="step", ylabel="loss of the batch", title="many steps per batch")
+    axes[0].figure.colorbar(points, ax=axes[0], label="batch", ticks=[0, len(values) - 1])
+    axes[0].set(xlabel="step", ylabel="loss of the batch", title="the notebook's own loop")
 
 
 def draw_pictures(result, path):
@@ -94,7 +94,8 @@ def draw_pictures(result, path):
         for a, b in edges:
             panel.plot(*places[[a, b]].T, color="lightgray", lw=0.7, zorder=1)
         panel.scatter(*places.T, c=image, cmap="gray_r", s=25, edgecolors="gray", zorder=2)
-        panel.set(title=f"pixels of image {number} by w1", xticks=[], yticks=[])
+        digit = more["labels"][number]
+        panel.set(title=f"pixels of a {digit} by w1", xticks=[], yticks=[])
     for row, kind in ((2, "raw"), (3, "encoded")):
         for panel, (name, values) in zip(axes[row], more[kind].items()):
             values = np.array(values)

@@ -40,7 +40,7 @@ def batch_sizes(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 1, draw, width=4.2)
+    _pair_script.plot(result, path, 1, draw)
 
 
 def draw(axes, result):

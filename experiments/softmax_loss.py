@@ -48,7 +48,7 @@ def both_ways(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 3, draw, width=3)
+    _pair_script.plot(result, path, 3, draw)
 
 
 def draw(axes, result):
@@ -57,8 +57,11 @@ def draw(axes, result):
     labels = (("pixel", "sample"), ("class", "sample"), ("class", "pixel"))
     for panel, picture, title, (across, down) in zip(axes, pictures, titles, labels):
         limit = np.max(np.abs(picture))
-        panel.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
+        shown = panel.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
         panel.set(title=title, xlabel=across, ylabel=down)
+        panel.figure.colorbar(shown, ax=panel)
+        if across == "class":
+            panel.set_xticks(range(10))
 
 
 def main(argv=None):

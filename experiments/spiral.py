@@ -30,7 +30,7 @@ def maps(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 2, draw, width=3.2)
+    _pair_script.plot(result, path, 2, draw)
 
 
 def draw(axes, result):

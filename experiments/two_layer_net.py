@@ -1,8 +1,8 @@
 """A two-layer network on digits: why the gradient of the weights is a^T dz.
 
 s = a W + b, so one sample changes W by the outer product of its a and its dz, and the
-product a^T dz is the sum of these over the batch. Without the transpose the sizes do not
-even fit. About ten seconds.
+product a^T dz is the sum of these over the batch. The question had it right; without the
+transpose, shown beside it, the sizes do not even fit. About ten seconds.
 """
 
 import _start  # noqa: F401
@@ -36,7 +36,7 @@ def outer_products(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 4, draw, width=2.6)
+    _pair_script.plot(result, path, 4, draw)
 
 
 def draw(axes, result):
@@ -44,8 +44,9 @@ def draw(axes, result):
     limit = np.max(np.abs(pictures))
     titles = [f"sample {k}: a dz^T" for k in (1, 2, 3)] + ["their sum: a^T dz"]
     for panel, picture, title in zip(axes, pictures, titles):
-        panel.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit)
-        panel.set(title=title, xlabel="class", ylabel="hidden unit")
+        shown = panel.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
+        panel.set(title=title, xlabel="class", ylabel="hidden unit", xticks=range(10))
+    panel.figure.colorbar(shown, ax=panel)
 
 
 def main(argv=None):

@@ -30,12 +30,12 @@ def maps(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 2, draw, width=3.2)
+    _pair_script.plot(result, path, 2, draw)
 
 
 def draw(axes, result):
     for panel, (name, found) in zip(axes, result["more"].items()):
-        _pair_script.draw_map(panel, found["map"], *BOX, f"{name}: output")
+        _pair_script.draw_map(panel, found["map"], *BOX, f"{name}: output\n(black: 1)")
         for k, corner in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
             color = "black" if k in (1, 2) else "white"
             panel.plot(*corner, "o", color=color, mec="black", ms=9)

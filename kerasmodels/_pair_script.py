@@ -29,8 +29,10 @@ def run(args, name, more=None, quick_epochs=3):
     x, y = fixed.train
     batch = min(len(x), recipe.batch_size or len(x))
     print(f"The backward pass:\n{by_hand.explain_backward(fixed.model, x[:batch], y)}\n")
+    labels = {"as asked": recipe.label, "as fixed": "as fixed"}
     for variant in variants.values():
-        print(f"{variant.name}: gradients before training\n{variant.report}")
+        label = labels[variant.name]
+        print(f"{label}: gradients before training\n{variant.report}")
         for when in ("before", "after"):
             for finding in getattr(variant, when):
                 print(f"{when} training: {finding.name}. {finding.text}")
@@ -43,6 +45,7 @@ def run(args, name, more=None, quick_epochs=3):
         print()
     return {
         "title": recipe.title,
+        "labels": labels,
         "variants": {key: variant.to_dict() for key, variant in variants.items()},
         "more": {} if more is None else more(variants, args),
     }
@@ -52,7 +55,7 @@ def _last(variant):
     return f"{variant.history['loss'][-1]:.4g}"
 
 
-def plot(result, path, panels=0, draw=None, width=3.6):
+def plot(result, path, panels=0, draw=None):
     """Loss and accuracy of both variants, and as many panels as the script draws.
 
     Args:
@@ -60,19 +63,28 @@ def plot(result, path, panels=0, draw=None, width=3.6):
         path: the figure's.
         panels: int.
         draw: None or function (list of axes, result).
-        width: float. Of one panel, in inches.
     """
     variants = result["variants"]
     with_accuracy = any(v["test_accuracy"] is not None for v in variants.values())
     count = 1 + with_accuracy + panels
-    figure = Figure(figsize=(width * count, 3.2), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, count))
+    # No wider than a page, so that its letters can be read there.
+    columns = count if count <= 3 else -(-count // 2)
+    rows = -(-count // columns)
+    width = 3.2 if columns > 2 else 4.2
+    figure = Figure(figsize=(width * columns, 3.1 * rows), layout="constrained")
+    axes = np.ravel(figure.subplots(rows, columns))
+    for unused in axes[count:]:
+        unused.set_axis_off()
     for name, variant in variants.items():
-        history, style = variant["history"], {"color": COLORS[name], "label": name}
+        history, label = variant["history"], result["labels"][name]
+        style = {"color": COLORS[name], "label": label}
         loss = np.array(history["loss"], float)
-        if not loss.size or not np.all(np.isfinite(loss)):
-            style["label"] += ": " + ("stops" if variant["failure"] else "not finite")
         marker = "." if loss.size < 4 else None
+        if not np.any(np.isfinite(loss)):
+            ends = "the backward pass stops" if variant["failure"] else "loss is not finite"
+            told = f"{label}:\n{ends}"
+            axes[0].set_title(told, color=COLORS[name], fontsize="medium")
+            continue
         axes[0].plot(history["epoch"], loss, marker=marker, **style)
         if with_accuracy:
             axes[1].plot(history["epoch"], history["accuracy"], marker=marker, **style)
@@ -81,14 +93,15 @@ def plot(result, path, panels=0, draw=None, width=3.6):
     if with_accuracy:
         axes[1].set(xlabel="epoch", ylabel="training accuracy", ylim=(0, 1.02))
     if draw is not None:
-        draw(list(axes[1 + with_accuracy :]), result)
+        draw(list(axes[1 + with_accuracy : count]), result)
     _script.save_figure(figure, path)
 
 
 def summary(result):
     """The one line at the end."""
     parts = []
-    for name, variant in result["variants"].items():
+    for key, variant in result["variants"].items():
+        name = result["labels"][key]
         if variant["failure"]:
             parts.append(f"{name}: the backward pass stops")
         elif variant["test_accuracy"] is None:
@@ -125,6 +138,8 @@ def draw_map(axes, values, low, high, title):
         vmax=1 if one else 8,
     )
     axes.set(title=title, xlabel="first input", ylabel="second input")
+    if one:
+        axes.figure.colorbar(axes.images[0], ax=axes, shrink=0.8)
 
 
 def hidden_before(variant, count=200):

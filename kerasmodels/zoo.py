@@ -103,7 +103,7 @@ ENTRIES = (
     Entry(
         "loss_comparison",
         "four losses of the same predictions",
-        "Keras divides by the sum of a row without a word",
+        "Keras rescales every row to a sum of one without a word",
     ),
     Entry(
         "plus_one_sin",
