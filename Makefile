@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: solve test lint benchmark clean
 
 solve: .venv/installed
-	$(BIN)/python experiments/bsde.py
+	$(BIN)/python experiments/bsde.py --overwrite
 
 test: .venv/installed
 	$(BIN)/python -m pytest

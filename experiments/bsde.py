@@ -3,7 +3,8 @@
 Without arguments: the 100-dimensional Hamilton-Jacobi-Bellman equation of
 linear-quadratic control, u(0, x0) = 4.5901617 exactly, with a 95 % interval of about
 0.01 % in half a minute on two cores. Writes result.json, history.csv, figure.png,
-model.keras and export/ (a SavedModel) to the folder given by --out.
+model.keras and export/ (a SavedModel) to the folder given by --out. A run that was
+stopped, by Ctrl-C or by anything else, goes on with --resume and the same arguments.
 """
 
 import _start  # noqa: F401
@@ -12,7 +13,6 @@ import _start  # noqa: F401
 import argparse
 import difflib
 import inspect
-import math
 import pathlib
 import sys
 
@@ -20,6 +20,7 @@ from kerasmodels import _checks, _script, bsde
 from kerasmodels.bsde.control import CONTROLS
 from kerasmodels.bsde.figure import draw
 from kerasmodels.bsde.recursion import RULES
+from kerasmodels.bsde.solution import supported_digits
 from kerasmodels.bsde.solve import MAX_ROUNDS
 
 QUICK = {"dim": 4, "num_steps": 5, "batch_size": 32, "steps": 20}
@@ -29,14 +30,19 @@ QUICK |= {"num_paths": 256, "max_rounds": 1}
 def run(args):
     """Solves the equation, writes the files of the model, and returns the numbers."""
     equation = make_equation(args)
-    # Fails now, not after the training, where nothing can be written.
-    args.out.mkdir(parents=True, exist_ok=True)
+    checkpoints = bsde.Checkpoints(args.out / "checkpoints")
+    if args.overwrite:
+        checkpoints.clear()
+    elif not args.resume:
+        checkpoints.require_none("bsde.py")
     t = args.num_steps
     if t is not None:
         # `solve` would speak of its `t`.
         _checks.positive_int("bsde.py", "num_steps", t)
     subnets = None
-    if args.pretrain:
+    if args.pretrain and args.resume and checkpoints.paths:
+        subnets = bsde.load_subnets(args.out / "subnets")
+    elif args.pretrain:
         if t is None:
             t = bsde.default_settings(equation).num_steps
         subnets, losses = bsde.pretrain_subnets(
@@ -69,8 +75,13 @@ def run(args):
         dtype=args.dtype,
         # A progress bar on a terminal, plain lines in a log.
         verbose=0 if args.quick else 1 if sys.stdout.isatty() else 2,
+        checkpoints=checkpoints.folder,
+        checkpoint_every=args.checkpoint_every,
+        resume=args.resume,
     )
     solution.save(args.out)
+    # The finished model holds all that they hold.
+    checkpoints.clear()
     return solution.to_dict()
 
 
@@ -194,6 +205,18 @@ def make_parser():
         choices=("float32", "float64", "mixed_bfloat16"),
         default="float32",
     )
+    add(
+        "--checkpoint-every",
+        type=int,
+        default=200,
+        metavar="STEPS",
+        help="training steps between two checkpoints in --out, at least (default: 200)",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="go on from the newest checkpoint in --out, if there is one",
+    )
     return parser
 
 
@@ -207,6 +230,8 @@ def main(argv=None):
         parser.error("--frozen keeps pre-trained subnets as they are: add --pretrain")
     if args.pretrain and args.control:
         parser.error("--pretrain trains one network per step: leave out --control")
+    if args.resume and args.overwrite:
+        parser.error("--resume goes on with what --overwrite removes: take one of them")
     if args.out is None:
         args.out = pathlib.Path("results/bsde") / args.equation
     if args.quick:
@@ -221,10 +246,9 @@ def summary(result):
     reference, error = result["reference_u0"], result["relative_error"]
     low, high = result["u0_interval"]
     half_width = (high - low) / 2
-    digits = max(0, 1 - math.floor(math.log10(half_width))) if half_width > 0 else 6
     return (
         f"{result['equation']} d={result['dim']} N={result['num_steps']}: "
-        f"u0 = {result['u0']:.{digits}f} +- {half_width:.2g} (95 %), "
+        f"u0 = {supported_digits(result['u0'], half_width)} +- {half_width:.2g} (95 %), "
         + (f"reference {reference:.8g}, " if reference is not None else "")
         + (f"relative error {error:.4%}, " if error is not None else "")
         + f"baseline {result['baseline_u0']:.5g}, {result['seconds']:.1f} s"

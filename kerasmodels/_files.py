@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import tempfile
 
 
@@ -32,7 +33,8 @@ def replacing(path, mark=None):
             "or choose another name."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    workspace = pathlib.Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+    prefix = f"{_mark()}{os.getpid()}-"
+    workspace = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
     try:
         temporary = workspace / path.name
         yield temporary
@@ -48,6 +50,33 @@ def replacing(path, mark=None):
             raise
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _mark():
+    """What the temporary folders of this machine begin with."""
+    return f".writing-{socket.gethostname()}-"
+
+
+def remove_stale(folder):
+    """Removes temporary folders that killed processes of this machine left behind.
+
+    To be called before this process writes anything there.
+    """
+    for path in pathlib.Path(folder).rglob(f"{_mark()}*"):
+        pid = path.name.removeprefix(_mark()).split("-")[0]
+        if pid.isdigit() and (int(pid) == os.getpid() or not _alive(int(pid))):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # There, but another user's.
+        pass
+    return True
 
 
 def write_text(path, text):

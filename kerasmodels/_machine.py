@@ -4,9 +4,11 @@ import os
 import pathlib
 import platform
 
+import tensorflow as tf
+
 
 def machine():
-    """The processor and the number of cores."""
+    """The processor, the number of cores, and the GPUs that TensorFlow sees."""
     model = platform.processor() or platform.machine()
     info = pathlib.Path("/proc/cpuinfo")
     if info.exists():
@@ -14,4 +16,8 @@ def machine():
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
-    return f"{model}, {os.cpu_count()} cores"
+    text = f"{model}, {os.cpu_count()} cores"
+    for gpu in tf.config.list_physical_devices("GPU"):
+        details = tf.config.experimental.get_device_details(gpu)
+        text += f", {details.get('device_name', gpu.name)}"
+    return text

@@ -5,9 +5,10 @@ which ends in `execute`.
 """
 
 import argparse
+import json
 import pathlib
 
-from kerasmodels import _checks, _files
+from kerasmodels import _checks, _files, _interrupt
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,6 +32,11 @@ def make_parser(name, description):
     parser.add_argument(
         "--quick", action="store_true", help="a small version, to see that all works"
     )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="remove the finished result that is in --out, and begin anew",
+    )
     return parser
 
 
@@ -42,6 +48,11 @@ def main(name, description, argv, run, plot, line):
 
 def execute(parser, args, run, plot, line):
     """Runs a script: result.json, figure.png, one line at the end.
+
+    A finished result stays unless --overwrite is given; with --resume, where a script has
+    it, it is shown again. SIGINT and SIGTERM leave a result.json that says
+    `"complete": false` and what an attribute `partial` of the exception holds, and end the
+    program with 130 and 143.
 
     Args:
         parser: from `make_parser`.
@@ -59,9 +70,24 @@ def execute(parser, args, run, plot, line):
         _checks.seed_int(parser.prog, args.seed)
         # Fails now, not after the work, where nothing can be written.
         args.out.mkdir(parents=True, exist_ok=True)
-        result = run(args)
-        _files.write_json(args.out / "result.json", result)
-        plot(result, args.out / "figure.png")
+        _files.remove_stale(args.out)
+        path, figure = args.out / "result.json", args.out / "figure.png"
+        result = None if args.overwrite else _finished(path)
+        if result is not None and not getattr(args, "resume", False):
+            parser.error(
+                f"{path} is a finished result and stays as it is. Choose another --out, "
+                "or pass --overwrite to lose it."
+            )
+        if result is None:
+            path.unlink(missing_ok=True)
+            figure.unlink(missing_ok=True)
+            with _interrupt.signals():
+                result = {**run(args), "complete": True}
+                _files.write_json(path, result)
+        if not figure.exists():
+            plot(result, figure)
+    except KeyboardInterrupt as stop:
+        _stopped(parser, args.out, stop)
     except _checks.ArgumentError as error:
         parser.error(" ".join(str(error).split()))
     except OSError as error:
@@ -70,6 +96,30 @@ def execute(parser, args, run, plot, line):
         parser.exit(1, f"{parser.prog}: {error}\n")
     print(f"{line(result)}; written to {args.out}")
     return result
+
+
+def _finished(path):
+    """The finished result at `path`, or None."""
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    whole = isinstance(result, dict) and result.get("complete", True)
+    return result if whole else None
+
+
+def _stopped(parser, out, stop):
+    """Writes what there is, says how to go on, and ends the program."""
+    terminated = isinstance(stop, _interrupt.Terminated)
+    name = "SIGTERM" if terminated else "SIGINT"
+    partial = getattr(stop, "partial", {})
+    _files.write_json(
+        out / "result.json", {"complete": False, "interrupted_by": name, **partial}
+    )
+    text = f"stopped by {name}"
+    if partial.get("checkpoint_step"):
+        text += f" and saved at step {partial['checkpoint_step']}: --resume goes on"
+    parser.exit(143 if terminated else 130, f"{parser.prog}: {text}\n")
 
 
 def save_figure(figure, path):

@@ -20,3 +20,12 @@ def all_float64():
     """Float64 everywhere: losses, optimizers and what `fit` makes of arrays too."""
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--kills",
+        type=int,
+        default=5,
+        help="runs that tests/bsde/test_resume.py kills and resumes (default: 5)",
+    )

@@ -1,6 +1,8 @@
 """The deep BSDE method: high-dimensional semilinear parabolic PDEs as Keras models."""
 
+from kerasmodels.bsde.backup import Backup
 from kerasmodels.bsde.checking import EquationError, check_equation
+from kerasmodels.bsde.checkpoints import CheckpointError, Checkpoints
 from kerasmodels.bsde.control import (
     ExactControl,
     ExchangeableControl,
@@ -31,14 +33,20 @@ from kerasmodels.bsde.pretraining import (
     save_subnets,
     z_samples,
 )
+from kerasmodels.bsde.settings import default_settings
 from kerasmodels.bsde.solution import Solution
-from kerasmodels.bsde.solve import default_settings, solve
+from kerasmodels.bsde.solve import solve
 from kerasmodels.bsde.start import baseline
 from kerasmodels.bsde.symmetry import is_exchangeable
 from kerasmodels.bsde.training import train
+from kerasmodels.bsde.watch import DivergenceWarning
 
 __all__ = [
+    "Backup",
+    "CheckpointError",
+    "Checkpoints",
     "ClippedSquaredError",
+    "DivergenceWarning",
     "Equation",
     "EquationError",
     "Estimate",

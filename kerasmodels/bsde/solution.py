@@ -27,7 +27,8 @@ class Solution:
         baseline_u0: float. E g(X_T), what one gets without solving anything.
         baseline_standard_error: float. Of that mean.
         history: dict of lists: `step`, `loss` (mean since the point before), `u0`.
-        seconds: float. Wall time of building, training and estimating, with compilation.
+        seconds: float. Wall time of building, training and estimating, with compilation;
+            where a run was resumed, with what it had spent at the checkpoint.
         seed, batch_size, learning_rate: as trained.
         versions: dict of str.
     """
@@ -136,6 +137,24 @@ class Solution:
         with _files.replacing(folder / "model.keras") as temporary:
             self.model.save(temporary)
         self.model.export(folder / "export")
+
+
+def supported_digits(value, half_width):
+    """`value` as text, with the digits that its interval supports: two of the half-width.
+
+    supported_digits(4.59016, 0.00025) is "4.59016"; (123456.0, 2300.0) is "123500"; a
+    value that is smaller than the last such digit is "0".
+    """
+    if not half_width > 0:
+        return f"{value:.6f}"
+    digits = 1 - math.floor(math.log10(half_width))
+    if digits > 0:
+        return f"{value:.{digits}f}"
+    rounded = round(value, digits)
+    if rounded == 0:
+        return "0"
+    figures = 1 + math.floor(math.log10(abs(rounded))) + digits
+    return f"{rounded:.0f}" if abs(rounded) < 1e9 else f"{rounded:.{figures - 1}e}"
 
 
 def _number(value):

@@ -1,9 +1,8 @@
 """One call from an equation to u(0, x0): what `experiments/bsde.py` runs."""
 
+import json
 import math
 import platform
-import time
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -17,36 +16,13 @@ from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
 from kerasmodels.bsde.estimate import Estimator
 from kerasmodels.bsde.global_model import GlobalModel
+from kerasmodels.bsde.newton import reachable_half_width, settle
 from kerasmodels.bsde.paths import as_time_grid
+from kerasmodels.bsde.progress import Keeper, Progress
+from kerasmodels.bsde.settings import default_settings
 from kerasmodels.bsde.solution import Solution
 from kerasmodels.bsde.symmetry import is_exchangeable
 from kerasmodels.bsde.training import train
-
-
-class Settings(NamedTuple):
-    """How an equation is solved where the caller does not say.
-
-    num_steps: N, equal time steps of the training; the estimate takes twice as many.
-    per_time: time steps per unit of time, at least.
-    work: how much more work the estimate may take than others.
-    steps: training steps per round.
-    batch_size: paths per training step.
-    """
-
-    num_steps: int = 20
-    steps: int = 600
-    batch_size: int = 64
-    per_time: int = 0
-    work: float = 1.0
-
-
-# One line per equation that needs other settings, with the reason.
-SETTINGS = {
-    # A steep wave crosses the whole range of u, and the paths follow it.
-    "Burgers": Settings(num_steps=40, steps=1000, per_time=80),
-    # z jumps with the asset that is dearest: what a network leaves of it, paths must.
-    "DifferentRates": Settings(steps=900, work=2.5),
-}
 
 # Mean of int |b|^2 dt before training from which paths are driven at once, and per time
 # step, from which they need smaller steps too.
@@ -57,13 +33,6 @@ MAX_ROUNDS = 5
 # Paths of the estimate times dimension and training steps, at most; and paths.
 _MAX_NUMBERS = 20 * 100 * 2**17
 _MAX_PATHS = 2**20
-
-
-def default_settings(equation):
-    """The `Settings` of an equation."""
-    settings = SETTINGS.get(type(equation).__name__, Settings())
-    at_least = math.ceil(settings.per_time * equation.terminal_time)
-    return settings._replace(num_steps=max(settings.num_steps, at_least))
 
 
 def solve(
@@ -85,6 +54,9 @@ def solve(
     dtype="float32",
     callbacks=(),
     verbose=0,
+    checkpoints=None,
+    checkpoint_every=200,
+    resume=False,
 ):
     """Solves a PDE at (0, x0) with the deep BSDE method, and says how well.
 
@@ -130,13 +102,27 @@ def solve(
             in float32).
         callbacks: list of Keras callbacks.
         verbose: 0, 1 or 2, as in `keras.Model.fit`.
+        checkpoints: None, str or path. A folder in which the state of the run is kept. A
+            run that was stopped at any moment goes on from there with `resume=True`, and
+            ends (on the same machine and versions) with the same bits as one that was
+            not. The folder may be removed once the solution is saved.
+        checkpoint_every: int. Training steps between two checkpoints, at least: they are
+            written at the points of the history.
+        resume: bool. Go on from the newest checkpoint that is whole, if there is one. All
+            arguments must be those of that run but for `tolerance`, `learning_rate`,
+            `num_paths`, `max_rounds`, `callbacks` and `verbose`.
 
     Returns:
         A `Solution`.
 
     Raises:
-        ValueError: an argument is not of the form above.
-        FloatingPointError: the loss or a path is no longer a finite number.
+        ValueError: an argument is not of the form above, the checkpoints are those of
+            another run, or there are some and `resume` is False.
+        FloatingPointError: the loss, u0, a weight or a path is no longer a finite number.
+            The last finite state is kept in `checkpoints`.
+        CheckpointError: a checkpoint cannot be written, or none can be read.
+        KeyboardInterrupt: as it came (Ctrl-C). The last state is kept in `checkpoints`,
+            and the exception has the numbers so far in a dict `partial`.
     """
     owner = "solve"
     _checks.instance(owner, "equation", equation, Equation)
@@ -168,7 +154,27 @@ def solve(
     steps = _checks.positive_int(owner, "steps", steps)
     batch_size = settings.batch_size if batch_size is None else batch_size
     batch_size = _checks.positive_int(owner, "batch_size", batch_size)
-    begin = time.perf_counter()
+    keeper = _keeper(
+        checkpoints,
+        checkpoint_every,
+        resume,
+        first_stage=1 if subnets is None else 0,
+        run={
+            "equation": type(equation).__name__,
+            "equation_config": equation.get_config(),
+            "t": grid.tolist(),
+            "control": control,
+            "hidden": hidden,
+            "subnets": None if subnets is None else len(subnets),
+            "frozen": frozen,
+            "rule": rule,
+            "drift": drift,
+            "steps": steps,
+            "batch_size": batch_size,
+            "seed": seed,
+            "dtype": dtype,
+        },
+    )
     model = _model(equation, grid, control, hidden, subnets, rule, bool(drift), seed, dtype)
     estimator = Estimator(model, seed=seed, most_paths=num_paths)
     drift_size, milstein = _look(estimator)
@@ -186,44 +192,64 @@ def solve(
         work = settings.work * _MAX_NUMBERS
         num_paths = max(1, int(work / (equation.dim * model.num_steps)))
         num_paths = min(_MAX_PATHS, num_paths)
-    history = {"step": [], "loss": [], "u0": []}
+    progress = keeper.progress
+    if keeper.loaded:
+        model.drift = progress.drift
+    progress.drift = model.drift
+    history = progress.history
     training = {
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "seed": seed,
         "callbacks": callbacks,
         "verbose": verbose,
-        "history": history,
+        "keeper": keeper,
     }
-    if subnets is not None:
-        train(model, -(-steps // 2), **training)
-        model.train_control = not frozen
-        steps = -(-steps // 2)
-        model.compiled = False
-    reachable = math.inf
-    for _ in range(max_rounds):
-        train(model, steps, **training)
-        estimate = _settle(model, estimator, tolerance)
-        # What the time grid leaves in the mismatch no training takes out.
-        trainable = estimate.z_std > estimate.mismatch_std / 2
-        before, reachable = reachable, _reachable(estimate, num_paths)
-        if (
-            not reachable > tolerance * abs(estimate.u0)
-            or not trainable
-            or not reachable < 0.8 * before
-        ):
-            break
-        rms = math.sqrt(history["loss"][-1])
-        if drift is None and not model.drift and estimate.mismatch_std > rms:
-            model.drift = True
-            model.compiled = False
-    wide = not estimate.half_width <= tolerance * abs(estimate.u0)
-    if wide and estimate.num_paths < num_paths:
-        try:
-            estimate = estimator(num_paths, tolerance)
-        except FloatingPointError:
-            # The few paths were finite, and their interval says how little that means.
-            pass
+    try:
+        if subnets is not None:
+            steps = -(-steps // 2)
+            if progress.stage == 0:
+                train(model, steps, **training)
+                progress.next_stage(model.drift)
+                model.compiled = False
+            model.train_control = not frozen
+        while True:
+            train(model, steps, **training)
+            estimate = settle(model, estimator, tolerance)
+            # What the time grid leaves in the mismatch no training takes out.
+            trainable = estimate.z_std > estimate.mismatch_std / 2
+            before = math.inf if progress.reachable is None else progress.reachable
+            reachable = reachable_half_width(estimate, num_paths)
+            if (
+                progress.stage >= max_rounds
+                or not reachable > tolerance * abs(estimate.u0)
+                or not trainable
+                or not reachable < 0.8 * before
+            ):
+                break
+            rms = math.sqrt(history["loss"][-1])
+            if drift is None and not model.drift and estimate.mismatch_std > rms:
+                model.drift = True
+                model.compiled = False
+            progress.next_stage(model.drift, reachable)
+        wide = not estimate.half_width <= tolerance * abs(estimate.u0)
+        if wide and estimate.num_paths < num_paths:
+            try:
+                estimate = estimator(num_paths, tolerance)
+            except FloatingPointError:
+                # The few paths were finite, and their interval says how little that means.
+                pass
+    except KeyboardInterrupt as stop:
+        stop.partial = {
+            "equation": _name(equation),
+            "equation_config": equation.get_config(),
+            "steps": progress.step,
+            "trained_u0": history["u0"][-1] if history["u0"] else None,
+            "seed": seed,
+            "history": history,
+            "checkpoint_step": keeper.save(),
+        }
+        raise
     model.set_u0(estimate.u0)
     return Solution(
         equation=equation,
@@ -234,7 +260,7 @@ def solve(
         baseline_u0=model.start.u0,
         baseline_standard_error=model.start.u0_standard_error,
         history=history,
-        seconds=time.perf_counter() - begin,
+        seconds=keeper.seconds,
         seed=seed,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -245,11 +271,34 @@ def solve(
             "numpy": np.__version__,
             "kerasmodels": kerasmodels.__version__,
         },
-        name=next(
-            (name for name, cls in EQUATIONS.items() if cls is type(equation)),
-            type(equation).__name__,
-        ),
+        name=_name(equation),
     )
+
+
+def _name(equation):
+    """Its name in the zoo, or that of its class."""
+    names = (name for name, cls in EQUATIONS.items() if cls is type(equation))
+    return next(names, type(equation).__name__)
+
+
+def _keeper(folder, every, resume, first_stage, run):
+    """The `Keeper` of a run, with the progress of its newest checkpoint if it resumes."""
+    owner = "solve"
+    every = _checks.positive_int(owner, "checkpoint_every", every)
+    resume = _checks.boolean(owner, "resume", resume)
+    if resume and folder is None:
+        raise _checks.ArgumentError(
+            "`solve` goes on from checkpoints: `resume=True` needs `checkpoints`, a "
+            "folder. Received: checkpoints=None."
+        )
+    # As it comes back from a file.
+    run = json.loads(json.dumps(run, default=str))
+    keeper = Keeper(Progress(stage=first_stage), folder, every, run)
+    if resume:
+        keeper.load()
+    elif folder is not None:
+        keeper.checkpoints.require_none(owner)
+    return keeper
 
 
 def _model(equation, grid, control, hidden, subnets, rule, drift, seed, dtype):
@@ -287,35 +336,3 @@ def _look(estimator):
     except FloatingPointError:
         # Training will say so, and what to change.
         return 0.0, False
-
-
-def _settle(model, estimator, tolerance):
-    """Estimates u0 and hands it to the model until it moves less than its uncertainty.
-
-    Where the driver depends on u, the recursion carries an error of u0 along; Newton's
-    method converges in two or three turns. Few paths will do for that.
-    """
-    estimate, start, last = None, float(model.u0), math.inf
-    for _ in range(5):
-        try:
-            found = estimator(1, tolerance)
-        except FloatingPointError:
-            if estimate is None:
-                raise
-            found = None
-        moved = math.inf if found is None else abs(found.u0 - float(model.u0))
-        if not moved < last:
-            # It does not converge: a model that is far from trained.
-            model.set_u0(start)
-            break
-        estimate, start, last = found, float(model.u0), moved
-        model.set_u0(estimate.u0)
-        if moved <= estimate.half_width:
-            break
-    return estimate
-
-
-def _reachable(estimate, num_paths):
-    """The half-width that all the paths there may be would bring."""
-    fewer = min(1.0, math.sqrt(estimate.num_paths / num_paths))
-    return estimate.time_grid + estimate.imperfect_z + fewer * estimate.monte_carlo

@@ -6,6 +6,8 @@ import keras
 
 from kerasmodels.bsde.optimizer import adam
 from kerasmodels.bsde.paths import path_dataset
+from kerasmodels.bsde.progress import Keeper, Progress
+from kerasmodels.bsde.watch import Watch
 
 
 def train(
@@ -14,16 +16,18 @@ def train(
     batch_size,
     learning_rate,
     seed,
-    history,
+    history=None,
     callbacks=(),
     verbose=0,
     num_points=25,
     jitter=True,
+    keeper=None,
 ):
     """Fits a `GlobalModel` on fresh paths, and appends to `history`.
 
     A model that is compiled is fitted as it is, with the learning rate set anew; one that
-    is not is compiled with `decaying_adam`'s optimizer.
+    is not is compiled with `decaying_adam`'s optimizer. Where numbers go wrong the model
+    is set to the last state in which all were finite.
 
     Args:
         model: `GlobalModel`.
@@ -36,26 +40,32 @@ def train(
         num_points: int. Points of the history, one Keras epoch each.
         jitter: bool. Whether the inner times of the paths move from step to step, as in
             `path_dataset`, where the control process takes any time.
+        keeper: None or `Keeper`. Its progress has the history, says which points are done
+            already, and is moved on; it writes the checkpoints.
 
     Raises:
-        FloatingPointError: the loss is no longer a finite number.
+        FloatingPointError: the loss, u0 or a weight is no longer a finite number.
     """
     num_points = min(num_points, steps)
     per_point = math.ceil(steps / num_points)
     num_points = math.ceil(steps / per_point)
-    done = history["step"][-1] if history["step"] else 0
+    if keeper is None:
+        keeper = Keeper(Progress() if history is None else Progress(history=history))
     own_times = getattr(model.control, "num_times", None) is not None
     skip_times = getattr(model.terminal_skip, "num_times", None) is not None
-    data = path_dataset(
-        model.equation,
-        model.grid,
-        batch_size,
-        seed=seed,
-        start_step=done,
-        dtype=model.variable_dtype,
-        # What takes the time as an input must learn what lies between the grid times.
-        jitter=jitter and not (own_times or skip_times or model.num_steps == 1),
-    )
+
+    def data(start_step):
+        return path_dataset(
+            model.equation,
+            model.grid,
+            batch_size,
+            seed=seed,
+            start_step=start_step,
+            dtype=model.variable_dtype,
+            # What takes the time as an input must learn what lies between the grid times.
+            jitter=jitter and not (own_times or skip_times or model.num_steps == 1),
+        )
+
     if not model.compiled:
         model.compile(
             adam(learning_rate),
@@ -64,30 +74,22 @@ def train(
             jit_compile=steps >= 300,
             steps_per_execution=per_point,
         )
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    keeper.begin(model)
+    if keeper.progress.point == num_points:
+        return
     cosine = keras.optimizers.schedules.CosineDecay(learning_rate, num_points, alpha=0.01)
-    try:
-        logs = model.fit(
-            data,
-            epochs=num_points,
-            steps_per_epoch=per_point,
-            callbacks=[
-                keras.callbacks.LearningRateScheduler(lambda k: float(cosine(k))),
-                *callbacks,
-                keras.callbacks.TerminateOnNaN(raise_error=True),
-            ],
-            verbose=verbose,
-        ).history
-    except RuntimeError as error:
-        if "NaN" not in str(error):
-            raise
-        raise FloatingPointError(
-            f"The loss of {model.equation!r} is no longer a finite number after "
-            f"{int(model.optimizer.iterations.numpy())} steps. Usual causes: too large a "
-            f"learning_rate (here {learning_rate:g}), too few time steps (here "
-            f"{model.num_steps}), or a driver that grows faster than linearly."
-        ) from error
-    # A callback may have stopped the training early.
-    for point in range(len(logs["loss"])):
-        history["step"].append(done + (point + 1) * per_point)
-        history["loss"].append(float(logs["loss"][point]))
-        history["u0"].append(float(logs["u0"][point]))
+    model.fit(
+        data(keeper.progress.step),
+        initial_epoch=keeper.progress.point,
+        epochs=num_points,
+        steps_per_epoch=per_point,
+        callbacks=[
+            keras.callbacks.LearningRateScheduler(lambda k: float(cosine(k))),
+            # Before the caller's, so that none of them keeps what is not finite.
+            Watch(keeper, per_point, learning_rate, data),
+            *callbacks,
+        ],
+        verbose=verbose,
+    )

@@ -1,0 +1,103 @@
+"""Checkpoints for `fit`: a training that goes on where it was stopped, to the bit."""
+
+import keras
+
+from kerasmodels import _checks
+from kerasmodels.bsde.checkpoints import Checkpoints
+from kerasmodels.bsde.progress import restore, snapshot
+
+
+class Backup(keras.callbacks.Callback):
+    """Writes weights, optimizer, random state and history while `fit` runs.
+
+        backup = Backup("run", every=100)
+        model.compile(...)
+        done = backup.restore(model)  # training steps; 0 where the folder is empty
+        paths = path_dataset(equation, t, batch_size, seed=0, start_step=done)
+        model.fit(
+            paths, steps_per_epoch=100, initial_epoch=done // 100, epochs=20,
+            callbacks=[backup],
+        )
+
+    `keras.callbacks.BackupAndRestore` keeps weights, optimizer and epoch too, but not the
+    state of random generators inside the model, nor the history, nor one file to fall back
+    on where the newest is torn; and it cannot know at which step the data went on.
+
+    A checkpoint is written at the end of an epoch, because Keras starts its metrics anew
+    there. Works for any model that is compiled and built.
+
+    Args:
+        folder: str or path. Where the checkpoints are written.
+        every: int. Training steps between two of them, at least.
+        keep: int. How many of the newest stay.
+
+    Attributes:
+        history: dict of lists, as in `keras.callbacks.History`, from the first epoch on.
+
+    Raises:
+        ValueError: an argument is not of the form above, the model is not compiled and
+            built, or the checkpoints are those of a model of another form.
+        CheckpointError: a checkpoint cannot be written, or none can be read.
+    """
+
+    def __init__(self, folder, every=200, keep=2):
+        super().__init__()
+        self.checkpoints = Checkpoints(folder, keep)
+        self.every = _checks.positive_int("Backup", "every", every)
+        self.history = {}
+        self._saved = 0
+
+    def restore(self, model):
+        """Sets a compiled model to the newest whole checkpoint, if there is one.
+
+        Returns:
+            The number of training steps that are done.
+        """
+        _checks.instance("Backup.restore", "model", model, keras.Model)
+        if not (model.compiled and model.built):
+            raise _checks.ArgumentError(
+                _checks.message(
+                    "Backup.restore",
+                    "model",
+                    "compiled and built",
+                    f"compiled={model.compiled}, built={model.built}",
+                    "Call `model.compile(...)`, and the model on data once.",
+                )
+            )
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+        found = self.checkpoints.load(_form(model))
+        if found is None:
+            return 0
+        values, record = found
+        restore(model, values)
+        self.history = record["history"]
+        self._saved = int(model.optimizer.iterations.numpy())
+        return self._saved
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(float(value))
+        step = int(self.model.optimizer.iterations.numpy())
+        if step - self._saved >= self.every:
+            self._save(step)
+
+    def on_train_end(self, logs=None):
+        step = int(self.model.optimizer.iterations.numpy())
+        if step > self._saved:
+            self._save(step)
+
+    def _save(self, step):
+        record = {"run": _form(self.model), "history": self.history}
+        self.checkpoints.save(step, snapshot(self.model), record)
+        self._saved = step
+
+
+def _form(model):
+    """What a model must have in common with the one that was saved."""
+    weights = [[list(weight.shape), str(weight.dtype)] for weight in model.weights]
+    return {
+        "model": type(model).__name__,
+        "optimizer": type(model.optimizer).__name__,
+        "weights": weights,
+    }

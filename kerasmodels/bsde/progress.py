@@ -1,0 +1,196 @@
+"""Where a run stands: with the weights, all that is needed to go on with it."""
+
+import dataclasses
+import math
+import numbers
+import time
+
+import numpy as np
+
+from kerasmodels.bsde.checkpoints import CheckpointError, Checkpoints
+
+
+def variables(model):
+    """What `fit` changes in a compiled model, but for sums that each epoch starts anew."""
+    metrics = {id(variable) for variable in model.metrics_variables}
+    found = (*model.variables, *model.optimizer.variables)
+    return [variable for variable in found if id(variable) not in metrics]
+
+
+def snapshot(model):
+    """The values of `variables`, as arrays."""
+    return [np.array(variable.numpy()) for variable in variables(model)]
+
+
+def restore(model, values):
+    """Sets `variables`.
+
+    Raises:
+        CheckpointError: the arrays are not those of this model; it is left as it is.
+    """
+    wanted = variables(model)
+    there = [(tuple(value.shape), value.dtype) for value in values]
+    if there != [(tuple(v.shape), np.dtype(v.dtype)) for v in wanted]:
+        raise CheckpointError(
+            f"The checkpoint holds {len(there)} arrays that do not fit the {len(wanted)} "
+            "of this model and its optimizer. It was written by another version, or for "
+            "other networks: begin anew (--overwrite)."
+        )
+    for variable, value in zip(wanted, values):
+        variable.assign(value)
+
+
+@dataclasses.dataclass
+class Progress:
+    """Where a run of `solve` stands.
+
+    Paths are a function of (seed, step), so that no state of a generator belongs here.
+
+    Attributes:
+        stage: int. 0 while u0 and z0 train alone, then the round, from 1.
+        point: int. Points of this stage's history that are done.
+        drift: bool. Whether the paths of this stage are driven.
+        reachable: None or float. Half-width in reach after the stage before.
+        history: dict of lists of one length: `step`, `loss`, `u0`.
+        seconds: float. Wall time spent so far.
+    """
+
+    stage: int = 1
+    point: int = 0
+    drift: bool = False
+    reachable: float | None = None
+    history: dict = dataclasses.field(
+        default_factory=lambda: {"step": [], "loss": [], "u0": []}
+    )
+    seconds: float = 0.0
+
+    @property
+    def step(self):
+        """Training steps that are done, in all stages."""
+        return self.history["step"][-1] if self.history["step"] else 0
+
+    def next_stage(self, drift, reachable=None):
+        """Moves on to a stage of which nothing is done."""
+        self.stage, self.point, self.drift = self.stage + 1, 0, drift
+        finite = reachable is not None and math.isfinite(reachable)
+        self.reachable = reachable if finite else None
+
+    @classmethod
+    def from_record(cls, record):
+        """Reads what `dataclasses.asdict` wrote.
+
+        Raises:
+            ValueError: it is not of that form.
+        """
+        try:
+            progress = cls(**record)
+            columns = [progress.history[name] for name in ("step", "loss", "u0")]
+            right = (
+                len(progress.history) == 3
+                and len({len(column) for column in columns}) == 1
+                and all(_number(v) for column in columns for v in column)
+                and all(isinstance(step, int) for step in columns[0])
+                and list(columns[0]) == sorted(set(columns[0]))
+                and all(type(v) is int and v >= 0 for v in (progress.stage, progress.point))
+                and type(progress.drift) is bool
+                and (progress.reachable is None or _number(progress.reachable))
+                and _number(progress.seconds)
+            )
+        except (TypeError, KeyError):
+            right = False
+        if not right:
+            raise ValueError("its record of the progress is not of the right form")
+        return progress
+
+
+def _number(value):
+    plain = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return plain and bool(np.isfinite(value))
+
+
+class Keeper:
+    """Holds the last finite state of a run in memory, and writes it to checkpoints.
+
+    Args:
+        progress: `Progress`.
+        folder: None or str or path. Where the checkpoints are.
+        every: int. Training steps between two of them, at least.
+        run: dict. What makes two runs the same.
+    """
+
+    def __init__(self, progress, folder=None, every=200, run=None):
+        self._begin = time.perf_counter()
+        self._before = 0.0
+        self.progress = progress
+        self.checkpoints = None if folder is None else Checkpoints(folder)
+        self.every = every
+        self.run = {} if run is None else run
+        self._last = None
+        self._saved = 0
+        self._pending = None
+
+    @property
+    def seconds(self):
+        """Wall time of this run and of those that it goes on with."""
+        return self._before + time.perf_counter() - self._begin
+
+    @property
+    def loaded(self):
+        """Whether the progress is that of a checkpoint."""
+        return self.progress.step > 0
+
+    def load(self):
+        """Takes the progress from the newest checkpoint, if there is one.
+
+        Raises:
+            ValueError: it is of another run.
+            CheckpointError: none of those there can be read.
+        """
+        found = self.checkpoints.load(self.run)
+        if found is not None:
+            self._pending, record = found
+            try:
+                self.progress = Progress.from_record(record.get("progress"))
+            except ValueError as error:
+                raise CheckpointError(
+                    f"The newest checkpoint in {str(self.checkpoints.folder)!r} cannot be "
+                    f"used: {error}. Remove it, or begin anew (--overwrite)."
+                ) from error
+            self._saved = self.progress.step
+            self._before = self.progress.seconds
+
+    def begin(self, model):
+        """Sets a compiled model to what was loaded, and holds it."""
+        if self._pending is not None:
+            restore(model, self._pending)
+            self._pending = None
+        self.hold(model)
+
+    def hold(self, model):
+        """Notes the present state as the last good one."""
+        self.progress.seconds = self.seconds
+        record = {"run": self.run, "progress": dataclasses.asdict(self.progress)}
+        self._last = (self.progress.step, snapshot(model), record)
+
+    def point(self, model):
+        """`hold`, and a checkpoint where one is due."""
+        self.hold(model)
+        if self.progress.step - self._saved >= self.every:
+            self.save()
+
+    def save(self):
+        """Writes the last good state, if it is not written yet.
+
+        Returns:
+            The step of the newest checkpoint, or None where there is none.
+        """
+        if self.checkpoints is None:
+            return None
+        if self._last is not None and self._last[0] > self._saved:
+            self.checkpoints.save(*self._last)
+            self._saved = self._last[0]
+        return self._saved or None
+
+    def roll_back(self, model):
+        """Sets the model to the last good state."""
+        restore(model, self._last[1])

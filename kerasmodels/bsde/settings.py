@@ -1,0 +1,37 @@
+"""How each equation is solved where the caller does not say."""
+
+import math
+from typing import NamedTuple
+
+
+class Settings(NamedTuple):
+    """How an equation is solved where the caller does not say.
+
+    num_steps: N, equal time steps of the training; the estimate takes twice as many.
+    per_time: time steps per unit of time, at least.
+    work: how much more work the estimate may take than others.
+    steps: training steps per round.
+    batch_size: paths per training step.
+    """
+
+    num_steps: int = 20
+    steps: int = 600
+    batch_size: int = 64
+    per_time: int = 0
+    work: float = 1.0
+
+
+# One line per equation that needs other settings, with the reason.
+SETTINGS = {
+    # A steep wave crosses the whole range of u, and the paths follow it.
+    "Burgers": Settings(num_steps=40, steps=1000, per_time=80),
+    # z jumps with the asset that is dearest: what a network leaves of it, paths must.
+    "DifferentRates": Settings(steps=900, work=2.5),
+}
+
+
+def default_settings(equation):
+    """The `Settings` of an equation."""
+    settings = SETTINGS.get(type(equation).__name__, Settings())
+    at_least = math.ceil(settings.per_time * equation.terminal_time)
+    return settings._replace(num_steps=max(settings.num_steps, at_least))
