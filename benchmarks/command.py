@@ -1,7 +1,6 @@
 """The command line that the benchmarks share, and the files that they write."""
 
 import argparse
-import json
 import pathlib
 
 from kerasmodels import _files
@@ -35,7 +34,7 @@ def parse(parser, argv):
 
 def earlier(path, empty):
     """The results that a file holds already, or `empty`, and this machine's name."""
-    results = json.loads(path.read_text()) if path.exists() else empty
+    results = _files.read_json(path) if path.exists() else empty
     return {**results, "machine": machine()}
 
 

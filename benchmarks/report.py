@@ -1,6 +1,5 @@
 """Writes docs/benchmarks.md and the table of the README from the committed results."""
 
-import json
 import pathlib
 import sys
 
@@ -92,20 +91,20 @@ SECTIONS = [
 
 def page():
     """The text of docs/benchmarks.md."""
-    results = json.loads((RESULTS / "accuracy.json").read_text())
+    results = _files.read_json(RESULTS / "accuracy.json")
     text = PAGE.format(table=accuracy.table(results).strip())
     for title, told, benchmark in SECTIONS:
         path = RESULTS / f"{pathlib.Path(benchmark.__file__).stem}.json"
         # What has not been measured yet has no section.
         if path.exists():
-            table = benchmark.table(json.loads(path.read_text()))
+            table = benchmark.table(_files.read_json(path))
             text += f"\n## {title}\n\n{told}\n\n{table}"
     return text
 
 
 def readme():
     """The README with its table anew."""
-    results = json.loads((RESULTS / "accuracy.json").read_text())
+    results = _files.read_json(RESULTS / "accuracy.json")
     text = (ROOT / "README.md").read_text()
     before, rest = text.split("<!-- accuracy -->\n", 1)
     after = rest.split("<!-- end -->\n", 1)[1]

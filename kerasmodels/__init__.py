@@ -23,12 +23,14 @@ from kerasmodels import (  # noqa: E402
     recurrent,
     segmentation,
 )
+from kerasmodels.loading import load_model  # noqa: E402
 
 __all__ = [
     "__version__",
     "bsde",
     "by_hand",
     "descent",
+    "load_model",
     "losses",
     "miniflow",
     "neurons",

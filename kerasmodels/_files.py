@@ -1,12 +1,21 @@
-"""Files that are either whole or absent: write beside the target, then rename."""
+"""Files that are either whole or absent: write beside the target, then rename.
+
+And what is read back may have been written, or spoilt, by somebody else.
+"""
 
 import contextlib
 import json
+import math
 import os
 import pathlib
 import shutil
 import socket
 import tempfile
+
+from kerasmodels import _checks
+
+# No result or history of this package comes near; in memory JSON takes 25 times as much.
+_LARGEST_JSON = 2**25
 
 
 @contextlib.contextmanager
@@ -88,3 +97,87 @@ def write_text(path, text):
 def write_json(path, value):
     """Writes `value` to `path` as strict JSON, atomically."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def refuse(owner, path, expected, received, advice=""):
+    """Raises the error of the one form for a file."""
+    received = f"path={str(path)!r}, {received}"
+    raise _checks.ArgumentError(_checks.message(owner, "path", expected, received, advice))
+
+
+def regular_file(owner, path, expected):
+    """Returns `path` as a `pathlib.Path` if a file is there: no folder, pipe or device."""
+    try:
+        path = pathlib.Path(path)
+        if path.is_file():
+            return path
+        found = "a folder" if path.is_dir() else "no such file"
+        found = "a pipe or a device" if path.exists() and not path.is_dir() else found
+    except (TypeError, ValueError, OSError) as error:
+        found = f"no usable path ({error})"
+    refuse(owner, path, expected, found)
+
+
+def read_json(path):
+    """Reads strict JSON from a file that need not be trusted.
+
+    Raises:
+        ValueError: there is no such file, it is longer than 32 MiB, or `parse_json`
+            refuses it.
+    """
+    owner, expected = "read_json", "a file of strict JSON"
+    path = regular_file(owner, path, expected)
+    size = path.stat().st_size
+    if size > _LARGEST_JSON:
+        refuse(owner, path, f"{expected} of at most {_LARGEST_JSON} bytes", f"{size} bytes")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        refuse(owner, path, expected, f"which cannot be read ({error})")
+    return parse_json(content, owner, path)
+
+
+def parse_json(content, owner, path, part="which"):
+    """The value that bytes of strict JSON stand for.
+
+    Args:
+        content: bytes.
+        owner, path, part: who reads which file, and which part of it, for the error.
+
+    Raises:
+        ValueError: more than 32 MiB, no UTF-8, no JSON, cut off, nested too deep, a name
+            twice in one object, or a number that is NaN, infinite or thousands of digits
+            long.
+    """
+    expected = "a file of strict JSON" if part == "which" else "a file with strict JSON"
+    if len(content) > _LARGEST_JSON:
+        refuse(owner, path, expected, f"{part} has {len(content)} bytes")
+    try:
+        return json.loads(
+            content.decode("utf-8"),
+            parse_constant=_finite,
+            parse_float=_finite,
+            object_pairs_hook=_each_name_once,
+        )
+    except (ValueError, RecursionError) as error:
+        refuse(
+            owner,
+            path,
+            expected,
+            f"{part} is not ({type(error).__name__}: {' '.join(str(error).split())[:160]})",
+            "It was cut off, damaged or written by something else: make it again.",
+        )
+
+
+def _finite(text):
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a finite number")
+    return value
+
+
+def _each_name_once(pairs):
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return result

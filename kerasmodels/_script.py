@@ -5,7 +5,6 @@ which ends in `execute`.
 """
 
 import argparse
-import json
 import pathlib
 
 from kerasmodels import _checks, _files, _interrupt
@@ -101,8 +100,8 @@ def execute(parser, args, run, plot, line):
 def _finished(path):
     """The finished result at `path`, or None."""
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        result = _files.read_json(path)
+    except ValueError:
         return None
     whole = isinstance(result, dict) and result.get("complete", True)
     return result if whole else None

@@ -1,6 +1,7 @@
 """Files are whole or absent."""
 
 import json
+import os
 import pathlib
 
 import pytest
@@ -42,3 +43,39 @@ def test_json_is_strict(tmp_path):
     with pytest.raises(ValueError):
         _files.write_json(tmp_path / "r.json", {"u0": float("nan")})
     assert not (tmp_path / "r.json").exists()
+
+
+BAD_JSON = {
+    "half": b'{"u0": 1.',
+    "empty": b"",
+    "not a number": b'{"u0": NaN}',
+    "infinite": b"[-Infinity]",
+    "too large for a float": b"[1e400]",
+    "5000 digits": b"9" * 5000,
+    "deep": b"[" * 10**6,
+    "twice": b'{"u0": 1, "u0": 2}',
+    "Latin": b'"\xe9"',
+    "binary": bytes(range(256)),
+    "long": b" " * (2**25 + 1),
+}
+
+
+@pytest.mark.parametrize("name", BAD_JSON)
+def test_spoilt_json_is_refused(name, tmp_path):
+    path = tmp_path / "r.json"
+    path.write_bytes(BAD_JSON[name])
+    with pytest.raises(ValueError, match="`read_json` expects `path` to be .*Received: "):
+        _files.read_json(path)
+
+
+def test_json_that_is_not_there_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name, found in [("pipe", "a pipe"), ("none", "no such file"), (".", "a folder")]:
+        with pytest.raises(ValueError, match=found):
+            _files.read_json(tmp_path / name)
+
+
+def test_json_comes_back_as_it_was_written(tmp_path):
+    value = {"u0": 4.5901, "seed": 2**62, "history": [[1, -0.5e-300], None, "\u00e9"]}
+    _files.write_json(tmp_path / "r.json", value)
+    assert _files.read_json(tmp_path / "r.json") == value

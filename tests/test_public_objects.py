@@ -46,4 +46,4 @@ def test_every_public_name_exists_and_is_documented(package):
 
 def test_every_package_is_reached_from_the_top():
     names = {package.__name__.split(".")[1] for package in PACKAGES}
-    assert names | {"__version__"} == set(kerasmodels.__all__)
+    assert names | {"__version__", "load_model"} == set(kerasmodels.__all__)

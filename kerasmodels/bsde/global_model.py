@@ -414,6 +414,16 @@ class GlobalModel(keras.Model):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
+        if None in (config.get("u0"), config.get("z0"), config.get("units")):
+            # Nothing is sampled for a config: its sizes may come from anywhere.
+            raise _checks.ArgumentError(
+                _checks.message(
+                    "GlobalModel.from_config",
+                    "config",
+                    "one of `get_config`, with u0, z0 and units",
+                    f"config of {sorted(config)}",
+                )
+            )
         for name in ("equation", "control", "terminal_skip"):
             config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)

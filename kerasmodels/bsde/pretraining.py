@@ -20,6 +20,7 @@ from kerasmodels.bsde.control.network import init_seeds
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.optimizer import decaying_adam
 from kerasmodels.bsde.paths import as_time_grid, brownian_increments, simulate
+from kerasmodels.loading import load_model
 
 LABELS = ("exact", "pathwise", "malliavin")
 
@@ -205,7 +206,8 @@ def load_subnets(folder):
     """Reads the subnets that `save_subnets` wrote, in the order of their times.
 
     Raises:
-        ValueError: the folder holds no `z_*.keras`, or a number is missing.
+        ValueError: the folder holds no `z_*.keras`, a number is missing, or `load_model`
+            refuses one.
     """
     folder = pathlib.Path(folder)
     # By length first: z_1000 comes after z_999.
@@ -217,7 +219,7 @@ def load_subnets(folder):
             f"`folder`. Received: folder={str(folder)!r} with "
             f"{[path.name for path in paths]}."
         )
-    return [keras.saving.load_model(path) for path in paths]
+    return [load_model(path) for path in paths]
 
 
 def pretrain_subnets(equation, t, folder, num_paths=4096, seed=0, labels=None, **options):

@@ -4,14 +4,17 @@ import csv
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _files
+
+# In memory a table takes up to twenty times its length as a file.
+_LARGEST = 2**27
 
 
 def read_csv(path):
     """A table with a header, whose last column is the target.
 
     Args:
-        path: str or path. Comma-separated, every entry a finite number.
+        path: str or path. Comma-separated, every entry a finite number; up to 128 MiB.
 
     Returns:
         The triple (x `[rows, features]`, y `[rows]`, names of all columns).
@@ -20,37 +23,53 @@ def read_csv(path):
         ValueError: the file cannot be read as a table, it has no header, an entry is no
             finite number, or a row has another length: with the line and the column.
     """
+    path = _files.regular_file("read_csv", path, "a table in UTF-8")
+    size = path.stat().st_size
+    if size > _LARGEST:
+        _files.refuse(
+            "read_csv",
+            path,
+            f"a table of at most {_LARGEST} bytes",
+            f"{size} bytes",
+            "Take a sample of its rows.",
+        )
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
-            lines = [(reader.line_num, line) for line in reader if line]
+            lines = ((reader.line_num, line) for line in reader if line)
+            return _table(path, lines)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise _checks.ArgumentError(
             _checks.message("read_csv", "path", "a table in UTF-8", f"{path}: {error}")
         ) from error
-    if len(lines) < 3 or len(lines[0][1]) < 2:
-        raise _checks.ArgumentError(
-            _checks.message(
-                "read_csv", "path", "a header and at least two rows of two columns", path
-            )
-        )
-    names, rows = [name.strip() for name in lines[0][1]], []
-    if all(_is_number(name) for name in names):
+
+
+def _table(path, lines):
+    _, header = next(lines, (0, []))
+    names, rows = [name.strip() for name in header], []
+    binary = not all(name.isprintable() for name in names)
+    if binary or (len(names) > 1 and all(_is_number(name) for name in names)):
         raise _checks.ArgumentError(
             _checks.message(
                 "read_csv",
                 "path",
                 "a table whose first line names its columns",
-                lines[0][1],
+                _checks.describe(header),
             )
         )
-    for number, line in lines[1:]:
+    for number, line in lines:
         if len(line) != len(names):
             raise _checks.ArgumentError(
                 f"`read_csv` found {len(line)} entries in line {number} of {path}, where "
                 f"the header has {len(names)}."
             )
-        rows.append([_number(v, number, n, path) for v, n in zip(line, names)])
+        rows.append(np.array([_number(v, number, n, path) for v, n in zip(line, names)]))
+    if len(rows) < 2 or len(names) < 2:
+        raise _checks.ArgumentError(
+            _checks.message(
+                "read_csv", "path", "a header and at least two rows of two columns", path
+            )
+        )
     table = np.array(rows)
     return table[:, :-1], table[:, -1], names
 
@@ -70,8 +89,9 @@ def _number(entry, line, name, path):
         value = np.nan
     if not np.isfinite(value):
         raise _checks.ArgumentError(
-            f"`read_csv` expects finite numbers. Received: {entry!r} in line {line}, "
-            f"column {name!r} of {path}. Fill or remove rows with missing values first."
+            f"`read_csv` expects finite numbers. Received: {_checks.describe(entry)} in "
+            f"line {line}, column {_checks.describe(name)} of {path}. Fill or remove rows "
+            "with missing values first."
         )
     return value
 

@@ -1,5 +1,7 @@
 """Tables, baselines and a regression on a graph."""
 
+import os
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -62,10 +64,23 @@ def test_a_loss_that_leaves_is_told():
             miniflow.Regression(10).fit(*train, 50, learning_rate=1e6)
 
 
-@pytest.mark.parametrize("content", [b"1,2\n3,4\n5,6\n", b"a,b\n\xff\xfe,1\n2,3\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"1,2\n3,4\n5,6\n",
+        b"a,b\n\xff\xfe,1\n2,3\n",
+        b"a,\0\n1,2\n3,4\n",
+        bytes(1000),
+        b"a,b\n" + b"1" * 200_000 + b",2\n",
+        # Longer than may be read; nothing but its length is stored.
+        2**27 + 1,
+    ],
+    ids=["no header", "another code", "NUL", "zeros", "a long entry", "a long file"],
+)
 def test_tables_without_a_header_or_in_another_code_are_refused(content, tmp_path):
     path = tmp_path / "mine.csv"
-    path.write_bytes(content)
+    path.write_bytes(b"" if isinstance(content, int) else content)
+    os.truncate(path, content if isinstance(content, int) else len(content))
     with pytest.raises(ValueError, match="`read_csv` expects `path`"):
         miniflow.read_csv(path)
     with pytest.raises(ValueError, match="`read_csv` expects `path`"):

@@ -1,0 +1,121 @@
+"""Models from files that somebody else may have made: whole and harmless, or refused."""
+
+import contextlib
+import math
+import warnings
+
+import keras
+import tensorflow as tf
+
+from kerasmodels import _archive, _checks, _files
+
+_EXPECTED = "a model saved as .keras, as it was written"
+# Bytes of variables for each byte of weights: Adam's moments and averages may not be in
+# the file. And what a small model may take anyway.
+_PER_BYTE, _FREE_BYTES = 8, 2**24
+
+
+def load_model(path):
+    """Loads a `.keras` file that need not be trusted.
+
+    As `keras.saving.load_model` in its safe mode, with what that passes over: files that
+    inflate in memory, sizes without the weights to go with them, weights that are NaN or
+    infinite, links, assets, and parts of the model that the file has no weights for. No
+    code of the file runs, no other file is read or written, and memory stays in proportion
+    to the length of the file. What a model computes is still up to who made it.
+
+    A SavedModel (`GlobalModel.export`) is a program: run only those that you trust.
+
+    Args:
+        path: str or path. Of a model of this package, or of Keras layers and classes that
+            are registered here. Models with assets (vocabularies) are not loaded.
+
+    Returns:
+        The `keras.Model`, compiled if it was.
+
+    Raises:
+        ValueError: there is no such file, it is not as Keras writes it, a class in it is
+            unknown or may run code, or its weights do not fit or are not finite.
+    """
+    owner = "load_model"
+    path = _files.regular_file(owner, path, _EXPECTED)
+    if path.suffix in (".h5", ".hdf5"):
+        _files.refuse(
+            owner,
+            path,
+            _EXPECTED,
+            "an HDF5 file of older Keras",
+            'Load it where it was made, and save it anew: `model.save("model.keras")`.',
+        )
+    if path.suffix != ".keras":
+        _files.refuse(owner, path, _EXPECTED, "a name that does not end in .keras")
+    try:
+        limit = _FREE_BYTES + _PER_BYTE * _archive.inspect(owner, path)
+        with _limited_variables(limit), warnings.catch_warnings():
+            # Layers without weights in the file, or not built, would keep random ones.
+            warnings.filterwarnings("error", message="Skipping nested container")
+            warnings.filterwarnings("error", message="Model .* had a build config")
+            model = keras.saving.load_model(path, safe_mode=True)
+        if not isinstance(model, keras.Model):
+            raise _archive.Unfit(f"which holds a {type(model).__name__}, not a model")
+        if not model.built:
+            # Keras would load none of its weights, without a word.
+            raise _archive.Unfit("whose model has no weights yet, as it was never built")
+    except _checks.ArgumentError as error:
+        if str(path) in str(error):
+            raise
+        found = f"which cannot be built ({str(error).rstrip('.')})"
+        _refuse(path, _archive.Unfit(found), error)
+    except _archive.Unfit as error:
+        _refuse(path, error, error)
+    except Exception as error:
+        # zipfile, h5py, json, Keras and every constructor: each has its own errors.
+        # Of an error within an error the last one says what it was.
+        text = " ".join(str(error).split()).rpartition("Exception encountered: ")[2][:300]
+        found = f"which cannot be loaded ({type(error).__name__}: {text})"
+        _refuse(path, _archive.Unfit(found), error)
+    return model
+
+
+def _refuse(path, unfit, cause):
+    try:
+        _files.refuse("load_model", path, _EXPECTED, unfit.found, unfit.advice)
+    except _checks.ArgumentError as error:
+        raise error from cause
+
+
+@contextlib.contextmanager
+def _limited_variables(limit):
+    """No more than `limit` bytes of variables, counted before they are made."""
+    total, unfit = (
+        0,
+        _archive.Unfit(f"which describes more weights than it holds: over {limit} bytes"),
+    )
+
+    def create(make, **kwargs):
+        nonlocal total
+        total += _num_bytes(kwargs.get("initial_value"), kwargs.get("dtype"))
+        if total > limit:
+            raise unfit
+        return make(**kwargs)
+
+    try:
+        with tf.variable_creator_scope(create):
+            yield
+    finally:
+        # Keras may have made a warning of it.
+        if total > limit:
+            raise unfit
+
+
+def _num_bytes(initial_value, dtype):
+    """Bytes of a variable that Keras is about to make, or 0 where it does not say."""
+    candidates = [initial_value]
+    # Keras hands over a function without arguments that knows the variable it is for.
+    for cell in getattr(initial_value, "__closure__", None) or ():
+        candidates.append(cell.cell_contents)
+    for candidate in candidates:
+        shape = getattr(candidate, "shape", None)
+        if shape is not None:
+            return math.prod(shape) * tf.as_dtype(dtype or "float64").size
+    return 0
