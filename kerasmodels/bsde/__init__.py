@@ -10,6 +10,12 @@ from kerasmodels.bsde.control import (
     TerminalSkip,
     ZSubnet,
 )
+from kerasmodels.bsde.distribution import (
+    WorkerLost,
+    connect,
+    distributed_paths,
+    joined,
+)
 from kerasmodels.bsde.equation import (
     Equation,
     GeometricBrownian,
@@ -51,8 +57,12 @@ __all__ = [
     "Reference",
     "SharedControl",
     "StackedControl",
+    "WorkerLost",
     "ZSubnet",
     "check_equation",
+    "connect",
+    "distributed_paths",
+    "joined",
     "clipped_squared_error",
     "path_dataset",
     "sample_paths",

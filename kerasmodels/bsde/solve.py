@@ -13,6 +13,7 @@ import kerasmodels
 from kerasmodels import _checks
 from kerasmodels.bsde.checking import check_config
 from kerasmodels.bsde.control import CONTROLS, make_control
+from kerasmodels.bsde.distribution import agreed
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
 from kerasmodels.bsde.estimate import Estimator
@@ -283,10 +284,10 @@ def _model(equation, grid, control, hidden, subnets, rule, drift, seed, dtype):
 def _look(estimator):
     """`Estimator.look` before training."""
     try:
-        return estimator.look()
+        return agreed(estimator.look())
     except FloatingPointError:
         # Training will say so, and what to change.
-        return 0.0, False
+        return agreed((0.0, False))
 
 
 def _settle(model, estimator, tolerance):

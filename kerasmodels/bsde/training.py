@@ -4,8 +4,8 @@ import math
 
 import keras
 
+from kerasmodels.bsde.distribution import distributed_paths
 from kerasmodels.bsde.optimizer import adam
-from kerasmodels.bsde.paths import path_dataset
 
 
 def train(
@@ -46,7 +46,7 @@ def train(
     done = history["step"][-1] if history["step"] else 0
     own_times = getattr(model.control, "num_times", None) is not None
     skip_times = getattr(model.terminal_skip, "num_times", None) is not None
-    data = path_dataset(
+    data = distributed_paths(
         model.equation,
         model.grid,
         batch_size,
