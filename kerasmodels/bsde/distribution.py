@@ -251,14 +251,6 @@ class DistributedModel(keras.Model):
     overrides here are to go when these are closed: they act in that case alone.
     """
 
-    def compile(self, *args, **kwargs):
-        super().compile(*args, **kwargs)
-        if self.distribute_strategy.num_replicas_in_sync > 1:
-            # Several steps in one call fail in Keras with more than one replica, and XLA
-            # cannot compile a sum over devices of a processor.
-            self.steps_per_execution = 1
-            self.jit_compile = False
-
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         if not _several_workers(self.distribute_strategy):
             return super()._maybe_symbolic_build(iterator, data_batch)
@@ -289,10 +281,25 @@ class DistributedModel(keras.Model):
 
         return lambda iterator: on_all(next(iterator))
 
-    def fit(self, *args, **kwargs):
+    @contextlib.contextmanager
+    def _on_replicas(self):
+        if self.compiled and self.distribute_strategy.num_replicas_in_sync > 1:
+            # Several steps in one call fail in Keras with more than one replica, and XLA
+            # cannot compile what reads variables of several devices. Not in `compile`:
+            # Keras does not call one that is overridden when it loads a model.
+            self.steps_per_execution = 1
+            self.jit_compile = False
         with naming_lost_workers():
+            yield
+
+    def fit(self, *args, **kwargs):
+        with self._on_replicas():
             return super().fit(*args, **kwargs)
 
     def evaluate(self, *args, **kwargs):
-        with naming_lost_workers():
+        with self._on_replicas():
             return super().evaluate(*args, **kwargs)
+
+    def predict(self, *args, **kwargs):
+        with self._on_replicas():
+            return super().predict(*args, **kwargs)
