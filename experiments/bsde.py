@@ -17,6 +17,7 @@ import pathlib
 import sys
 
 from kerasmodels import _checks, _script, bsde
+from kerasmodels.bsde import distribution
 from kerasmodels.bsde.control import CONTROLS
 from kerasmodels.bsde.figure import draw
 from kerasmodels.bsde.recursion import RULES
@@ -28,6 +29,18 @@ QUICK |= {"num_paths": 256, "max_rounds": 1}
 
 
 def run(args):
+    """Solves the equation, alone or with other workers, and returns the numbers."""
+    strategy = bsde.connect(args.workers, args.worker) if args.workers else bsde.joined()
+    if strategy is None:
+        return solve(args)
+    with strategy.scope():
+        result = solve(args)
+        # Together to the end: a worker that leaves early is missed by the others.
+        distribution.agreed(0.0)
+    return result
+
+
+def solve(args):
     """Solves the equation, writes the files of the model, and returns the numbers."""
     equation = make_equation(args)
     checkpoints = bsde.Checkpoints(args.out / "checkpoints")
@@ -39,6 +52,7 @@ def run(args):
     if t is not None:
         # `solve` would speak of its `t`.
         _checks.positive_int("bsde.py", "num_steps", t)
+    quiet = args.quick or distribution.task_index() > 0
     subnets = None
     if args.pretrain and args.resume and checkpoints.paths:
         subnets = bsde.load_subnets(args.out / "subnets")
@@ -73,8 +87,8 @@ def run(args):
         max_rounds=args.max_rounds or MAX_ROUNDS,
         seed=args.seed,
         dtype=args.dtype,
-        # A progress bar on a terminal, plain lines in a log.
-        verbose=0 if args.quick else 1 if sys.stdout.isatty() else 2,
+        # A progress bar on a terminal, plain lines in a log, of one worker alone.
+        verbose=0 if quiet else 1 if sys.stdout.isatty() else 2,
         checkpoints=checkpoints.folder,
         checkpoint_every=args.checkpoint_every,
         resume=args.resume,
@@ -217,6 +231,19 @@ def make_parser():
         action="store_true",
         help="go on from the newest checkpoint in --out, if there is one",
     )
+    add(
+        "--workers",
+        type=lambda text: text.split(","),
+        metavar="HOST:PORT,HOST:PORT",
+        help="all processes that train together, the chief first; start each of them with "
+        "the same arguments but --worker (docs/scaling.md)",
+    )
+    add(
+        "--worker",
+        type=int,
+        metavar="K",
+        help="which of --workers this process is, from 0; K > 0 writes to OUT/worker-K",
+    )
     return parser
 
 
@@ -234,6 +261,17 @@ def main(argv=None):
         parser.error("--resume goes on with what --overwrite removes: take one of them")
     if args.out is None:
         args.out = pathlib.Path("results/bsde") / args.equation
+    if (args.workers is None) != (args.worker is None):
+        parser.error("--workers and --worker need each other: all addresses, and which")
+    try:
+        together = args.workers or distribution.several()
+        worker = distribution.task_index() if args.worker is None else args.worker
+    except _checks.ArgumentError as error:
+        parser.error(str(error))
+    if args.pretrain and together:
+        parser.error("--pretrain trains its subnets in one process: leave out --workers")
+    if worker > 0:
+        args.out /= f"worker-{worker}"
     if args.quick:
         for name, value in QUICK.items():
             if getattr(args, name) is None:

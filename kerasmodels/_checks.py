@@ -12,6 +12,10 @@ class ArgumentError(ValueError):
     """A bad argument or input, told in the one form. To users it is a ValueError."""
 
 
+class RunError(RuntimeError):
+    """A run that cannot go on, through no fault of an argument. Told in one line."""
+
+
 def message(owner, argument, expected, received, advice=""):
     """Returns the text of an argument error in the one form used everywhere."""
     text = f"`{owner}` expects `{argument}` to be {expected}. Received: {received}."

@@ -93,6 +93,8 @@ def execute(parser, args, run, plot, line):
         parser.error(f"cannot write to --out {args.out}: {error}")
     except FloatingPointError as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
+    except (_checks.RunError, ImportError) as error:
+        parser.exit(1, f"{parser.prog}: {' '.join(str(error).split())}\n")
     print(f"{line(result)}; written to {args.out}")
     return result
 

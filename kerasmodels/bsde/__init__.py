@@ -12,6 +12,12 @@ from kerasmodels.bsde.control import (
     TerminalSkip,
     ZSubnet,
 )
+from kerasmodels.bsde.distribution import (
+    WorkerLost,
+    connect,
+    distributed_paths,
+    joined,
+)
 from kerasmodels.bsde.equation import (
     Equation,
     GeometricBrownian,
@@ -59,8 +65,12 @@ __all__ = [
     "Reference",
     "SharedControl",
     "StackedControl",
+    "WorkerLost",
     "ZSubnet",
     "check_equation",
+    "connect",
+    "distributed_paths",
+    "joined",
     "clipped_squared_error",
     "path_dataset",
     "sample_paths",

@@ -27,6 +27,7 @@ import math
 import numpy as np
 
 from kerasmodels import _checks
+from kerasmodels.bsde.distribution import agreed
 from kerasmodels.bsde.path_sampler import COLUMNS, path_sampler
 from kerasmodels.bsde.paths import time_grid
 
@@ -213,7 +214,7 @@ class Estimator:
                 wanted = done * (result.monte_carlo / max(room, 1e-300)) ** 2
                 wanted = math.ceil(min(max_chunks, wanted))
             if wanted <= done:
-                return result
+                return Estimate(**agreed(dataclasses.asdict(result)))
             plain += [columns for columns, _ in self._chunks(done, wanted, *nothing)]
 
     def look(self):

@@ -10,6 +10,7 @@ from kerasmodels.bsde import export as export_module
 from kerasmodels.bsde.assembly import check_control, initial_values, resolve_control
 from kerasmodels.bsde.closed_loop import controlled_paths
 from kerasmodels.bsde.control import TerminalSkip, control_at
+from kerasmodels.bsde.distribution import DistributedModel
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.grid_noise import grid_noise, probes
 from kerasmodels.bsde.inputs import validated_inputs
@@ -18,7 +19,7 @@ from kerasmodels.bsde.recursion import RULES, forward_recursion
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class GlobalModel(keras.Model):
+class GlobalModel(DistributedModel):
     """The deep BSDE network: maps forward paths to u_N, to be matched to g(x_N).
 
         u[0] = u0,    z[0] = z0,    z[n] = control(t[n], x[n])
@@ -164,7 +165,8 @@ class GlobalModel(keras.Model):
     def set_u0(self, value):
         """Sets u0, for example to a better estimate of it (`estimate_u0`)."""
         value = _checks.finite_float("GlobalModel.set_u0", "value", value)
-        self._u0.assign((value - self._initial["u0"]) / self._initial["units"][0])
+        with self.distribute_strategy.scope():
+            self._u0.assign((value - self._initial["u0"]) / self._initial["units"][0])
 
     @property
     def train_control(self):
@@ -355,7 +357,7 @@ class GlobalModel(keras.Model):
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`, on a data set or on arrays ((x, dw, t), g(x_N))."""
-        if isinstance(x, tf.data.Dataset):
+        if isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
             # Fresh paths need no shuffling, and Keras warns that it cannot.
             kwargs.setdefault("shuffle", False)
         return super().fit(self._checked_arrays(x, y), y, *args, **kwargs)

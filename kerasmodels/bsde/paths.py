@@ -1,5 +1,6 @@
 """Brownian increments and forward paths: a pure function of its arguments."""
 
+import math
 import numbers
 
 import keras
@@ -11,6 +12,8 @@ from kerasmodels.bsde.equation import Equation
 
 # Grid times up to which the steps of a data set are unrolled.
 _UNROLLED = 51
+# TensorFlow's number of the generator.
+_PHILOX = 1
 
 
 def time_grid(terminal_time, num_steps):
@@ -118,7 +121,7 @@ def _paths(equation, t, dw, unroll):
     return tf.transpose(path.stack(), (1, 0, 2))
 
 
-def brownian_increments(t, batch_size, dim, seed, dtype=None):
+def brownian_increments(t, batch_size, dim, seed, dtype=None, first_path=None):
     """Returns dW, `[batch_size, N, dim]`, variance dt: a pure function of its arguments.
 
     Args:
@@ -127,6 +130,9 @@ def brownian_increments(t, batch_size, dim, seed, dtype=None):
         dim: int. Dimension of the noise.
         seed: int, or a pair (seed, step) of ints or int tensors.
         dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
+        first_path: None, int or int tensor. The paths from this one on of a larger batch
+            with the same seed, bit for bit, without drawing those before. Not under XLA,
+            whose numbers are others.
     """
     seed = _checks.seed_pair("brownian_increments", seed)
     dtype = _checks.float_type("brownian_increments", dtype)
@@ -135,7 +141,34 @@ def brownian_increments(t, batch_size, dim, seed, dtype=None):
     shape = (batch_size, grid.shape[0] - 1, dim)
     # Philox by name: the generator that is chosen by default is slow under XLA.
     seed = tf.stack([_int64(seed[0]), _int64(seed[1])])
+    if first_path is not None:
+        return root_dt * _normals_from(first_path, shape, seed, dtype)
     return root_dt * tf.random.stateless_normal(shape, seed=seed, dtype=dtype, alg="philox")
+
+
+def _normals_from(row, shape, seed, dtype):
+    """The rows from `row` on of what `stateless_normal` draws with this seed.
+
+    Philox makes four 32-bit numbers of each value of its counter: four normals in float32,
+    two in float64. So the counter is set to where the rows start.
+
+    Reference: Salmon et al. (2011), https://doi.org/10.1145/2063384.2063405
+    """
+    at_once = 4 if dtype == "float32" else 2
+    count = math.prod(shape)
+    start = _int64(row) * (count // shape[0])
+    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+    low = counter[0] + tf.cast(start // at_once, "uint64")
+    carry = tf.cast(low < counter[0], "uint64")
+    values = tf.raw_ops.StatelessRandomNormalV2(
+        # As many more as may come before the first one wanted.
+        shape=[count + at_once - 1],
+        key=key,
+        counter=tf.stack([low, counter[1] + carry]),
+        alg=_PHILOX,
+        dtype=tf.as_dtype(dtype),
+    )
+    return tf.reshape(tf.slice(values, [start % at_once], [count]), shape)
 
 
 def _int64(value):
@@ -182,6 +215,7 @@ def path_dataset(
     num_batches=None,
     dtype=None,
     jitter=False,
+    share=None,
 ):
     """A `tf.data.Dataset` of `((x, dw, t), g(x_N))` with fresh paths in every element.
 
@@ -200,6 +234,9 @@ def path_dataset(
             a step to either side, so that a control process that takes the time as an
             input learns what lies between them. The first step is then at least half as
             long as it was, and the last one too.
+        share: None, or a pair (index, count) of ints. Only the index-th of `count` equal
+            parts of every element: together, the parts are the elements. Their times are
+            the same. A list of indices gives these parts one after another.
 
     Returns:
         A data set whose elements are x `[batch, N + 1, dim]`, dw `[batch, N, dim]` and
@@ -218,19 +255,61 @@ def path_dataset(
         num_batches = _checks.positive_int(owner, "num_batches", num_batches)
     dtype = _checks.float_type(owner, dtype)
     jitter = _checks.boolean(owner, "jitter", jitter)
+    indices, count = (0,), 1
+    if share is not None:
+        indices, count = _share(owner, share)
+        if batch_size % count:
+            fewer = batch_size - batch_size % count
+            raise _checks.ArgumentError(
+                _checks.message(
+                    owner,
+                    "batch_size",
+                    f"a multiple of the {count} parts that share a batch",
+                    f"batch_size={batch_size}",
+                    f"The next ones: {f'{fewer}, ' if fewer else ''}{fewer + count}.",
+                )
+            )
+        batch_size //= count
 
     # Nothing in it is Python control flow on tensors, and looking for some takes seconds.
     @tf.autograph.experimental.do_not_convert
-    def batch(step):
+    def batch(number):
+        step, first_path = number // len(indices), None
+        if share is not None:
+            index = tf.constant(indices, "int64")[number % len(indices)]
+            first_path = index * batch_size
         grid = _jittered(t, (seed, step)) if jitter else t
-        dw = brownian_increments(grid, batch_size, equation.dim, (seed, step), dtype)
+        dw = brownian_increments(
+            grid, batch_size, equation.dim, (seed, step), dtype, first_path
+        )
         x = _paths(equation, grid, dw, unroll=len(t) <= _UNROLLED)
         return (x, dw, tile_times(grid, batch_size, dtype)), equation.terminal(x[:, -1])
 
-    steps = tf.data.Dataset.counter(start=start_step)
+    elements = tf.data.Dataset.counter(start=start_step * len(indices))
     if num_batches is not None:
-        steps = steps.take(num_batches)
-    return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
+        elements = elements.take(num_batches * len(indices))
+    return elements.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def _share(owner, share):
+    """The pair (indices, count) of a share."""
+    pair = isinstance(share, (tuple, list)) and len(share) == 2
+    indices, count = share if pair else ((), 0)
+    indices = tuple(indices) if isinstance(indices, (tuple, list)) else (indices,)
+    whole = all(
+        isinstance(k, numbers.Integral) and not isinstance(k, bool)
+        for k in (*indices, count)
+    )
+    if not whole or not indices or not all(0 <= k < count for k in indices):
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "share",
+                "a pair (index, count) of integers with 0 <= index < count",
+                f"share={_checks.describe(share)}",
+            )
+        )
+    return indices, int(count)
 
 
 def _jittered(t, seed):

@@ -1,12 +1,14 @@
 """Where a run stands: with the weights, all that is needed to go on with it."""
 
 import dataclasses
+import json
 import math
 import numbers
 import time
 
 import numpy as np
 
+from kerasmodels.bsde import distribution
 from kerasmodels.bsde.checkpoints import CheckpointError, Checkpoints
 
 
@@ -28,6 +30,13 @@ def restore(model, values):
     Raises:
         CheckpointError: the arrays are not those of this model; it is left as it is.
     """
+    with model.distribute_strategy.scope():
+        for variable, value in zip(variables(model), fitting(model, values)):
+            variable.assign(value)
+
+
+def fitting(model, values):
+    """Returns arrays that fit `variables`, or raises CheckpointError."""
     wanted = variables(model)
     there = [(tuple(value.shape), value.dtype) for value in values]
     if there != [(tuple(v.shape), np.dtype(v.dtype)) for v in wanted]:
@@ -36,8 +45,7 @@ def restore(model, values):
             "of this model and its optimizer. It was written by another version, or for "
             "other networks: begin anew (--overwrite)."
         )
-    for variable, value in zip(wanted, values):
-        variable.assign(value)
+    return values
 
 
 @dataclasses.dataclass
@@ -108,12 +116,17 @@ def _number(value):
     return plain and bool(np.isfinite(value))
 
 
+# Stands for the values on a worker that has none of its own.
+_OF_THE_CHIEF = ()
+
+
 class Keeper:
     """Holds the last finite state of a run in memory, and writes it to checkpoints.
 
     Args:
         progress: `Progress`.
-        folder: None or str or path. Where the checkpoints are.
+        folder: None or str or path. Where the checkpoints are. Of several workers the
+            chief alone keeps any.
         every: int. Training steps between two of them, at least.
         run: dict. What makes two runs the same.
     """
@@ -122,7 +135,8 @@ class Keeper:
         self._begin = time.perf_counter()
         self._before = 0.0
         self.progress = progress
-        self.checkpoints = None if folder is None else Checkpoints(folder)
+        chief = distribution.task_index() == 0
+        self.checkpoints = Checkpoints(folder) if chief and folder is not None else None
         self.every = every
         self.run = {} if run is None else run
         self._last = None
@@ -142,19 +156,24 @@ class Keeper:
     def load(self):
         """Takes the progress from the newest checkpoint, if there is one.
 
+        Of several workers the chief's is taken by all: only it needs to have one.
+
         Raises:
             ValueError: it is of another run.
             CheckpointError: none of those there can be read.
         """
-        found = self.checkpoints.load(self.run)
-        if found is not None:
-            self._pending, record = found
+        found = self.checkpoints.load(self.run) if self.checkpoints else None
+        values, record = found or (None, {})
+        text = json.dumps(record.get("progress", {}))
+        record = json.loads(distribution.agreed_text(text))
+        if record:
+            self._pending = values or _OF_THE_CHIEF
             try:
-                self.progress = Progress.from_record(record.get("progress"))
+                self.progress = Progress.from_record(record)
             except ValueError as error:
                 raise CheckpointError(
-                    f"The newest checkpoint in {str(self.checkpoints.folder)!r} cannot be "
-                    f"used: {error}. Remove it, or begin anew (--overwrite)."
+                    f"The newest checkpoint cannot be used: {error}. Remove it, or begin "
+                    "anew (--overwrite)."
                 ) from error
             self._saved = self.progress.step
             self._before = self.progress.seconds
@@ -162,7 +181,8 @@ class Keeper:
     def begin(self, model):
         """Sets a compiled model to what was loaded, and holds it."""
         if self._pending is not None:
-            restore(model, self._pending)
+            values = snapshot(model) if not self._pending else fitting(model, self._pending)
+            restore(model, distribution.agreed(values))
             self._pending = None
         self.hold(model)
 

@@ -12,6 +12,7 @@ import kerasmodels
 from kerasmodels import _checks
 from kerasmodels.bsde.checking import check_config
 from kerasmodels.bsde.control import CONTROLS, make_control
+from kerasmodels.bsde.distribution import WorkerLost, agreed
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
 from kerasmodels.bsde.estimate import Estimator
@@ -250,6 +251,9 @@ def solve(
             "checkpoint_step": keeper.save(),
         }
         raise
+    except WorkerLost:
+        keeper.save()
+        raise
     model.set_u0(estimate.u0)
     return Solution(
         equation=equation,
@@ -296,7 +300,7 @@ def _keeper(folder, every, resume, first_stage, run):
     keeper = Keeper(Progress(stage=first_stage), folder, every, run)
     if resume:
         keeper.load()
-    elif folder is not None:
+    elif keeper.checkpoints is not None:
         keeper.checkpoints.require_none(owner)
     return keeper
 
@@ -332,7 +336,7 @@ def _model(equation, grid, control, hidden, subnets, rule, drift, seed, dtype):
 def _look(estimator):
     """`Estimator.look` before training."""
     try:
-        return estimator.look()
+        return agreed(estimator.look())
     except FloatingPointError:
         # Training will say so, and what to change.
-        return 0.0, False
+        return agreed((0.0, False))

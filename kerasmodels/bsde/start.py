@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels import _checks
+from kerasmodels.bsde.distribution import agreed
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.paths import sample_paths, time_grid
 
@@ -74,7 +75,7 @@ def estimate_start(equation, t, seed, dtype=None):
     z = np.concatenate(z).astype("float64")
     # A terminal condition may have an infinite slope at single points.
     z = np.where(np.isfinite(z), z, 0.0)
-    return Start(
+    start = (
         float(g.mean()),
         float(g.std() / len(g) ** 0.5),
         float(g.std()),
@@ -82,6 +83,7 @@ def estimate_start(equation, t, seed, dtype=None):
         float(np.sqrt(np.mean(z**2))),
         x_inner,
     )
+    return Start(*agreed(start))
 
 
 def baseline(equation, num_steps=20, seed=0, num_paths=8192):

@@ -4,8 +4,8 @@ import math
 
 import keras
 
+from kerasmodels.bsde.distribution import distributed_paths
 from kerasmodels.bsde.optimizer import adam
-from kerasmodels.bsde.paths import path_dataset
 from kerasmodels.bsde.progress import Keeper, Progress
 from kerasmodels.bsde.watch import Watch
 
@@ -55,7 +55,7 @@ def train(
     skip_times = getattr(model.terminal_skip, "num_times", None) is not None
 
     def data(start_step):
-        return path_dataset(
+        return distributed_paths(
             model.equation,
             model.grid,
             batch_size,

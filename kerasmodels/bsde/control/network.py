@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from kerasmodels import _checks
@@ -83,7 +84,11 @@ class Network(keras.Model):
         )
 
     def _batch_norm(self):
-        return keras.layers.BatchNormalization(dtype=self.dtype_policy)
+        # Else the moving statistics of several replicas would differ without a word.
+        several = tf.distribute.get_strategy().num_replicas_in_sync > 1
+        return keras.layers.BatchNormalization(
+            synchronized=several, dtype=self.dtype_policy
+        )
 
     def _build_network(self, shape):
         for block in self.blocks:

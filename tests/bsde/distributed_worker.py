@@ -1,0 +1,125 @@
+"""A process of `test_distribution.py`: its task, where it writes, and what it is told."""
+
+import contextlib
+import importlib.util
+import os
+import pathlib
+import signal
+import sys
+import warnings
+
+warnings.filterwarnings("error")
+warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from kerasmodels import bsde  # noqa: E402
+from kerasmodels.bsde import distribution  # noqa: E402
+
+ROOT = pathlib.Path(__file__).parents[2]
+BATCH = 24
+FLAGS = ["--quick", "--equation", "burgers", "--steps", "25", "--out"]
+
+
+def flat(model):
+    return np.concatenate([weight.numpy().ravel() for weight in model.weights])
+
+
+def train():
+    """The public `fit` and `evaluate`, on shares and on a plain data set: what came out."""
+    equation = bsde.BlackScholesBarenblatt(3)
+    model = bsde.GlobalModel(equation, 4, control="shared", drift=True)
+    model.compile(bsde.decaying_adam(1e-2, 20), loss="mse", steps_per_execution=5)
+    data = bsde.distributed_paths(equation, 4, BATCH, seed=3, jitter=True)
+    history = model.fit(data, epochs=2, steps_per_epoch=5, verbose=0).history
+    whole = bsde.path_dataset(equation, 4, BATCH, seed=3, start_step=10)
+    more = model.fit(whole, steps_per_epoch=5, verbose=0).history
+    held_out = bsde.path_dataset(equation, 4, BATCH, seed=9, num_batches=3)
+    return {
+        "weights": flat(model),
+        "loss": np.array(history["loss"] + more["loss"]),
+        "u0": np.array(history["u0"] + more["u0"]),
+        "evaluate": model.evaluate(held_out, verbose=0),
+    }
+
+
+def batch_norm():
+    """Two steps with batch normalisation: weights and moving statistics."""
+    equation = bsde.HJB(2)
+    control = bsde.StackedControl(3, 2, hidden=[4], batch_norm=True)
+    model = bsde.GlobalModel(equation, 4, control=control)
+    model.compile("sgd", loss="mse")
+    data = bsde.distributed_paths(equation, 4, BATCH, seed=1)
+    model.fit(data, steps_per_epoch=2, verbose=0)
+    return {"batch_norm": flat(model)}
+
+
+def mirrored(out):
+    """Both devices of one process."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with strategy.scope():
+        np.savez(out, **train(), **batch_norm())
+
+
+def script():
+    sys.path.insert(0, str(ROOT / "experiments"))
+    path = ROOT / "experiments" / "bsde.py"
+    spec = importlib.util.spec_from_file_location("bsde_script", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def together(out, workers, index):
+    """The script, and in its scope what `mirrored` does; numbers of one worker's own."""
+    kept, connect = [], bsde.connect
+
+    def keep(*args):
+        kept.append(connect(*args))
+        return kept[0]
+
+    bsde.connect = keep
+    folder = pathlib.Path(out).parent / "script"
+    script().main([*FLAGS, str(folder), "--workers", workers, "--worker", index])
+    # What is started again here is refused.
+    with contextlib.suppress(ValueError):
+        connect(workers.split(","), int(index) + 1)
+        raise AssertionError("a second index was taken")
+    with kept[0].scope():
+        own = (float(index), 7 + int(index), index == "0", np.full((2, 3), float(index)))
+        number, count, chief, array = distribution.agreed(own)
+        np.savez(
+            out,
+            **train(),
+            **batch_norm(),
+            number=number,
+            count=count,
+            chief=chief,
+            array=array,
+        )
+        distribution.agreed(0.0)
+
+
+def killed(out, workers, index, victim):
+    """The script; the victim dies in its sixth training step."""
+    if index == victim:
+
+        def die(self, batch, logs=None):
+            if batch == 5:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        keras.callbacks.TerminateOnNaN.on_train_batch_end = die
+    flags = ["--quick", "--steps", "5000", "--out", out]
+    script().main([*flags, "--workers", workers, "--worker", index])
+
+
+if __name__ == "__main__":
+    {"mirrored": mirrored, "together": together, "killed": killed}[sys.argv[1]](
+        *sys.argv[2:]
+    )
