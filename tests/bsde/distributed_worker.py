@@ -11,12 +11,12 @@ import warnings
 warnings.filterwarnings("error")
 warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
 
-import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from kerasmodels import bsde  # noqa: E402
 from kerasmodels.bsde import distribution  # noqa: E402
+from kerasmodels.bsde.watch import Watch  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[2]
 BATCH = 24
@@ -107,15 +107,17 @@ def together(out, workers, index):
 
 
 def killed(out, workers, index, victim):
-    """The script; the victim dies in its sixth training step."""
+    """The script; the victim dies in its thirteenth training step, with checkpoints."""
     if index == victim:
 
-        def die(self, batch, logs=None):
-            if batch == 5:
+        def die(self, epoch, logs=None):
+            if epoch == 12:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        keras.callbacks.TerminateOnNaN.on_train_batch_end = die
-    flags = ["--quick", "--steps", "5000", "--out", out]
+        Watch.on_epoch_begin = die
+    flags = [*FLAGS, out, "--checkpoint-every", "5"]
+    if victim == "resume":
+        flags.append("--resume")
     script().main([*flags, "--workers", workers, "--worker", index])
 
 

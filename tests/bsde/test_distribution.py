@@ -24,6 +24,7 @@ UNEVEN = [0.0, 0.05, 0.3, 1.0]
 
 
 def start(task, *arguments):
+    """A process of `distributed_worker`."""
     command = [sys.executable, "-m", "tests.bsde.distributed_worker", task]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment.pop("TF_CONFIG", None)
@@ -155,7 +156,7 @@ def test_the_chief_decides_where_processes_differ(pair):
         np.testing.assert_array_equal(found["array"], np.zeros((2, 3)))
 
 
-def test_a_lost_worker_is_named_within_seconds(tmp_path):
+def test_a_lost_worker_is_named_within_seconds_and_all_go_on_with_resume(alone, tmp_path):
     workers = free_addresses(2)
     victim, survivor = (start("killed", tmp_path, workers, k, 0) for k in range(2))
     victim.communicate(timeout=240)
@@ -169,6 +170,17 @@ def test_a_lost_worker_is_named_within_seconds(tmp_path):
     first = workers.split(",")[0]
     assert last.startswith(f"bsde.py: Lost worker 0 ({first}) of 2 workers"), error
     assert "--resume" in last
+    # The other one never wrote any, and takes the chief's.
+    kept = [path.name for path in bsde.Checkpoints(tmp_path / "checkpoints").paths]
+    assert kept == ["step-000000005", "step-000000010"]
+    workers = free_addresses(2)
+    again = [start("killed", tmp_path, workers, k, "resume") for k in range(2)]
+    for process in again:
+        ended(process)
+    results = [solved(tmp_path), solved(tmp_path / "worker-1")]
+    for found in results:
+        assert_the_same(found, alone)
+    assert np.array_equal(results[0]["solved"], results[1]["solved"])
 
 
 def test_the_first_worker_of_a_chain_of_messages_is_the_lost_one(monkeypatch):
