@@ -15,6 +15,9 @@ class ArgumentError(ValueError):
 class RunError(RuntimeError):
     """A run that cannot go on, through no fault of an argument. Told in one line."""
 
+    # Whether the process would hang at its end.
+    hangs = False
+
 
 def message(owner, argument, expected, received, advice=""):
     """Returns the text of an argument error in the one form used everywhere."""

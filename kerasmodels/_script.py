@@ -5,7 +5,9 @@ which ends in `execute`.
 """
 
 import argparse
+import os
 import pathlib
+import sys
 
 from kerasmodels import _checks, _files, _interrupt
 
@@ -94,7 +96,10 @@ def execute(parser, args, run, plot, line):
     except FloatingPointError as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
     except (_checks.RunError, ImportError) as error:
-        parser.exit(1, f"{parser.prog}: {' '.join(str(error).split())}\n")
+        print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        if getattr(error, "hangs", False):
+            os._exit(1)
+        parser.exit(1)
     print(f"{line(result)}; written to {args.out}")
     return result
 

@@ -21,7 +21,12 @@ from kerasmodels.bsde.paths import path_dataset
 
 
 class WorkerLost(_checks.RunError):
-    """Another process of this training is gone; nothing can go on without it."""
+    """Another process of this training is gone; nothing can go on without it.
+
+    TensorFlow may wait for that process when this one ends: leave by `os._exit`.
+    """
+
+    hangs = True
 
 
 def connect(workers, index):

@@ -163,8 +163,8 @@ def test_a_lost_worker_is_named_within_seconds_and_all_go_on_with_resume(alone, 
     assert victim.returncode == -9
     died = time.monotonic()
     _, error = survivor.communicate(timeout=60)
-    # Seen 0.2 s, and up to ten seconds more to leave TensorFlow.
-    assert time.monotonic() - died < 30
+    # Seen after 0.2 s where the machine is free.
+    assert time.monotonic() - died < 20
     assert survivor.returncode == 1
     last = error.strip().splitlines()[-1]
     first = workers.split(",")[0]
