@@ -11,13 +11,13 @@ import tensorflow as tf
 
 import kerasmodels
 from kerasmodels import _checks
-from kerasmodels.bsde.checking import check_config
+from kerasmodels.bsde.checking import check_config, check_equation
 from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
 from kerasmodels.bsde.estimate import Estimator
 from kerasmodels.bsde.global_model import GlobalModel
-from kerasmodels.bsde.paths import as_time_grid
+from kerasmodels.bsde.paths import as_time_grid, paths_fit
 from kerasmodels.bsde.solution import Solution
 from kerasmodels.bsde.symmetry import is_exchangeable
 from kerasmodels.bsde.training import train
@@ -60,7 +60,12 @@ _MAX_PATHS = 2**20
 
 
 def default_settings(equation):
-    """The `Settings` of an equation."""
+    """The `Settings` of an equation.
+
+    Raises:
+        ValueError: it is no `Equation`.
+    """
+    _checks.instance("default_settings", "equation", equation, Equation)
     settings = SETTINGS.get(type(equation).__name__, Settings())
     at_least = math.ceil(settings.per_time * equation.terminal_time)
     return settings._replace(num_steps=max(settings.num_steps, at_least))
@@ -94,7 +99,9 @@ def solve(
     rather than of the time grid, it trains another round. Everything used is public: the
     same can be had by `GlobalModel`, `path_dataset`, `compile`, `fit`, `estimate_u0`.
 
-    Nothing here reads the exact solution or the reference; they only serve the report.
+    Nothing that trains reads the exact solution or the reference: they serve the report,
+    and the check of an equation that is not of this package (`check_equation`), which runs
+    first.
 
     Args:
         equation: `Equation`.
@@ -135,13 +142,12 @@ def solve(
         A `Solution`.
 
     Raises:
-        ValueError: an argument is not of the form above.
+        ValueError: an argument is not of the form above; an `EquationError` where the
+            equation contradicts itself.
         FloatingPointError: the loss or a path is no longer a finite number.
     """
     owner = "solve"
     _checks.instance(owner, "equation", equation, Equation)
-    # Found now, not after the training, when the result is written.
-    check_config(equation)
     seed = _checks.seed_int(owner, seed)
     _checks.one_of(owner, "dtype", dtype, ("float32", "float64", "mixed_bfloat16"))
     tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
@@ -158,16 +164,31 @@ def solve(
             _checks.instance(owner, "subnets", subnet, keras.layers.Layer)
             for subnet in (subnets if isinstance(subnets, (list, tuple)) else [subnets])
         ]
-    if frozen and subnets is None:
+    if _checks.boolean(owner, "frozen", frozen) and subnets is None:
+        expected = "left out without `subnets`: only trained networks can be frozen"
         raise _checks.ArgumentError(
-            "`solve` can freeze only trained networks: `frozen=True` needs `subnets`."
+            _checks.message(owner, "frozen", expected, "frozen=True")
         )
+    if not isinstance(callbacks, (list, tuple)):
+        _checks.instance(owner, "callbacks", callbacks, list)
+    for callback in callbacks:
+        _checks.instance(owner, "callbacks", callback, keras.callbacks.Callback)
+    _checks.one_of(owner, "verbose", verbose, (0, 1, 2))
     settings = default_settings(equation)
     grid = as_time_grid(owner, equation, settings.num_steps if t is None else t)
     steps = settings.steps if steps is None else steps
     steps = _checks.positive_int(owner, "steps", steps)
     batch_size = settings.batch_size if batch_size is None else batch_size
     batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+    paths_fit(owner, "batch_size", equation, len(grid) - 1, batch_size, "float32", copies=8)
+    # Found now, not after the training: no file for it, or a mistake in an equation that
+    # no test of this package knows. The answer is read to check it, and never again.
+    if type(equation) in EQUATIONS.values():
+        check_config(equation)
+    else:
+        check_equation(
+            equation, num_points=max(2, min(16, 1600 // equation.dim)), seed=seed
+        )
     begin = time.perf_counter()
     model = _model(equation, grid, control, hidden, subnets, rule, bool(drift), seed, dtype)
     estimator = Estimator(model, seed=seed, most_paths=num_paths)

@@ -4,6 +4,8 @@ import math
 
 import keras
 
+from kerasmodels import _checks
+from kerasmodels.bsde.global_model import GlobalModel
 from kerasmodels.bsde.optimizer import adam
 from kerasmodels.bsde.paths import path_dataset
 
@@ -38,8 +40,21 @@ def train(
             `path_dataset`, where the control process takes any time.
 
     Raises:
+        ValueError: an argument is not of the form above.
         FloatingPointError: the loss is no longer a finite number.
     """
+    owner = "train"
+    _checks.instance(owner, "model", model, GlobalModel)
+    steps = _checks.positive_int(owner, "steps", steps)
+    batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+    learning_rate = _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
+    seed = _checks.seed_int(owner, seed)
+    num_points = _checks.positive_int(owner, "num_points", num_points)
+    jitter = _checks.boolean(owner, "jitter", jitter)
+    if not isinstance(history, dict) or not {"step", "loss", "u0"} <= set(history):
+        received = f"history={_checks.describe(history)}"
+        expected = 'a dict of lists "step", "loss", "u0"'
+        raise _checks.ArgumentError(_checks.message(owner, "history", expected, received))
     num_points = min(num_points, steps)
     per_point = math.ceil(steps / num_points)
     num_points = math.ceil(steps / per_point)

@@ -20,6 +20,7 @@ def read_csv(path):
         ValueError: the file cannot be read as a table, it has no header, an entry is no
             finite number, or a row has another length: with the line and the column.
     """
+    path = _checks.path("read_csv", "path", path)
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
@@ -124,6 +125,11 @@ def split(x, y, share=0.2, seed=0):
     x = _checks.finite_array("split", "x", x)
     y = _checks.finite_array("split", "y", y).reshape(-1, 1)
     share = _checks.finite_float("split", "share", share, above=0.0)
+    if x.ndim != 2:
+        received = f"shape {x.shape}"
+        raise _checks.ArgumentError(
+            _checks.message("split", "x", "of shape (rows, features)", received)
+        )
     order = np.random.default_rng(_checks.seed_int("split", seed)).permutation(len(x))
     count = round(share * len(x))
     if not 1 <= count <= len(x) - 2 or len(x) != len(y):

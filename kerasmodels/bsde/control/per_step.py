@@ -46,7 +46,9 @@ class PerStepControl(keras.Model):
     @classmethod
     def fresh(cls, num_times, dim, seed=0, dtype=None, **options):
         """Returns `num_times` new `ZSubnet`s of one architecture, as a control process."""
-        seeds = init_seeds(seed, num_times)
+        owner = "PerStepControl.fresh"
+        num_times = _checks.positive_int(owner, "num_times", num_times)
+        seeds = init_seeds(_checks.seed_int(owner, seed), num_times)
         nets = [ZSubnet(dim, seed=s, dtype=dtype, **options) for s in seeds]
         return cls(nets, dtype=dtype)
 

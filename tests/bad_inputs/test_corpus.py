@@ -1,0 +1,99 @@
+"""Bad input to every public name: one clear error, at once, and no file left behind."""
+
+import inspect
+import re
+import time
+
+import pytest
+
+from kerasmodels import _checks, bsde
+from tests.bad_inputs import bsde_cases, zoo_cases
+from tests.bad_inputs.corpus import suggestion
+from tests.test_public_objects import PACKAGES
+
+ENTRIES = [*bsde_cases.ENTRIES, *zoo_cases.ENTRIES]
+# What takes no argument, or holds what the package itself puts into it.
+NOT_CALLED = {
+    "bsde": ["Equation", "EquationError", "Estimate", "GeometricBrownian", "Published"],
+    "bsde ": ["Reference", "Solution", "EQUATIONS"],
+    "by_hand": ["ACTIVATIONS", "Finding", "MISTAKES", "RECIPES", "Recipe", "Variant"],
+    "miniflow": ["Node"],
+    "neurons": ["five_points"],
+    "recurrent": ["StepReport"],
+}
+
+
+def complaint(entry, name, value):
+    """What is wrong with the way in which one bad value is refused, or None."""
+    arguments = {**entry.arguments(), name: value}
+    # Work of this thread: the clock of a machine that others use says nothing.
+    begin = time.thread_time()
+    try:
+        entry.function(**arguments)
+    except (_checks.ArgumentError, bsde.EquationError) as error:
+        text = str(error)
+    except BaseException as error:
+        return f"{type(error).__name__}: {str(error)[:300]}"
+    else:
+        return "was accepted"
+    seconds = time.thread_time() - begin
+    if seconds > 1.0:
+        return f"took {seconds:.1f} s"
+    # Keras puts its own words around what a `call` raises.
+    if not re.search(r"`[\w.]+` ", text) or "Received" not in text:
+        return f"has another form: {text[:300]}"
+    if entry.words.get(name, f"`{name}`") not in text:
+        return f"does not name the argument: {text[:300]}"
+    if suggestion(value) not in text:
+        return f"suggests nothing: {text[:300]}"
+    return None
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_bad_values_are_refused(entry, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if entry.works:
+        # Else every refusal below might be that of another argument.
+        entry.function(**entry.arguments())
+    clean, wrong = 0, []
+    for name, value in entry.cases():
+        found = complaint(entry, name, value)
+        clean += found is None
+        if found is not None:
+            wrong.append(f"{name}={_checks.describe(value)} {found}")
+    told = f"{clean} of {len(entry.cases())} clean"
+    print(told)
+    assert not wrong, "\n".join([told, *wrong])
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_corpus_is_complete_and_large(capsys):
+    covered = {tuple(entry.name.split(".")[:2]) for entry in ENTRIES}
+    for package in PACKAGES:
+        short = package.__name__.partition(".")[2]
+        left_out = [
+            n for key, names in NOT_CALLED.items() if key.strip() == short for n in names
+        ]
+        wanted = set(package.__all__) - set(left_out)
+        assert wanted == {name for where, name in covered if where == short}
+    cases = [case for entry in ENTRIES for case in entry.cases()]
+    with capsys.disabled():
+        print(f"\nbad inputs: {len(cases)} cases over {len(ENTRIES)} calls")
+    assert len(cases) > 1000
+
+
+def test_every_argument_has_bad_values():
+    """A new argument of a public function comes with its bad values."""
+    wanted, tried = {}, {}
+    # Names, types and reductions are Keras's, callbacks and verbosity too.
+    of_keras = {"name", "dtype", "reduction", "callbacks", "verbose"}
+    for entry in ENTRIES:
+        key = ".".join(entry.name.split(".")[:2])
+        if len(entry.name.split(".")) == 2:
+            parameters = inspect.signature(entry.function).parameters.values()
+            names = {p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+            wanted[key] = names - of_keras
+        bad = {name for name, values in entry.bad.items() if values}
+        tried.setdefault(key, set()).update(bad)
+    missing = {key: names - tried[key] for key, names in wanted.items()}
+    assert not {key: names for key, names in missing.items() if names}
