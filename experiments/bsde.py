@@ -32,9 +32,12 @@ def run(args):
     # Fails now, not after the training, where nothing can be written.
     args.out.mkdir(parents=True, exist_ok=True)
     t = args.num_steps
-    if t is not None:
-        # `solve` would speak of its `t`.
-        _checks.positive_int("bsde.py", "num_steps", t)
+    # Before subnets are trained; and `solve` would speak of its `t`.
+    for name in ("num_steps", "steps", "batch_size", "num_paths", "max_rounds"):
+        if getattr(args, name) is not None:
+            _checks.positive_int("bsde.py", name, getattr(args, name))
+    for name in ("tolerance", "learning_rate"):
+        _checks.finite_float("bsde.py", name, getattr(args, name), above=0.0)
     subnets = None
     if args.pretrain:
         if t is None:
@@ -64,7 +67,7 @@ def run(args):
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,
         num_paths=args.num_paths,
-        max_rounds=args.max_rounds or MAX_ROUNDS,
+        max_rounds=MAX_ROUNDS if args.max_rounds is None else args.max_rounds,
         seed=args.seed,
         dtype=args.dtype,
         # A progress bar on a terminal, plain lines in a log.

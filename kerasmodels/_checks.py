@@ -235,7 +235,7 @@ def float_type(owner, dtype):
 
 
 def policy(owner, dtype):
-    """Returns `dtype` if Keras makes a dtype policy of floats of it, or raises ValueError."""
+    """Returns `dtype` if it names a policy of floats of Keras, or raises ValueError."""
     if dtype is None or isinstance(dtype, (keras.DTypePolicy, dict)) and dtype:
         return dtype
     floats = ("float32", "float64", "float16", "bfloat16")

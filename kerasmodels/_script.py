@@ -5,6 +5,8 @@ which ends in `execute`.
 """
 
 import argparse
+import contextlib
+import difflib
 import pathlib
 
 from kerasmodels import _checks, _files
@@ -12,6 +14,17 @@ from kerasmodels import _checks, _files
 
 class Parser(argparse.ArgumentParser):
     """One clear line and exit code 2 for anything that cannot be run."""
+
+    def parse_args(self, args=None, namespace=None):
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            name = unknown[0].partition("=")[0]
+            near = difflib.get_close_matches(name, self._option_string_actions, n=1)
+            advice = (
+                f". Did you mean {near[0]}?" if near else ", --help shows what there is"
+            )
+            self.error(f"unknown argument {unknown[0]!r}{advice}")
+        return found
 
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message}\n")
@@ -55,6 +68,7 @@ def execute(parser, args, run, plot, line):
     """
     if args.out is None:
         args.out = pathlib.Path("results") / parser.prog.removesuffix(".py")
+    missing = [path for path in (args.out, *args.out.parents) if not path.exists()]
     try:
         _checks.seed_int(parser.prog, args.seed)
         # Fails now, not after the work, where nothing can be written.
@@ -63,6 +77,10 @@ def execute(parser, args, run, plot, line):
         _files.write_json(args.out / "result.json", result)
         plot(result, args.out / "figure.png")
     except _checks.ArgumentError as error:
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                # Empty ones only.
+                folder.rmdir()
         parser.error(" ".join(str(error).split()))
     except OSError as error:
         parser.error(f"cannot write to --out {args.out}: {error}")

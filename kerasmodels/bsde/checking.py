@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerasmodels import _checks
 from kerasmodels.bsde.coefficients import EquationError, coefficient, coefficient_calls
 from kerasmodels.bsde.equation import Equation
-from kerasmodels.bsde.paths import sample_paths, time_grid
+from kerasmodels.bsde.paths import paths_fit, sample_paths, time_grid
 
 # Automatic differentiation in float64 leaves about 1e-12 of the terms that cancel; a
 # wrong factor leaves its own size.
@@ -49,6 +49,7 @@ def check_equation(equation, num_points=16, seed=0):
     _checks.instance("check_equation", "equation", equation, Equation)
     num_points = _checks.positive_int("check_equation", "num_points", num_points)
     seed = _checks.seed_int("check_equation", seed)
+    paths_fit("check_equation", "num_points", equation, 8, num_points, "float64")
     check_config(equation)
     for dtype in ("float32", "float64"):
         # At x0 first: paths can be sampled only with coefficients of the right shape.

@@ -137,6 +137,9 @@ class SequenceLSTM(CheckedBatches, keras.Model):
                     "`values[None]` is a batch of one.",
                 )
             )
+        numbers, advice = 2 * steps * len(window), "Take fewer steps."
+        what = f"{steps} values of each sequence"
+        _memory.fits("SequenceLSTM.roll_out", "steps", numbers, "float64", what, advice)
         found = []
         for _ in range(steps):
             found.append(np.asarray(self(window[..., None].astype("float32")))[:, 0])

@@ -26,6 +26,7 @@ def place_digits(images, labels, side=24, scale=2, threshold=0.5, seed=0):
         ValueError: shapes do not fit, or the canvas is too small.
     """
     owner = "place_digits"
+    seed = _checks.seed_int(owner, seed)
     images = _checks.finite_array(owner, "images", images)
     labels = _checks.labels(owner, "labels", labels)
     if np.any(labels < 0):
@@ -72,7 +73,7 @@ def place_digits(images, labels, side=24, scale=2, threshold=0.5, seed=0):
                 owner, "images", "with pixels above zero", f"{height}x{width}, all zero"
             )
         )
-    rng = np.random.default_rng(_checks.seed_int(owner, seed))
+    rng = np.random.default_rng(seed)
     tops = rng.integers(0, side - height + 1, len(images))
     lefts = rng.integers(0, side - width + 1, len(images))
     canvas = np.zeros((len(images), side, side))

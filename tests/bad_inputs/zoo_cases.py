@@ -765,7 +765,7 @@ SEGMENTATION = [
     entry(
         "segmentation.place_digits",
         segmentation.place_digits,
-        words={"labels": "labels", "scale": "scale"},
+        words={"labels": "labels", "scale": "Received"},
         images=(
             IMAGES,
             arrays((2, 2), (3, 2, 2), (0, 2, 2), (), more=holes(2, 2, 2)) + [0 * IMAGES],
@@ -783,7 +783,7 @@ SEGMENTATION = [
         "segmentation.segmented_digits",
         segmentation.segmented_digits,
         words={"scale": "Received"},
-        side=(24, plus(COUNT, 8)),
+        side=(24, plus(COUNT, 7)),
         scale=(1, plus(POSITIVE, 100.0)),
         seed=(0, SEED),
     ),
