@@ -49,9 +49,12 @@ def solve(args):
     elif not args.resume:
         checkpoints.require_none("bsde.py")
     t = args.num_steps
-    if t is not None:
-        # `solve` would speak of its `t`.
-        _checks.positive_int("bsde.py", "num_steps", t)
+    # Before subnets are trained; and `solve` would speak of its `t`.
+    for name in ("num_steps", "steps", "batch_size", "num_paths", "max_rounds"):
+        if getattr(args, name) is not None:
+            _checks.positive_int("bsde.py", name, getattr(args, name))
+    for name in ("tolerance", "learning_rate"):
+        _checks.finite_float("bsde.py", name, getattr(args, name), above=0.0)
     quiet = args.quick or distribution.task_index() > 0
     subnets = None
     if args.pretrain and args.resume and checkpoints.paths:
@@ -84,7 +87,7 @@ def solve(args):
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,
         num_paths=args.num_paths,
-        max_rounds=args.max_rounds or MAX_ROUNDS,
+        max_rounds=MAX_ROUNDS if args.max_rounds is None else args.max_rounds,
         seed=args.seed,
         dtype=args.dtype,
         # A progress bar on a terminal, plain lines in a log, of one worker alone.

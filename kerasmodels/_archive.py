@@ -15,8 +15,7 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _files
-from kerasmodels._machine import available_memory
+from kerasmodels import _files, _memory
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 # What runs code of the file's author, or of another format, whatever Keras allows.
@@ -42,8 +41,8 @@ def inspect(owner, path):
     Raises:
         Unfit, ValueError: what it is that Keras should not be given.
     """
-    size, available = path.stat().st_size, available_memory()
-    if 2 * size > available:
+    size, available = path.stat().st_size, _memory.available()
+    if available is not None and 2 * size > available:
         raise Unfit(
             f"which is {size} bytes long, where {available} are available",
             "Loading takes twice its length in memory.",

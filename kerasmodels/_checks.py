@@ -3,9 +3,11 @@
 import difflib
 import math
 import numbers
+import pathlib
 
 import keras
 import numpy as np
+from keras import ops
 
 
 class ArgumentError(ValueError):
@@ -27,11 +29,56 @@ def message(owner, argument, expected, received, advice=""):
 
 def describe(value):
     """Returns a short description of a received value: its shape if it has one."""
-    shape = getattr(value, "shape", None)
-    if shape is not None and tuple(shape) != ():
-        return f"shape {tuple(shape)}"
-    text = repr(value)
+    try:
+        shape = tuple(getattr(value, "shape", None) or ())
+        text = f"shape {shape}" if shape else " ".join(repr(value).split())
+    except Exception:
+        # Whatever cannot be described must not hide the error that it is part of.
+        text = f"an object of {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def as_numbers(value):
+    """Returns `value` as a float64 array, or None if it holds anything but numbers.
+
+    NumPy alone would read numbers out of text, and drop an imaginary part.
+    """
+    try:
+        array = np.asarray(value)
+        return array.astype("float64") if _holds_numbers(array) else None
+    except (TypeError, ValueError, OverflowError, NotImplementedError):
+        return None
+
+
+def _holds_numbers(array):
+    if array.dtype.kind == "O":
+        return all(isinstance(v, numbers.Real) for v in array.flat)
+    # "V" are the short floats that NumPy does not know.
+    return array.dtype.kind in "biufV"
+
+
+def tensor(owner, argument, value):
+    """Returns `value`, a tensor or what makes one, as a tensor, or raises ValueError."""
+    try:
+        given = value if ops.is_tensor(value) else np.asarray(value)
+        if ops.is_tensor(value):
+            fits = value.dtype.is_floating or value.dtype.is_integer or value.dtype.is_bool
+        else:
+            fits = _holds_numbers(given) and given.dtype.kind != "O"
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        received = f"{argument}={describe(value)}"
+        raise ArgumentError(message(owner, argument, "an array of numbers", received))
+    return ops.convert_to_tensor(value)
+
+
+def path(owner, argument, value):
+    """Returns `value`, the name of a file or folder, as a path, or raises ValueError."""
+    if isinstance(value, (str, pathlib.PurePath)) and "\0" not in str(value):
+        return pathlib.Path(value)
+    received = f"{argument}={describe(value)}"
+    raise ArgumentError(message(owner, argument, "the name of a file or folder", received))
 
 
 def positive_int(owner, argument, value, minimum=1):
@@ -73,18 +120,39 @@ def finite_float(owner, argument, value, above=None, at_least=None):
     if at_least is not None:
         expected += f" of at least {at_least:g}"
     error = message(owner, argument, expected, f"{argument}={describe(value)}")
-    if isinstance(value, (bool, str)):
+    array = None if isinstance(value, (bool, np.bool_)) else as_numbers(value)
+    if array is None or array.shape != ():
         raise ArgumentError(error)
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ArgumentError(error) from None
+    number = float(array)
     too_low = (above is not None and number <= above) or (
         at_least is not None and number < at_least
     )
     if not math.isfinite(number) or too_low:
         raise ArgumentError(error)
     return number
+
+
+def known(owner, argument, value, get, expected):
+    """Returns what Keras's `get` makes of `value`, or raises ValueError."""
+    try:
+        return get(value)
+    except ArgumentError:
+        raise
+    except Exception as error:
+        received = f"{argument}={describe(value)}"
+        raise ArgumentError(message(owner, argument, expected, received)) from error
+
+
+def initializer(owner, argument, value):
+    """Returns the initializer that Keras makes of `value`, or raises ValueError."""
+    expected = "an initializer of Keras or its name"
+    return known(owner, argument, value, keras.initializers.get, expected)
+
+
+def activation(owner, argument, value):
+    """Returns the activation that Keras makes of `value`, or raises ValueError."""
+    expected = "an activation of Keras, its name or a function"
+    return known(owner, argument, value, keras.activations.get, expected)
 
 
 def same_shape(shape, other):
@@ -117,11 +185,8 @@ def one_of(owner, argument, value, choices, otherwise=""):
 
 def point(owner, argument, value, dim):
     """Returns `value`, a number or `dim` numbers, as a float64 array `[dim]`."""
-    try:
-        array = np.asarray(value, dtype="float64")
-    except (TypeError, ValueError):
-        array = np.asarray(np.nan)
-    if array.shape not in ((), (dim,)) or not np.all(np.isfinite(array)):
+    array = as_numbers(value)
+    if array is None or array.shape not in ((), (dim,)) or not np.all(np.isfinite(array)):
         raise ArgumentError(
             message(
                 owner,
@@ -136,15 +201,26 @@ def point(owner, argument, value, dim):
 def finite_array(owner, argument, value):
     """Returns `value` as a float64 array of finite numbers, or raises ValueError."""
     expected = "an array of finite numbers"
-    try:
-        array = np.asarray(value, dtype="float64")
-    except (TypeError, ValueError):
+    array = as_numbers(value)
+    if array is None:
         received = f"{argument}={describe(value)}"
-        raise ArgumentError(message(owner, argument, expected, received)) from None
+        raise ArgumentError(message(owner, argument, expected, received))
     if not np.all(np.isfinite(array)):
         place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
         received = f"{array[place]} at {place}" if place else str(array)
         raise ArgumentError(message(owner, argument, expected, received))
+    return array
+
+
+def labels(owner, argument, value):
+    """Returns `value` as an array of integers, or raises ValueError."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        array = np.asarray(None)
+    if array.dtype.kind not in "iu":
+        received = f"{argument}={describe(value)}"
+        raise ArgumentError(message(owner, argument, "an array of integers", received))
     return array
 
 
@@ -163,6 +239,14 @@ def float_type(owner, dtype):
     if dtype is None:
         return keras.config.floatx()
     return one_of(owner, "dtype", dtype, ("float32", "float64"))
+
+
+def policy(owner, dtype):
+    """Returns `dtype` if it names a policy of floats of Keras, or raises ValueError."""
+    if dtype is None or isinstance(dtype, (keras.DTypePolicy, dict)) and dtype:
+        return dtype
+    floats = ("float32", "float64", "float16", "bfloat16")
+    return one_of(owner, "dtype", dtype, (*floats, "mixed_float16", "mixed_bfloat16"))
 
 
 def instance(owner, argument, value, cls):
@@ -206,5 +290,5 @@ def seed_pair(owner, seed):
 def _is_integer(value):
     """Whether `value` is an integer that fits 64 bits, or an integer tensor."""
     if isinstance(value, numbers.Integral):
-        return -(2**63) <= value < 2**63
+        return not isinstance(value, bool) and -(2**63) <= value < 2**63
     return "int" in str(getattr(value, "dtype", "")) and value.shape == ()

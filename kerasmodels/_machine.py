@@ -21,13 +21,3 @@ def machine():
         details = tf.config.experimental.get_device_details(gpu)
         text += f", {details.get('device_name', gpu.name)}"
     return text
-
-
-def available_memory():
-    """Bytes of memory that may still be taken, or 2^63 where the system does not say."""
-    info = pathlib.Path("/proc/meminfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return 2**63

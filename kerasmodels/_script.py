@@ -5,6 +5,8 @@ which ends in `execute`.
 """
 
 import argparse
+import contextlib
+import difflib
 import os
 import pathlib
 import sys
@@ -14,6 +16,17 @@ from kerasmodels import _checks, _files, _interrupt
 
 class Parser(argparse.ArgumentParser):
     """One clear line and exit code 2 for anything that cannot be run."""
+
+    def parse_args(self, args=None, namespace=None):
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            name = unknown[0].partition("=")[0]
+            near = difflib.get_close_matches(name, self._option_string_actions, n=1)
+            advice = (
+                f". Did you mean {near[0]}?" if near else ", --help shows what there is"
+            )
+            self.error(f"unknown argument {unknown[0]!r}{advice}")
+        return found
 
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message}\n")
@@ -67,6 +80,7 @@ def execute(parser, args, run, plot, line):
     """
     if args.out is None:
         args.out = pathlib.Path("results") / parser.prog.removesuffix(".py")
+    missing = [path for path in (args.out, *args.out.parents) if not path.exists()]
     try:
         _checks.seed_int(parser.prog, args.seed)
         # Fails now, not after the work, where nothing can be written.
@@ -80,16 +94,19 @@ def execute(parser, args, run, plot, line):
                 "or pass --overwrite to lose it."
             )
         if result is None:
-            path.unlink(missing_ok=True)
-            figure.unlink(missing_ok=True)
-            with _interrupt.signals():
+            with _interrupt.signals(), _set_aside(path):
                 result = {**run(args), "complete": True}
                 _files.write_json(path, result)
-        if not figure.exists():
+                plot(result, figure)
+        elif not figure.exists():
             plot(result, figure)
     except KeyboardInterrupt as stop:
         _stopped(parser, args.out, stop)
     except _checks.ArgumentError as error:
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                # Empty ones only.
+                folder.rmdir()
         parser.error(" ".join(str(error).split()))
     except OSError as error:
         parser.error(f"cannot write to --out {args.out}: {error}")
@@ -102,6 +119,22 @@ def execute(parser, args, run, plot, line):
         parser.exit(1)
     print(f"{line(result)}; written to {args.out}")
     return result
+
+
+@contextlib.contextmanager
+def _set_aside(path):
+    """Takes an older file out of the way; it comes back where nothing was begun."""
+    aside = path.with_name(f"overwritten-{path.name}")
+    if path.exists():
+        path.replace(aside)
+    try:
+        yield
+    except _checks.ArgumentError:
+        if aside.exists():
+            aside.replace(path)
+        raise
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _finished(path):

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from kerasmodels import _checks
-from kerasmodels.bsde.control import PerStepControl, TerminalSkip, make_control
+from kerasmodels.bsde.control import PerStepControl, TerminalSkip, ZSubnet, make_control
 from kerasmodels.bsde.paths import tile_times
 from kerasmodels.bsde.start import estimate_start
 
@@ -25,7 +25,7 @@ def resolve_control(equation, grid, control, seed, dtype):
         return make_control(control, grid[1:-1], equation.dim, dtype=dtype, seed=seed)
     if isinstance(control, (list, tuple)):
         control = PerStepControl(control, dtype=dtype)
-    if not isinstance(control, keras.layers.Layer):
+    if not isinstance(control, keras.layers.Layer) or isinstance(control, ZSubnet):
         raise _checks.ArgumentError(
             _checks.message(
                 "GlobalModel",
@@ -149,8 +149,8 @@ def check_control(control, equation, grid, dtype):
     except Exception as error:
         raise _checks.ArgumentError(
             "`GlobalModel` cannot call its control process on t of shape "
-            f"{tuple(t.shape)} and x of shape {shape}: {error} A model of one time "
-            f"step, `[batch, dim]` -> `[batch, dim]`, belongs in a list of {times}."
+            f"{tuple(t.shape)} and x of shape {shape}. Received: {error} A model of one "
+            f"time step, `[batch, dim]` -> `[batch, dim]`, belongs in a list of {times}."
         ) from error
     if received != shape:
         raise _checks.ArgumentError(

@@ -6,16 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels import _checks
+from kerasmodels.bsde.coefficients import EquationError, coefficient, coefficient_calls
 from kerasmodels.bsde.equation import Equation
-from kerasmodels.bsde.paths import sample_paths, time_grid
+from kerasmodels.bsde.paths import paths_fit, sample_paths, time_grid
 
 # Automatic differentiation in float64 leaves about 1e-12 of the terms that cancel; a
 # wrong factor leaves its own size.
 TOLERANCE = 1e-6
-
-
-class EquationError(ValueError):
-    """An equation contradicts itself: a shape, a dtype, or its own exact solution."""
 
 
 def check_equation(equation, num_points=16, seed=0):
@@ -47,14 +44,12 @@ def check_equation(equation, num_points=16, seed=0):
     Raises:
         EquationError: a check failed; the message says which, at which point, and by how
             much. It is a ValueError.
-        TypeError: `equation` is not an `Equation`.
+        ValueError: an argument is not of the form above.
     """
-    if not isinstance(equation, Equation):
-        raise TypeError(
-            _checks.message("check_equation", "equation", "an `Equation`", repr(equation))
-        )
+    _checks.instance("check_equation", "equation", equation, Equation)
     num_points = _checks.positive_int("check_equation", "num_points", num_points)
     seed = _checks.seed_int("check_equation", seed)
+    paths_fit("check_equation", "num_points", equation, 8, num_points, "float64")
     check_config(equation)
     for dtype in ("float32", "float64"):
         # At x0 first: paths can be sampled only with coefficients of the right shape.
@@ -133,55 +128,24 @@ def check_config(equation):
 
 
 def _check_coefficients(equation, t, x, seed):
-    num_points, dtype = x.shape[0], x.dtype.name
-    z = _normal(x.shape, seed, dtype)
-    u = z[:, :1]
-    dt = tf.constant([[0.01]], dtype)
-    scalars, vectors = (num_points, 1), (num_points, equation.dim)
-    calls = {
-        "drift": ((t, x), vectors),
-        "diffusion_prod": ((t, x, z), vectors),
-        "step": ((t, dt, x, 0.1 * z), vectors),
-        "driver": ((t, x, u, z), scalars),
-        "terminal": ((x,), scalars),
-        "exact_solution": ((t, x), scalars),
-    }
-    for name, (arguments, shape) in calls.items():
+    z = _normal(x.shape, seed, x.dtype.name)
+    for name, (arguments, shape) in coefficient_calls(equation, t, x, z[:, :1], z).items():
         method = getattr(equation, name)
-        try:
-            value = method(*arguments)
-        except Exception as error:
-            raise EquationError(
-                f"`{type(equation).__name__}` fails in `{name}` on {dtype} arguments of a "
-                f"batch of {num_points}: {error} {_ADVICE_ON_ARRAYS}"
-            ) from error
-        if value is None and name == "exact_solution":
+        value = coefficient(equation, name, arguments, shape)
+        if value is None:
             continue
-        value = tf.convert_to_tensor(value) if value is not None else None
-        received = None if value is None else tuple(value.shape)
-        if received != shape:
-            _fail(
-                equation,
-                f"returned the wrong shape from `{name}` for a batch of {num_points}. "
-                f"Expected: {shape}. Received: {received}. Sums and means over "
-                "coordinates need axis=-1, keepdims=True.",
-            )
-        if value.dtype != dtype:
-            _fail(
-                equation,
-                f"returned {value.dtype.name} from `{name}` for {dtype} arguments. "
-                + _ADVICE_ON_ARRAYS,
-            )
         bad = np.flatnonzero(~np.all(np.isfinite(value), axis=1))
         if len(bad):
             _fail(
                 equation,
                 f"returned {np.asarray(value[bad[0]])[:4]} from `{name}`, which is not "
-                f"finite, at {_point(t, x, bad[0])} ({dtype}).",
+                f"finite, at {_point(t, x, bad[0])} ({x.dtype.name}).",
             )
         try:
-            # As Keras compiles: Python branches are not rewritten.
-            compiled = tf.function(method, autograph=False)(*arguments)
+            # As Keras compiles: Python branches are not rewritten. Called as traced, since
+            # TensorFlow warns of methods that are traced again and again.
+            graph = tf.function(method, autograph=False).get_concrete_function(*arguments)
+            compiled = graph(*arguments)
         except Exception as error:
             raise EquationError(
                 f"`{type(equation).__name__}` cannot run `{name}` in a compiled graph, "
@@ -195,12 +159,6 @@ def _check_coefficients(equation, t, x, seed):
                 "Does it hold state, or draw random numbers?",
             )
         _check_rows(equation, name, arguments, value)
-
-
-_ADVICE_ON_ARRAYS = (
-    "Use Python numbers for constants, `keras.ops` for functions, and "
-    "`ops.convert_to_tensor(array, x.dtype)` for arrays."
-)
 
 
 def _check_rows(equation, name, arguments, value):
@@ -293,6 +251,34 @@ def _check_terminal(equation, x):
     return float(error[worst])
 
 
+def _trace(equation, t, x):
+    """Tr(sigma sigma^T Hess u), `[batch, 1]`, of the exact solution.
+
+    The sum over the columns c of sigma of c . Hess u c: each point stands beside itself
+    once per column, so that no Hessian is formed; as many columns at a time as memory is
+    no matter for.
+    """
+    num_points, dim = x.shape
+    trace = tf.zeros_like(x[:, :1])
+    block = max(1, min(dim, 2**21 // (num_points * dim)))
+    for first in range(0, dim, block):
+        count = min(block, dim - first)
+        t_k, x_k = (tf.repeat(value, count, axis=0) for value in (t, x))
+        noise = tf.one_hot(tf.range(first, first + count), dim, dtype=x.dtype)
+        column = equation.diffusion_prod(t_k, x_k, tf.tile(noise, (num_points, 1)))
+        with tf.GradientTape() as outer:
+            outer.watch(x_k)
+            with tf.GradientTape() as inner:
+                inner.watch(x_k)
+                u = equation.exact_solution(t_k, x_k)
+            gradient = inner.gradient(u, x_k, unconnected_gradients="zero")
+            along = tf.reduce_sum(gradient * column, axis=-1)
+        image = outer.gradient(along, x_k, unconnected_gradients="zero")
+        terms = tf.reshape(tf.reduce_sum(column * image, axis=-1), (num_points, count))
+        trace += tf.reduce_sum(terms, axis=-1, keepdims=True)
+    return trace
+
+
 def pde_terms(equation, t, x):
     """The terms of the PDE on the exact solution, by automatic differentiation.
 
@@ -301,21 +287,11 @@ def pde_terms(equation, t, x):
         (1/2 Tr(sigma sigma^T Hess u)), `drift` (mu . grad u), `driver`; and, to explain a
         residual, `driver_of_gradient`, the driver fed with grad u in place of z.
     """
-    with tf.GradientTape(persistent=True) as outer:
-        outer.watch((t, x))
-        with tf.GradientTape() as inner:
-            inner.watch(x)
-            u = equation.exact_solution(t, x)
-        gradient = inner.gradient(u, x, unconnected_gradients="zero")
-    u_t = outer.gradient(u, t, unconnected_gradients="zero")
-    hessian = outer.batch_jacobian(gradient, x, unconnected_gradients="zero")
-    del outer
-    # Column k of sigma, one coordinate of the noise at a time: O(batch dim) memory.
-    trace = tf.zeros_like(u)
-    for k in range(equation.dim):
-        column = equation.diffusion_prod(t, x, _unit_noise(x, k))
-        image = tf.einsum("bij,bj->bi", hessian, column)
-        trace += tf.reduce_sum(column * image, axis=-1, keepdims=True)
+    with tf.GradientTape() as tape:
+        tape.watch((t, x))
+        u = equation.exact_solution(t, x)
+    u_t, gradient = tape.gradient(u, (t, x), unconnected_gradients="zero")
+    trace = _trace(equation, t, x)
     z = equation.diffusion_transpose_prod(t, x, gradient)
     terms = {
         "u_t": u_t,

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
 
 
 class Published(NamedTuple):
@@ -68,7 +68,7 @@ class Equation(abc.ABC):
 
     def __init__(self, dim, terminal_time, x0=0.0):
         owner = type(self).__name__
-        self.dim = _checks.positive_int(owner, "dim", dim)
+        self.dim = state_size(owner, dim)
         self.terminal_time = _checks.finite_float(
             owner, "terminal_time", terminal_time, above=0.0
         )
@@ -184,8 +184,22 @@ def _short(value):
     return text if len(text) <= 40 else f"{text[:18]} ... {text[-12:]}"
 
 
+def state_size(owner, dim):
+    """Returns `dim` as an int, or raises ValueError; also if no state fits into memory."""
+    dim = _checks.positive_int(owner, "dim", dim)
+    what = f"x0, a state, its noise and z in dimension {dim}"
+    _memory.fits(owner, "dim", 4 * dim, "float64", what, "Take a smaller dimension.")
+    return dim
+
+
 def squared_norm(x):
     """|x|^2 over the last axis, kept as an axis of size 1."""
+    if not ops.is_tensor(x):
+        x = _checks.tensor("squared_norm", "x", x)
+    if not len(x.shape):
+        raise _checks.ArgumentError(
+            _checks.message("squared_norm", "x", "of shape (..., dim)", f"x={x}")
+        )
     return ops.sum(ops.square(x), axis=-1, keepdims=True)
 
 

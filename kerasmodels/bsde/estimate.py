@@ -26,10 +26,10 @@ import math
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
 from kerasmodels.bsde.distribution import agreed
 from kerasmodels.bsde.path_sampler import COLUMNS, path_sampler
-from kerasmodels.bsde.paths import time_grid
+from kerasmodels.bsde.paths import paths_fit, time_grid
 
 # Of a normal distribution: 95 % lie within.
 QUANTILE = 1.96
@@ -131,7 +131,14 @@ def estimate_u0(
         ValueError: an argument is not of the form above.
         FloatingPointError: a path is no longer a finite number.
     """
-    num_paths = _checks.positive_int("estimate_u0", "num_paths", num_paths)
+    owner = "estimate_u0"
+    num_paths = _checks.positive_int(owner, "num_paths", num_paths)
+    if tolerance is not None:
+        _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
+    else:
+        numbers, what = 4 * len(COLUMNS) * num_paths, f"what is kept of {num_paths} paths"
+        advice = "Take fewer, or a tolerance at which to stop."
+        _memory.fits(owner, "num_paths", numbers, "float64", what, advice)
     estimator = Estimator(model, num_steps, drift, chunk_size, seed, most_paths=num_paths)
     return estimator(num_paths, tolerance)
 
@@ -164,7 +171,7 @@ class Estimator:
         most_paths=None,
     ):
         owner = "estimate_u0"
-        if not hasattr(model, "z_at"):
+        if isinstance(model, type) or not hasattr(model, "z_at"):
             raise _checks.ArgumentError(
                 _checks.message(owner, "model", "a `GlobalModel`", _checks.describe(model))
             )
@@ -178,6 +185,14 @@ class Estimator:
         seed = _checks.seed_int(owner, seed)
         self.model = model
         self.grid = _grids(model, num_steps)
+        paths_fit(
+            owner,
+            "chunk_size",
+            model.equation,
+            len(self.grid) - 1,
+            self.chunk_size,
+            model.variable_dtype,
+        )
         self._no_sizes = np.zeros((2, len(self.grid))), (-1.0, 0.0, 0.0)
         numbers = math.inf
         if most_paths is not None:

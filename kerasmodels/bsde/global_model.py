@@ -6,12 +6,13 @@ import tensorflow as tf
 from keras import ops
 
 from kerasmodels import _checks
+from kerasmodels._batches import is_data_set
 from kerasmodels.bsde import export as export_module
 from kerasmodels.bsde.assembly import check_control, initial_values, resolve_control
 from kerasmodels.bsde.closed_loop import controlled_paths
+from kerasmodels.bsde.coefficients import check_shapes
 from kerasmodels.bsde.control import TerminalSkip, control_at
 from kerasmodels.bsde.distribution import DistributedModel
-from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.grid_noise import grid_noise, probes
 from kerasmodels.bsde.inputs import validated_inputs
 from kerasmodels.bsde.paths import as_time_grid
@@ -101,9 +102,11 @@ class GlobalModel(DistributedModel):
         **kwargs,
     ):
         # Paths keep their precision in a model whose networks compute in bfloat16.
-        super().__init__(**{"autocast": False, **kwargs})
         owner = "GlobalModel"
-        self.equation = _checks.instance(owner, "equation", equation, Equation)
+        _checks.policy(owner, kwargs.get("dtype"))
+        super().__init__(**{"autocast": False, **kwargs})
+        check_shapes(owner, equation, self.variable_dtype)
+        self.equation = equation
         self.grid = as_time_grid(owner, equation, t)
         self.num_steps = len(self.grid) - 1
         self.seed = _checks.seed_int(owner, seed)
@@ -114,10 +117,13 @@ class GlobalModel(DistributedModel):
         self.milstein = _checks.boolean(owner, "milstein", milstein)
         self.drift = _checks.boolean(owner, "drift", drift)
         if units is not None:
-            u_unit, z_unit = units
-            units = (
-                _checks.finite_float(owner, "units", u_unit, above=0.0),
-                _checks.finite_float(owner, "units", z_unit, above=0.0),
+            if not isinstance(units, (tuple, list)) or len(units) != 2:
+                received = f"units={_checks.describe(units)}"
+                raise _checks.ArgumentError(
+                    _checks.message(owner, "units", "a pair of numbers", received)
+                )
+            units = tuple(
+                _checks.finite_float(owner, "units", unit, above=0.0) for unit in units
             )
         self.control = resolve_control(
             equation, self.grid, control, self.seed, self.dtype_policy
@@ -174,7 +180,7 @@ class GlobalModel(DistributedModel):
 
     @train_control.setter
     def train_control(self, value):
-        self._train_control = bool(value)
+        self._train_control = _checks.boolean("GlobalModel", "train_control", value)
         self._apply_train_control()
 
     def _apply_train_control(self):
@@ -189,6 +195,12 @@ class GlobalModel(DistributedModel):
         # Loading restores weights, not what is frozen: that is a matter of the config.
         if not self._train_control:
             self._apply_train_control()
+
+    def __call__(self, inputs, *args, **kwargs):
+        # Keras would speak of positional arguments where an array is none.
+        if not isinstance(inputs, (tuple, list)) or not all(map(_is_tensor, inputs)):
+            inputs = validated_inputs(self, inputs)
+        return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs, training=False):
         u, _ = self.trajectory(inputs, training=training)
@@ -243,13 +255,15 @@ class GlobalModel(DistributedModel):
         Returns:
             z = sigma^T grad u, `[batch, dim]`.
         """
-        x = ops.convert_to_tensor(x, self.variable_dtype)
-        t = ops.convert_to_tensor(t)
-        if tuple(t.shape[1:]) != (1,) or tuple(x.shape[1:]) != (self.equation.dim,):
+        owner, dim = "GlobalModel.z", self.equation.dim
+        x = ops.cast(_checks.tensor(owner, "x", x), self.variable_dtype)
+        t = _checks.tensor(owner, "t", t)
+        if not _checks.same_shape((*t.shape[:1], 1), t.shape) or not _checks.same_shape(
+            x.shape, (*t.shape[:1], dim)
+        ):
             raise _checks.ArgumentError(
-                "`GlobalModel.z` expects t of shape (batch, 1) and x of shape (batch, "
-                f"{self.equation.dim}). Received: t.shape={tuple(t.shape)}, "
-                f"x.shape={tuple(x.shape)}."
+                f"`{owner}` expects `t` of shape (batch, 1) and `x` of shape (batch, "
+                f"{dim}). Received: t.shape={tuple(t.shape)}, x.shape={tuple(x.shape)}."
             )
         # A grid time that went through float32 must not fall into the step before it.
         slack = 1e-6 * self.grid[-1]
@@ -320,16 +334,7 @@ class GlobalModel(DistributedModel):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         # A target of another shape would broadcast against u_N without a word.
         if y is None or tuple(y.shape[1:]) != (1,):
-            received = "nothing" if y is None else f"shape {tuple(y.shape)}"
-            raise _checks.ArgumentError(
-                _checks.message(
-                    "GlobalModel",
-                    "y",
-                    "the terminal values g(x_N) of shape (batch, 1)",
-                    received,
-                    "`equation.terminal(x[:, -1])` computes them.",
-                )
-            )
+            _refuse_target("nothing" if y is None else f"shape {tuple(y.shape)}")
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def make_train_function(self, force=False):
@@ -372,13 +377,13 @@ class GlobalModel(DistributedModel):
 
     def _checked_arrays(self, inputs, y=None):
         """Arrays are checked before Keras wraps them; data sets, batch by batch."""
-        if not isinstance(inputs, (tuple, list)):
+        if is_data_set(inputs):
             return inputs
         x, dw, t = validated_inputs(self, inputs)
-        if y is not None and not np.all(np.isfinite(np.asarray(y))):
-            raise _checks.ArgumentError(
-                _checks.message("GlobalModel", "y", "finite", "NaN or infinite values")
-            )
+        if y is not None:
+            y = _checks.finite_array("GlobalModel", "y", y)
+            if y.shape != (len(x), 1):
+                _refuse_target(f"shape {y.shape}")
         return x, dw, t
 
     def export(self, filepath, format="tf_saved_model", **kwargs):
@@ -393,6 +398,7 @@ class GlobalModel(DistributedModel):
             format: str. "tf_saved_model", or another format of Keras.
             **kwargs: passed on to Keras.
         """
+        _checks.path("GlobalModel.export", "filepath", filepath)
         if format != "tf_saved_model" or kwargs.get("input_signature") is not None:
             return super().export(filepath, format=format, **kwargs)
         return export_module.export_saved_model(self, filepath, **kwargs)
@@ -429,3 +435,15 @@ class GlobalModel(DistributedModel):
         for name in ("equation", "control", "terminal_skip"):
             config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
+
+
+def _is_tensor(value):
+    return ops.is_tensor(value) or isinstance(value, keras.KerasTensor)
+
+
+def _refuse_target(received):
+    expected = "the terminal values g(x_N) of shape (batch, 1)"
+    advice = "`equation.terminal(x[:, -1])` computes them."
+    raise _checks.ArgumentError(
+        _checks.message("GlobalModel", "y", expected, received, advice)
+    )

@@ -31,7 +31,10 @@ def validated_inputs(model, inputs):
                 f"{type(inputs).__name__} of {_checks.describe(inputs)}",
             )
         )
-    x, dw, t = (ops.convert_to_tensor(v, model.variable_dtype) for v in inputs)
+    x, dw, t = (
+        ops.cast(_checks.tensor("GlobalModel", name, value), model.variable_dtype)
+        for name, value in zip(("x", "dw", "t"), inputs)
+    )
     n, dim = model.num_steps, model.equation.dim
     received = (
         f"x.shape={tuple(x.shape)}, dw.shape={tuple(dw.shape)}, t.shape={tuple(t.shape)}"

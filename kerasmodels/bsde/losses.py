@@ -31,8 +31,15 @@ def clipped_squared_error(y_true, y_pred, threshold=50.0):
     threshold = _checks.finite_float(
         "clipped_squared_error", "threshold", threshold, above=0.0
     )
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.cast(y_true, y_pred.dtype)
+    owner = "clipped_squared_error"
+    y_pred = _checks.tensor(owner, "y_pred", y_pred)
+    y_true = ops.cast(_checks.tensor(owner, "y_true", y_true), y_pred.dtype)
+    if not _checks.same_shape(y_true.shape, y_pred.shape):
+        # It would broadcast without a word.
+        received = f"shapes `y_pred` {tuple(y_pred.shape)}, `y_true` {tuple(y_true.shape)}"
+        raise _checks.ArgumentError(
+            _checks.message(owner, "y_true", "of the shape of `y_pred`", received)
+        )
     return 2 * keras.losses.huber(y_true, y_pred, delta=threshold)
 
 

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks
-from kerasmodels.bsde.equation import Equation
+from kerasmodels import _checks, _memory
+from kerasmodels.bsde.coefficients import check_shapes
 
 # Grid times up to which the steps of a data set are unrolled.
 _UNROLLED = 51
@@ -22,6 +22,8 @@ def time_grid(terminal_time, num_steps):
         "time_grid", "terminal_time", terminal_time, above=0.0
     )
     num_steps = _checks.positive_int("time_grid", "num_steps", num_steps)
+    what, advice = f"a grid of {num_steps} steps", "Take fewer steps."
+    _memory.fits("time_grid", "num_steps", 3 * num_steps, "float64", what, advice)
     return np.linspace(0.0, terminal_time, num_steps + 1)
 
 
@@ -33,11 +35,11 @@ def as_time_grid(owner, equation, t):
             sequence of at least two finite times from 0 to the terminal time.
     """
     if isinstance(t, numbers.Integral) and not isinstance(t, bool):
-        return time_grid(equation.terminal_time, _checks.positive_int(owner, "t", t))
-    try:
-        grid = np.asarray(t, dtype="float64")
-    except (TypeError, ValueError):
-        grid = np.asarray(np.nan)
+        t = _checks.positive_int(owner, "t", t)
+        paths_fit(owner, "t", equation, t, 1, "float64")
+        return time_grid(equation.terminal_time, t)
+    grid = _checks.as_numbers(t)
+    grid = np.asarray(np.nan) if grid is None else grid
     terminal_time = equation.terminal_time
     if (
         grid.ndim != 1
@@ -61,9 +63,42 @@ def as_time_grid(owner, equation, t):
     return grid
 
 
+def paths_fit(owner, argument, equation, num_steps, batch_size, dtype, copies=2):
+    """Raises ValueError if x and dw of so many paths do not fit into memory.
+
+    `copies`: how often they are there at one time, with those made on the way.
+    """
+    _memory.fits(
+        owner,
+        argument,
+        copies * batch_size * (2 * num_steps + 1) * equation.dim,
+        dtype or keras.config.floatx(),
+        f"paths: {batch_size} of {num_steps} steps in dimension {equation.dim}",
+        "Take fewer paths at a time, or fewer time steps.",
+    )
+
+
 def tile_times(t, batch_size, dtype=None):
-    """Returns the grid `t` repeated for each path, `[batch_size, N + 1, 1]`."""
-    grid = _as_tensor(t, dtype or keras.config.floatx())
+    """Returns the grid `t` repeated for each path, `[batch_size, N + 1, 1]`.
+
+    Raises:
+        ValueError: an argument is not of that form.
+    """
+    owner = "tile_times"
+    dtype = _checks.float_type(owner, dtype)
+    if not tf.is_tensor(batch_size):
+        batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+    if not tf.is_tensor(t):
+        t = _checks.finite_array(owner, "t", t)
+        if t.ndim != 1 or not t.size:
+            received = f"shape {t.shape}"
+            raise _checks.ArgumentError(
+                _checks.message(owner, "t", "a grid `[N + 1]`", received)
+            )
+        if not tf.is_tensor(batch_size):
+            what, advice = f"the times of {batch_size} paths", "Take fewer paths."
+            _memory.fits(owner, "batch_size", batch_size * t.size, dtype, what, advice)
+    grid = _as_tensor(t, dtype)
     return tf.tile(grid[None, :, None], (batch_size, 1, 1))
 
 
@@ -197,11 +232,16 @@ def sample_paths(equation, t, batch_size, seed, dtype=None):
         The pair (x, dw): x `[batch_size, N + 1, dim]`, dw `[batch_size, N, dim]`.
 
     Raises:
-        ValueError: `t`, `batch_size` or `seed` is not of the form above.
+        ValueError: an argument is not of the form above, a coefficient of the equation
+            cannot be called or returns another shape, or the paths do not fit into memory.
     """
-    _checks.instance("sample_paths", "equation", equation, Equation)
-    t = as_time_grid("sample_paths", equation, t)
-    batch_size = _checks.positive_int("sample_paths", "batch_size", batch_size)
+    owner = "sample_paths"
+    dtype = _checks.float_type(owner, dtype)
+    check_shapes(owner, equation, dtype)
+    t = as_time_grid(owner, equation, t)
+    batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+    seed = _checks.seed_pair(owner, seed)
+    paths_fit(owner, "batch_size", equation, len(t) - 1, batch_size, dtype)
     dw = brownian_increments(t, batch_size, equation.dim, seed, dtype)
     return _paths(equation, t, dw, unroll=tf.executing_eagerly()), dw
 
@@ -243,17 +283,19 @@ def path_dataset(
         t `[batch, N + 1, 1]` as inputs, and g(x_N) `[batch, 1]` as target.
 
     Raises:
-        ValueError: an argument is not of the form above.
+        ValueError: as `sample_paths`.
     """
     owner = "path_dataset"
-    _checks.instance(owner, "equation", equation, Equation)
+    dtype = _checks.float_type(owner, dtype)
+    check_shapes(owner, equation, dtype)
     t = as_time_grid(owner, equation, t)
     batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+    # Up to four elements wait, and two are made at a time.
+    paths_fit(owner, "batch_size", equation, len(t) - 1, batch_size, dtype, copies=8)
     seed = _checks.seed_int(owner, seed)
     start_step = _checks.positive_int(owner, "start_step", start_step, minimum=0)
     if num_batches is not None:
         num_batches = _checks.positive_int(owner, "num_batches", num_batches)
-    dtype = _checks.float_type(owner, dtype)
     jitter = _checks.boolean(owner, "jitter", jitter)
     indices, count = (0,), 1
     if share is not None:

@@ -15,11 +15,17 @@ import tensorflow as tf
 
 from kerasmodels import _checks
 from kerasmodels._files import replacing
+from kerasmodels.bsde.coefficients import check_shapes
 from kerasmodels.bsde.control import ZSubnet
 from kerasmodels.bsde.control.network import init_seeds
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.optimizer import decaying_adam
-from kerasmodels.bsde.paths import as_time_grid, brownian_increments, simulate
+from kerasmodels.bsde.paths import (
+    as_time_grid,
+    brownian_increments,
+    paths_fit,
+    simulate,
+)
 from kerasmodels.loading import load_model
 
 LABELS = ("exact", "pathwise", "malliavin")
@@ -59,10 +65,14 @@ def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
             exact solution; or another argument is not of the form above.
     """
     owner = "z_samples"
-    _checks.instance(owner, "equation", equation, Equation)
+    dtype = _checks.float_type(owner, dtype)
+    check_shapes(owner, equation, dtype)
     t = as_time_grid(owner, equation, t)
+    seed = _checks.seed_pair(owner, seed)
     _checks.one_of(owner, "labels", labels, LABELS)
     num_paths = _checks.positive_int(owner, "num_paths", num_paths)
+    # With their gradients.
+    paths_fit(owner, "num_paths", equation, len(t) - 1, num_paths, dtype, copies=4)
     if labels == "exact" and not equation.has_exact_solution:
         raise _checks.ArgumentError(
             _checks.message(
@@ -140,21 +150,16 @@ def fit_subnets(x, z, epochs=10, batch_size=32, learning_rate=1e-3, seed=0, **op
     Raises:
         ValueError: the shapes of x and z are not as above, or not equal.
     """
+    owner = "fit_subnets"
+    for name, value in (("x", x), ("z", z)):
+        _checks.finite_array(owner, name, value)
     x, z = np.asarray(x), np.asarray(z)
     if x.ndim != 3 or x.shape != z.shape or x.size == 0:
         raise _checks.ArgumentError(
             "`fit_subnets` expects `x` and `z` of one shape (num_paths, num_times, dim). "
             f"Received: x.shape={x.shape}, z.shape={z.shape}."
         )
-    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(z))):
-        raise _checks.ArgumentError(
-            "`fit_subnets` expects finite `x` and `z`. Received: "
-            f"{int(np.sum(~np.isfinite(x)))} NaN or infinite values in x, "
-            f"{int(np.sum(~np.isfinite(z)))} in z."
-        )
-    seed = _checks.seed_int("fit_subnets", seed)
-    epochs = _checks.positive_int("fit_subnets", "epochs", epochs)
-    batch_size = _checks.positive_int("fit_subnets", "batch_size", batch_size)
+    _check_fit(owner, epochs, batch_size, learning_rate, seed)
     num_paths, num_times, dim = x.shape
     subnets, losses = [], []
     for n, subnet_seed in enumerate(init_seeds(seed, num_times)):
@@ -174,6 +179,13 @@ def fit_subnets(x, z, epochs=10, batch_size=32, learning_rate=1e-3, seed=0, **op
     return subnets, losses
 
 
+def _check_fit(owner, epochs, batch_size, learning_rate, seed):
+    _checks.positive_int(owner, "epochs", epochs)
+    _checks.positive_int(owner, "batch_size", batch_size)
+    _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
+    _checks.seed_int(owner, seed)
+
+
 def save_subnets(subnets, folder):
     """Writes each subnet to its own file, `z_001.keras` for t_1, and so on.
 
@@ -182,12 +194,18 @@ def save_subnets(subnets, folder):
 
     Returns:
         The list of paths.
+
+    Raises:
+        ValueError: an argument is not of that form.
     """
-    folder = pathlib.Path(folder)
-    subnets = [
+    folder = _checks.path("save_subnets", "folder", folder)
+    if not isinstance(subnets, (list, tuple)) or not subnets:
+        received = f"subnets={_checks.describe(subnets)}"
+        raise _checks.ArgumentError(
+            _checks.message("save_subnets", "subnets", "a list of Keras models", received)
+        )
+    for subnet in subnets:
         _checks.instance("save_subnets", "subnets", subnet, keras.Model)
-        for subnet in subnets
-    ]
     paths = [folder / _file_name(n) for n in range(1, len(subnets) + 1)]
     for subnet, path in zip(subnets, paths):
         with replacing(path) as temporary:
@@ -241,7 +259,15 @@ def pretrain_subnets(equation, t, folder, num_paths=4096, seed=0, labels=None, *
     Raises:
         ValueError: as `z_samples` and `fit_subnets`.
     """
-    dtype = options.get("dtype")
+    owner, dtype = "pretrain_subnets", options.get("dtype")
+    _checks.instance(owner, "equation", equation, Equation)
+    # Found now, not after the sampling.
+    seed = _checks.seed_int(owner, seed)
+    _checks.path(owner, "folder", folder)
+    fit = {"epochs": 1, "batch_size": 1, "learning_rate": 1.0, "seed": seed}
+    _check_fit(owner, **{name: options.get(name, value) for name, value in fit.items()})
+    named = ("hidden", "activation", "batch_norm")
+    ZSubnet(equation.dim, **{k: v for k, v in options.items() if k in named})
     if labels is None:
         labels = "exact" if equation.has_exact_solution else "pathwise"
     x, z = z_samples(equation, t, num_paths, seed, labels, dtype)

@@ -3,6 +3,9 @@
 import math
 from typing import NamedTuple
 
+from kerasmodels import _checks
+from kerasmodels.bsde.equation import Equation
+
 
 class Settings(NamedTuple):
     """How an equation is solved where the caller does not say.
@@ -31,7 +34,12 @@ SETTINGS = {
 
 
 def default_settings(equation):
-    """The `Settings` of an equation."""
+    """The `Settings` of an equation.
+
+    Raises:
+        ValueError: it is no `Equation`.
+    """
+    _checks.instance("default_settings", "equation", equation, Equation)
     settings = SETTINGS.get(type(equation).__name__, Settings())
     at_least = math.ceil(settings.per_time * equation.terminal_time)
     return settings._replace(num_steps=max(settings.num_steps, at_least))

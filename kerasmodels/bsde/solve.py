@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import kerasmodels
 from kerasmodels import _checks
-from kerasmodels.bsde.checking import check_config
+from kerasmodels.bsde.checking import check_config, check_equation
 from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.distribution import WorkerLost, agreed
 from kerasmodels.bsde.equation import Equation
@@ -18,7 +18,7 @@ from kerasmodels.bsde.equations import EQUATIONS
 from kerasmodels.bsde.estimate import Estimator
 from kerasmodels.bsde.global_model import GlobalModel
 from kerasmodels.bsde.newton import reachable_half_width, settle
-from kerasmodels.bsde.paths import as_time_grid
+from kerasmodels.bsde.paths import as_time_grid, paths_fit
 from kerasmodels.bsde.progress import Keeper, Progress
 from kerasmodels.bsde.settings import default_settings
 from kerasmodels.bsde.solution import Solution
@@ -67,7 +67,9 @@ def solve(
     rather than of the time grid, it trains another round. Everything used is public: the
     same can be had by `GlobalModel`, `path_dataset`, `compile`, `fit`, `estimate_u0`.
 
-    Nothing here reads the exact solution or the reference; they only serve the report.
+    Nothing that trains reads the exact solution or the reference: they serve the report,
+    and the check of an equation that is not of this package (`check_equation`), which runs
+    first.
 
     Args:
         equation: `Equation`.
@@ -118,7 +120,8 @@ def solve(
 
     Raises:
         ValueError: an argument is not of the form above, the checkpoints are those of
-            another run, or there are some and `resume` is False.
+            another run, or there are some and `resume` is False; an `EquationError` where
+            the equation contradicts itself.
         FloatingPointError: the loss, u0, a weight or a path is no longer a finite number.
             The last finite state is kept in `checkpoints`.
         CheckpointError: a checkpoint cannot be written, or none can be read.
@@ -127,8 +130,6 @@ def solve(
     """
     owner = "solve"
     _checks.instance(owner, "equation", equation, Equation)
-    # Found now, not after the training, when the result is written.
-    check_config(equation)
     seed = _checks.seed_int(owner, seed)
     _checks.one_of(owner, "dtype", dtype, ("float32", "float64", "mixed_bfloat16"))
     tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
@@ -145,16 +146,31 @@ def solve(
             _checks.instance(owner, "subnets", subnet, keras.layers.Layer)
             for subnet in (subnets if isinstance(subnets, (list, tuple)) else [subnets])
         ]
-    if frozen and subnets is None:
+    if _checks.boolean(owner, "frozen", frozen) and subnets is None:
+        expected = "left out without `subnets`: only trained networks can be frozen"
         raise _checks.ArgumentError(
-            "`solve` can freeze only trained networks: `frozen=True` needs `subnets`."
+            _checks.message(owner, "frozen", expected, "frozen=True")
         )
+    if not isinstance(callbacks, (list, tuple)):
+        _checks.instance(owner, "callbacks", callbacks, list)
+    for callback in callbacks:
+        _checks.instance(owner, "callbacks", callback, keras.callbacks.Callback)
+    _checks.one_of(owner, "verbose", verbose, (0, 1, 2))
     settings = default_settings(equation)
     grid = as_time_grid(owner, equation, settings.num_steps if t is None else t)
     steps = settings.steps if steps is None else steps
     steps = _checks.positive_int(owner, "steps", steps)
     batch_size = settings.batch_size if batch_size is None else batch_size
     batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+    paths_fit(owner, "batch_size", equation, len(grid) - 1, batch_size, "float32", copies=8)
+    # Found now, not after the training: no file for it, or a mistake in an equation that
+    # no test of this package knows. The answer is read to check it, and never again.
+    if type(equation) in EQUATIONS.values():
+        check_config(equation)
+    else:
+        check_equation(
+            equation, num_points=max(2, min(16, 1600 // equation.dim)), seed=seed
+        )
     keeper = _keeper(
         checkpoints,
         checkpoint_every,

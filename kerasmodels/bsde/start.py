@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerasmodels import _checks
 from kerasmodels.bsde.distribution import agreed
 from kerasmodels.bsde.equation import Equation
-from kerasmodels.bsde.paths import sample_paths, time_grid
+from kerasmodels.bsde.paths import paths_fit, sample_paths, time_grid
 
 # Stream of random numbers that no training step uses: steps count from 0.
 _STREAM = -1
@@ -48,6 +48,7 @@ def estimate_start(equation, t, seed, dtype=None):
     """
     per_path = (len(t) - 1) * equation.dim
     block = int(np.clip(2**21 // per_path, 16, 4096))
+    paths_fit("GlobalModel", "t", equation, len(t) - 1, block, dtype)
     num_blocks = max(1, min(2**14, _MAX_NORMALS // per_path) // block)
 
     # Nothing in it is Python control flow on tensors.
@@ -102,6 +103,8 @@ def baseline(equation, num_steps=20, seed=0, num_paths=8192):
         A float.
     """
     _checks.instance("baseline", "equation", equation, Equation)
+    seed = _checks.seed_int("baseline", seed)
+    num_steps = _checks.positive_int("baseline", "num_steps", num_steps)
     num_paths = _checks.positive_int("baseline", "num_paths", num_paths)
     grid = time_grid(equation.terminal_time, num_steps)
     block = int(np.clip(2**22 // (num_steps * equation.dim), 1, num_paths))

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from kerasmodels import _checks
 from kerasmodels.bsde.equation import Equation
-from kerasmodels.bsde.paths import sample_paths
+from kerasmodels.bsde.paths import paths_fit, sample_paths
 
 
 def is_exchangeable(equation, num_points=8, seed=0):
@@ -30,6 +30,7 @@ def is_exchangeable(equation, num_points=8, seed=0):
     _checks.instance("is_exchangeable", "equation", equation, Equation)
     num_points = _checks.positive_int("is_exchangeable", "num_points", num_points)
     seed = _checks.seed_int("is_exchangeable", seed)
+    paths_fit("is_exchangeable", "num_points", equation, 2, num_points, "float64", 4)
     path, _ = sample_paths(equation, 2, num_points, (seed, 0), "float64")
     rng = np.random.default_rng(seed)
     coordinates = np.arange(equation.dim)

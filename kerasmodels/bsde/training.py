@@ -4,7 +4,9 @@ import math
 
 import keras
 
+from kerasmodels import _checks
 from kerasmodels.bsde.distribution import distributed_paths
+from kerasmodels.bsde.global_model import GlobalModel
 from kerasmodels.bsde.optimizer import adam
 from kerasmodels.bsde.progress import Keeper, Progress
 from kerasmodels.bsde.watch import Watch
@@ -44,13 +46,27 @@ def train(
             already, and is moved on; it writes the checkpoints.
 
     Raises:
+        ValueError: an argument is not of the form above.
         FloatingPointError: the loss, u0 or a weight is no longer a finite number.
     """
+    owner = "train"
+    _checks.instance(owner, "model", model, GlobalModel)
+    steps = _checks.positive_int(owner, "steps", steps)
+    batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+    learning_rate = _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
+    seed = _checks.seed_int(owner, seed)
+    num_points = _checks.positive_int(owner, "num_points", num_points)
+    jitter = _checks.boolean(owner, "jitter", jitter)
+    history = Progress().history if history is None else history
+    if not isinstance(history, dict) or not {"step", "loss", "u0"} <= set(history):
+        received = f"history={_checks.describe(history)}"
+        expected = 'a dict of lists "step", "loss", "u0"'
+        raise _checks.ArgumentError(_checks.message(owner, "history", expected, received))
     num_points = min(num_points, steps)
     per_point = math.ceil(steps / num_points)
     num_points = math.ceil(steps / per_point)
     if keeper is None:
-        keeper = Keeper(Progress() if history is None else Progress(history=history))
+        keeper = Keeper(Progress(history=history))
     own_times = getattr(model.control, "num_times", None) is not None
     skip_times = getattr(model.terminal_skip, "num_times", None) is not None
 

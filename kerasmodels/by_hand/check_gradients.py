@@ -128,12 +128,34 @@ def check_gradients(model, x, y, sample_weight=None, tolerance=1e-6, max_entries
         A `GradientReport`.
 
     Raises:
-        ValueError: the model is not compiled.
+        ValueError: the model is not compiled, or an argument is not of the form above.
     """
-    if not getattr(model, "compiled", False):
+    owner = "check_gradients"
+    _checks.instance(owner, "model", model, keras.Model)
+    if not model.compiled:
         raise _checks.ArgumentError(
-            _checks.message("check_gradients", "model", "compiled", "one that is not")
+            _checks.message(owner, "model", "compiled", "one that is not")
         )
+    tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
+    max_entries = _checks.positive_int(owner, "max_entries", max_entries)
+    size = _samples(owner, "x", x)
+    given = {"y": y} if sample_weight is None else {"y": y, "sample_weight": sample_weight}
+    for name, value in given.items():
+        if _samples(owner, name, value) != size:
+            raise _checks.ArgumentError(
+                _checks.message(
+                    owner,
+                    name,
+                    f"as long as x, {size}",
+                    f"{_samples(owner, name, value)} samples",
+                )
+            )
+    if sample_weight is not None and np.shape(sample_weight) != (size,):
+        received = f"shape {np.shape(sample_weight)}"
+        raise _checks.ArgumentError(
+            _checks.message(owner, "sample_weight", f"of shape ({size},)", received)
+        )
+    _checks.known(owner, "x", x, model, "a batch that the model takes")
     # Losses, and what Keras puts around them, compute in Keras's default type alone, and
     # layers that a model makes for itself have its default policy.
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
@@ -269,11 +291,23 @@ def _with_float64(config):
     return config
 
 
+def _samples(owner, name, value):
+    """How many samples are in the arrays, which must be finite."""
+    parts = tf.nest.flatten(_arrays(value))
+    shapes = [_checks.finite_array(owner, name, part).shape for part in parts]
+    if len({shape[:1] for shape in shapes}) != 1 or () in shapes or 0 in shapes[0]:
+        expected = "arrays with the samples as first axis, not empty"
+        received = f"shapes {shapes}"
+        raise _checks.ArgumentError(_checks.message(owner, name, expected, received))
+    return shapes[0][0]
+
+
 def _arrays(value):
     """Lists of numbers as arrays; lists of arrays are several inputs."""
     if isinstance(value, (list, tuple)):
         if not any(hasattr(part, "shape") for part in tf.nest.flatten(value)):
-            return np.asarray(value)
+            found = _checks.as_numbers(value)
+            return value if found is None else np.asarray(value)
     return value
 
 

@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
+from kerasmodels._batches import CheckedBatches
 from kerasmodels.by_hand.activations import ACTIVATIONS
 from kerasmodels.by_hand.mistakes import MISTAKES
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class HandDense(keras.layers.Layer):
+class HandDense(CheckedBatches, keras.layers.Layer):
     """a = activation(x W + b), with its backward pass.
 
         forward     z = x W + b                  a = h(z)
@@ -66,25 +67,51 @@ class HandDense(keras.layers.Layer):
         self.units = _checks.positive_int(owner, "units", units)
         self.activation = _checks.one_of(owner, "activation", activation, ACTIVATIONS)
         self.use_bias = _checks.boolean(owner, "use_bias", use_bias)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_initializer = _checks.initializer(
+            owner, "kernel_initializer", kernel_initializer
+        )
+        self.bias_initializer = _checks.initializer(
+            owner, "bias_initializer", bias_initializer
+        )
         self.l2 = _checks.finite_float(owner, "l2", l2, at_least=0.0)
         self.half_l2 = _checks.boolean(owner, "half_l2", half_l2)
         if mistake is not None:
             _checks.one_of(owner, "mistake", mistake, MISTAKES)
         self.mistake = mistake
 
-    def build(self, x_shape):
-        if len(x_shape) != 2 or x_shape[-1] is None:
+    def check_x(self, x):
+        self.check_shape(x.shape)
+
+    def check_shape(self, x_shape):
+        """Raises ValueError if a shape is not that of a batch of its features."""
+        features = self.kernel.shape[0] if self.built else "features"
+        shape = tuple(x_shape)
+        if (
+            len(shape) != 2
+            or shape[-1] is None
+            or 0 in shape
+            or (self.built and shape[-1] != features)
+        ):
             raise _checks.ArgumentError(
                 _checks.message(
                     type(self).__name__,
                     "x",
-                    "of shape (batch, features)",
-                    f"shape {tuple(x_shape)}",
+                    f"of shape (batch, {features}), not empty",
+                    f"shape {shape}",
                 )
             )
+
+    def build(self, x_shape):
+        self.check_shape(x_shape)
         shape = (x_shape[-1], self.units)
+        _memory.fits(
+            type(self).__name__,
+            "units",
+            shape[0] * shape[1],
+            self.variable_dtype,
+            f"a kernel of {shape[0]} by {shape[1]}",
+            "Take fewer units or features.",
+        )
         self.kernel = self.add_weight(
             shape=shape,
             initializer=self.kernel_initializer,

@@ -74,13 +74,7 @@ def diagnose(model, x, y):
             y is not of the shape above.
     """
     _checks.instance("diagnose", "model", model, HandNetwork)
-    model._hand_loss()
-    x, y = np.asarray(x, model.compute_dtype), np.asarray(y, model.compute_dtype)
-    shape = (len(x), model.stack[-1].units)
-    if y.shape != shape:
-        raise _checks.ArgumentError(
-            _checks.message("diagnose", "y", f"of shape {shape}", _checks.describe(y))
-        )
+    x, y = model.check_batch("diagnose", x, y)
     _, caches = model.forward(x)
     caches = [tuple(np.asarray(value) for value in cache) for cache in caches]
     output = caches[-1][2]

@@ -1,7 +1,5 @@
 """The shapes of a backward pass as a table, with what each product sums over."""
 
-import numpy as np
-
 from kerasmodels import _checks
 from kerasmodels.by_hand.network import HandNetwork
 
@@ -20,8 +18,9 @@ def explain_backward(model, x, y):
         ValueError: the model is no `HandNetwork`, or is not compiled with a `HandLoss`.
     """
     _checks.instance("explain_backward", "model", model, HandNetwork)
-    fused = model._hand_loss().fused
-    output, caches = model.forward(np.asarray(x, model.compute_dtype))
+    x, _ = model.check_batch("explain_backward", x, y)
+    fused = model.loss.fused
+    output, caches = model.forward(x)
     loss = type(model.loss).__name__
     lines = [
         f"batch of {output.shape[0]}; {loss} of the output {_size(output)}",

@@ -36,10 +36,10 @@ class HandLoss(keras.losses.Loss):
 
     fused = ()
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, reduction="sum_over_batch_size", **kwargs):
         known = ("sum", "mean", "sum_over_batch_size")
-        _checks.one_of(type(self).__name__, "reduction", self.reduction, known)
+        _checks.one_of(type(self).__name__, "reduction", reduction, known)
+        super().__init__(reduction=reduction, **kwargs)
 
     def derivative(self, y_true, y_pred):
         raise NotImplementedError
@@ -54,6 +54,12 @@ def loss_of_shares(shares):
     That of the class shares s themselves: -sum_k s_k log s_k + (1 - s_k) log(1 - s_k).
     """
     shares = _checks.finite_array("loss_of_shares", "shares", shares)
+    if np.any((shares <= 0) | (shares >= 1)):
+        raise _checks.ArgumentError(
+            _checks.message(
+                "loss_of_shares", "shares", "between 0 and 1", _checks.describe(shares)
+            )
+        )
     return float(-np.sum(shares * np.log(shares) + (1 - shares) * np.log1p(-shares)))
 
 

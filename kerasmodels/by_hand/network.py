@@ -5,12 +5,13 @@ import tensorflow as tf
 from keras import ops
 
 from kerasmodels import _checks
+from kerasmodels._batches import CheckedBatches
 from kerasmodels.by_hand.dense import HandDense
 from kerasmodels.by_hand.losses import HandLoss
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class HandNetwork(keras.Model):
+class HandNetwork(CheckedBatches, keras.Model):
     """Dense layers one after the other, whose `train_step` uses no automatic derivative.
 
     Forward through `HandDense.forward`, the derivative of the loss by the output, backward
@@ -49,6 +50,12 @@ class HandNetwork(keras.Model):
                     "HandNetwork", "layers", "different layers", "one of them twice"
                 )
             )
+
+    def check_x(self, x):
+        self.stack[0].check_shape(x.shape)
+
+    def check_y(self, y, x):
+        self._check_target(y, (len(x), self.stack[-1].units))
 
     def build(self, x_shape):
         shape = x_shape
@@ -104,8 +111,31 @@ class HandNetwork(keras.Model):
         weight = ops.reshape(ops.cast(sample_weight, output.dtype), (-1, 1))
         return share * weight
 
-    def _hand_loss(self):
-        owner = "HandNetwork.compile"
+    def check_batch(self, owner, x, y):
+        """One batch as arrays in the model's type, or raises ValueError."""
+        self._hand_loss(owner)
+        x, y = (
+            _checks.finite_array(owner, name, value).astype(self.compute_dtype)
+            for name, value in (("x", x), ("y", y))
+        )
+        for name, value, width in (
+            ("x", x, self.stack[0].kernel.shape[0] if self.built else None),
+            ("y", y, self.stack[-1].units),
+        ):
+            if not _checks.same_shape(value.shape, (len(y) if y.ndim else 0, width)) or (
+                not value.size
+            ):
+                raise _checks.ArgumentError(
+                    _checks.message(
+                        owner,
+                        name,
+                        f"of shape (batch, {width}), as many rows in x as in y",
+                        f"shapes {x.shape} and {y.shape}",
+                    )
+                )
+        return x, y
+
+    def _hand_loss(self, owner="HandNetwork.compile"):
         loss = getattr(self, "loss", None) if self.compiled else None
         if getattr(self._compile_loss, "_user_loss_weights", None) is not None:
             raise _checks.ArgumentError(
@@ -116,8 +146,12 @@ class HandNetwork(keras.Model):
         return _checks.instance(owner, "loss", loss, HandLoss)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        self._check_target(y, y_pred.shape)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def _check_target(self, y, shape):
         # Labels (batch,) would broadcast against outputs (batch, 1) without a word.
-        if y is None or not _checks.same_shape(y.shape, y_pred.shape):
+        if y is None or not _checks.same_shape(y.shape, shape):
             raise _checks.ArgumentError(
                 _checks.message(
                     "HandNetwork",
@@ -127,7 +161,6 @@ class HandNetwork(keras.Model):
                     "`y[:, None]` makes a column, `to_categorical` unit vectors.",
                 )
             )
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)

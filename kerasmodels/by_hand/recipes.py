@@ -13,6 +13,7 @@ import numpy as np
 
 from kerasmodels import _checks
 from kerasmodels.by_hand import data
+from kerasmodels.by_hand.activations import ACTIVATIONS
 from kerasmodels.by_hand.dense import HandDense
 from kerasmodels.by_hand.initializers import ProductUniform, ShiftedUniform
 from kerasmodels.by_hand.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
@@ -67,7 +68,17 @@ def dense_network(sizes, activations, seed=0, kernel=None, bias="zeros", **optio
             not of the form above.
     """
     owner = "dense_network"
+    if not isinstance(sizes, (list, tuple)) or len(sizes) < 2:
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "sizes",
+                "a list of the features and the units of at least one layer",
+                f"sizes={_checks.describe(sizes)}",
+            )
+        )
     sizes = [_checks.positive_int(owner, "sizes", size) for size in sizes]
+    seed = _checks.seed_int(owner, seed)
     lists = {"activations": activations}
     lists |= {name: value for name, value in options.items() if isinstance(value, list)}
     for name, value in lists.items():
@@ -77,11 +88,16 @@ def dense_network(sizes, activations, seed=0, kernel=None, bias="zeros", **optio
                     owner, name, f"a list of {len(sizes) - 1}, one per layer", repr(value)
                 )
             )
+    for activation in activations:
+        _checks.one_of(owner, "activations", activation, ACTIVATIONS)
     kernel = keras.initializers.GlorotUniform if kernel is None else kernel
 
-    def start(given, seed):
-        made = isinstance(given, (str, keras.initializers.Initializer)) or given is None
-        return given if made else given(seed=seed)
+    def start(name, given, seed):
+        if given is None:
+            return None
+        if callable(given) and not isinstance(given, keras.initializers.Initializer):
+            given = given(seed=seed)
+        return _checks.initializer(owner, name, given)
 
     layers = []
     for k, (units, activation) in enumerate(zip(sizes[1:], activations)):
@@ -91,8 +107,8 @@ def dense_network(sizes, activations, seed=0, kernel=None, bias="zeros", **optio
                 units,
                 activation,
                 use_bias=bias is not None,
-                kernel_initializer=start(kernel, seed + k),
-                bias_initializer=start(bias, seed + 100 + k),
+                kernel_initializer=start("kernel", kernel, seed + k),
+                bias_initializer=start("bias", bias, seed + 100 + k),
                 name=f"layer_{k + 1}",
                 **own,
             )

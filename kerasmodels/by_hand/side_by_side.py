@@ -9,6 +9,7 @@ import tensorflow as tf
 from kerasmodels import _checks
 from kerasmodels.by_hand.check_gradients import check_gradients
 from kerasmodels.by_hand.diagnose import diagnose
+from kerasmodels.by_hand.recipes import Recipe
 
 # Numbers of one Keras epoch, at most: epochs of few steps are joined up to that.
 _MOST_NUMBERS = 2**24
@@ -74,6 +75,7 @@ def side_by_side(recipe, seed=0, epochs=None):
     Returns:
         A dict "as asked" / "as fixed" of `Variant`.
     """
+    _checks.instance("side_by_side", "recipe", recipe, Recipe)
     seed = _checks.seed_int("side_by_side", seed)
     epochs = recipe.epochs if epochs is None else epochs
     epochs = _checks.positive_int("side_by_side", "epochs", epochs)

@@ -5,12 +5,13 @@ import numpy as np
 from kerasmodels import _checks
 
 
-def _checked(owner, weights, x, labels):
+def _checked(owner, weights, x, labels, l2):
     weights = _checks.finite_array(owner, "weights", weights)
     x = _checks.finite_array(owner, "x", x)
-    labels = np.asarray(labels)
+    l2 = _checks.finite_float(owner, "l2", l2, at_least=0.0)
+    labels = _checks.labels(owner, "labels", labels)
     fits = weights.ndim == 2 and x.ndim == 2 and x.shape[1] == weights.shape[0]
-    if not fits or labels.shape != x.shape[:1]:
+    if not fits or not x.size or labels.shape != x.shape[:1]:
         raise _checks.ArgumentError(
             _checks.message(
                 owner,
@@ -19,13 +20,11 @@ def _checked(owner, weights, x, labels):
                 f"{weights.shape}, {x.shape}, {labels.shape}",
             )
         )
-    if labels.dtype.kind not in "iu" or np.any((labels < 0) | (labels >= weights.shape[1])):
-        raise _checks.ArgumentError(
-            _checks.message(
-                owner, "labels", f"integers from 0 to {weights.shape[1] - 1}", labels
-            )
-        )
-    return weights, x, labels
+    if np.any((labels < 0) | (labels >= weights.shape[1])):
+        expected = f"integers from 0 to {weights.shape[1] - 1}"
+        received = f"{labels.min()} to {labels.max()}"
+        raise _checks.ArgumentError(_checks.message(owner, "labels", expected, received))
+    return weights, x, labels, l2
 
 
 def softmax_loss_naive(weights, x, labels, l2=0.0):
@@ -46,7 +45,7 @@ def softmax_loss_naive(weights, x, labels, l2=0.0):
     Raises:
         ValueError: the shapes do not fit, or a label is no class.
     """
-    weights, x, labels = _checked("softmax_loss_naive", weights, x, labels)
+    weights, x, labels, l2 = _checked("softmax_loss_naive", weights, x, labels, l2)
     loss, gradient = 0.0, np.zeros_like(weights)
     for row, label in zip(x, labels):
         scores = row @ weights
@@ -66,7 +65,7 @@ def softmax_loss_naive(weights, x, labels, l2=0.0):
 
 def softmax_loss_vectorized(weights, x, labels, l2=0.0):
     """The same by matrices: dW = x^T (P - Y) / N + l2 W. Arguments and results as there."""
-    weights, x, labels = _checked("softmax_loss_vectorized", weights, x, labels)
+    weights, x, labels, l2 = _checked("softmax_loss_vectorized", weights, x, labels, l2)
     scores = x @ weights
     scores = scores - np.max(scores, axis=1, keepdims=True)
     powers = np.exp(scores)

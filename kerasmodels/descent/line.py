@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
 from kerasmodels.descent.weight_path import WeightPath
 
 
@@ -19,9 +19,24 @@ def line_data(slope=2.0, intercept=3.5, points=100, noise=0.0, seed=0):
     slope = _checks.finite_float(owner, "slope", slope)
     intercept = _checks.finite_float(owner, "intercept", intercept)
     noise = _checks.finite_float(owner, "noise", noise, at_least=0.0)
-    x = np.linspace(-1, 1, _checks.positive_int("line_data", "points", points))
+    points = _checks.positive_int(owner, "points", points)
+    advice = "Take fewer points."
+    _memory.fits(owner, "points", 3 * points, "float64", f"{points} points", advice)
+    x = np.linspace(-1, 1, points)
     rng = np.random.default_rng(_checks.seed_int("line_data", seed))
     return x, slope * x + intercept + noise * (rng.random(points) - 0.5)
+
+
+def _rows(owner, x, y):
+    """x and y as arrays `[points]` of one length, or raises ValueError."""
+    x, y = (_checks.finite_array(owner, n, v) for n, v in (("x", x), ("y", y)))
+    if x.ndim != 1 or x.shape != y.shape or not len(x):
+        name = "y" if x.ndim == 1 and len(x) else "x"
+        received = f"shapes {x.shape} and {y.shape}"
+        raise _checks.ArgumentError(
+            _checks.message(owner, name, "a row of numbers, x as long as y", received)
+        )
+    return x, y
 
 
 def line_cost(x, y):
@@ -30,8 +45,11 @@ def line_cost(x, y):
     Returns:
         A function (slope, intercept) -> cost that takes arrays, and the minimum (slope,
         intercept), which is that of least squares.
+
+    Raises:
+        ValueError: x and y are not rows of finite numbers, of one length.
     """
-    x, y = (_checks.finite_array("line_cost", n, v) for n, v in (("x", x), ("y", y)))
+    x, y = _rows("line_cost", x, y)
     matrix = np.stack([x, np.ones_like(x)], axis=1)
     best = np.linalg.lstsq(matrix, y, rcond=None)[0]
 
@@ -57,19 +75,13 @@ def fit_line(x, y, batch_size, epochs, learning_rate=0.01, every="batch"):
     Raises:
         ValueError: an argument is not of the form above.
     """
-    x, y = (_checks.finite_array("fit_line", n, v) for n, v in (("x", x), ("y", y)))
+    x, y = _rows("fit_line", x, y)
     rate = _checks.finite_float("fit_line", "learning_rate", learning_rate, above=0.0)
-    if x.ndim != 1 or x.shape != y.shape or not len(x):
-        raise _checks.ArgumentError(
-            _checks.message(
-                "fit_line", "y", "as long as x, both rows", f"{x.shape} and {y.shape}"
-            )
-        )
+    path = WeightPath(every)
     model = keras.Sequential(
         [keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")]
     )
     model.compile(keras.optimizers.SGD(rate), "mse")
-    path = WeightPath(every)
     model.fit(
         x[:, None],
         y[:, None],

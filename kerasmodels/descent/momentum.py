@@ -18,13 +18,29 @@ class SGD(keras.optimizers.SGD):
     Args:
         learning_rate, momentum, **kwargs: as in `keras.optimizers.SGD`.
         velocity_initializer: as the initializers of `keras.layers.Dense`.
+
+    Raises:
+        ValueError: an argument is not of the form above.
     """
 
     def __init__(
         self, learning_rate=0.01, momentum=0.9, velocity_initializer="zeros", **kwargs
     ):
+        owner = "SGD"
+        # A schedule, its config in a file, or a function of no arguments.
+        made = learning_rate and isinstance(learning_rate, (dict, keras.Variable))
+        if not (callable(learning_rate) or made):
+            _checks.finite_float(owner, "learning_rate", learning_rate, at_least=0.0)
+        momentum = _checks.finite_float(owner, "momentum", momentum, at_least=0.0)
+        if momentum > 1:
+            raise _checks.ArgumentError(
+                _checks.message(owner, "momentum", "at most 1", f"momentum={momentum}")
+            )
+        initializer = _checks.initializer(
+            owner, "velocity_initializer", velocity_initializer
+        )
         super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
-        self.velocity_initializer = keras.initializers.get(velocity_initializer)
+        self.velocity_initializer = initializer
 
     def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
         if name == "momentum":

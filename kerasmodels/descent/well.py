@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasmodels import _checks
+from kerasmodels._batches import CheckedBatches
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -13,7 +14,7 @@ def well_cost(y_true, y_pred):
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class Well(keras.Model):
+class Well(CheckedBatches, keras.Model):
     """cost = w^2 + floor, with one trainable weight w and no data.
 
     Gradient descent with rate a is w <- (1 - 2 a) w: below 1/2 it falls without turning, at
@@ -39,6 +40,13 @@ class Well(keras.Model):
             shape=(), initializer=keras.initializers.Constant(self.start), name="w"
         )
         self.built = True
+
+    def check_x(self, x):
+        if not len(x.shape):
+            expected = "a batch, of which the first axis is read"
+            raise _checks.ArgumentError(
+                _checks.message("Well", "x", expected, _checks.describe(x))
+            )
 
     def call(self, x):
         return (

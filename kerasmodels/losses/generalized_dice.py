@@ -1,10 +1,12 @@
 """The generalized dice loss of Sudre et al., with a weight for classes that are absent."""
 
+import math
+
 import keras
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
 from kerasmodels.losses import voxels
 
 WEIGHTINGS = {"inverse_square": 2, "inverse": 1, "uniform": 0}
@@ -101,7 +103,7 @@ def generalized_dice_weights(
     owner = "generalized_dice_weights"
     _check_options(owner, weighting, absent, per_image, False, None)
     num_classes = _checks.positive_int(owner, "num_classes", num_classes, minimum=2)
-    y_true = ops.convert_to_tensor(y_true)
+    y_true = _checks.tensor(owner, "y_true", y_true)
     if len(y_true.shape) < 2 or 0 in tuple(y_true.shape):
         raise _checks.ArgumentError(
             _checks.message(
@@ -111,6 +113,14 @@ def generalized_dice_weights(
                 f"shape {tuple(y_true.shape)}",
             )
         )
+    _memory.fits(
+        owner,
+        "num_classes",
+        2 * math.prod(y_true.shape) * num_classes,
+        "float32",
+        f"a number per voxel and class of {num_classes}",
+        "Take fewer classes.",
+    )
     uniform = ops.ones((*ops.shape(y_true), num_classes)) / num_classes
     arrays = voxels.prepare(owner, y_true, uniform, False, None, None)
     _, true, _, total = voxels.sums(*arrays, per_image)
@@ -210,10 +220,24 @@ class GeneralizedDice(keras.losses.Loss):
         if voxel_weight is not None:
             y_pred = tf.identity(y_pred)  # without the mask
             voxel_weight = ops.cast(voxel_weight, "float32")
+        owner = "GeneralizedDice"
+        y_true = _checks.tensor(owner, "y_true", y_true)
+        y_pred = _checks.tensor(owner, "y_pred", y_pred)
         if sample_weight is not None:
-            weight = ops.convert_to_tensor(sample_weight)
+            weight = _checks.tensor(owner, "sample_weight", sample_weight)
             if len(weight.shape) == 2 and weight.shape[1] == 1:
                 weight = weight[:, 0]
+            if len(weight.shape) < 1 or not _checks.same_shape(
+                weight.shape[:1], y_pred.shape[:1]
+            ):
+                raise _checks.ArgumentError(
+                    _checks.message(
+                        owner,
+                        "sample_weight",
+                        "one weight per image or per voxel",
+                        f"shape {tuple(weight.shape)} for {tuple(y_pred.shape)}",
+                    )
+                )
             sample_weight = weight
             if len(weight.shape) > 1 or not self.per_image:
                 sample_weight = None

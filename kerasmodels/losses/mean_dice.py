@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
 from kerasmodels.losses import voxels
 
 
@@ -46,6 +46,14 @@ class MeanDice(keras.metrics.Metric):
         # What `EarlyStopping` and `ModelCheckpoint` go by in mode "auto".
         self._direction = "up"
         self.num_classes = _checks.positive_int(owner, "num_classes", num_classes, 2)
+        _memory.fits(
+            owner,
+            "num_classes",
+            3 * self.num_classes,
+            "float64",
+            f"the counts of {self.num_classes} classes",
+            "Take fewer classes.",
+        )
         if background is not None:
             _checks.integer(owner, "background", background)
             _checks.one_of(owner, "background", background, range(self.num_classes))
@@ -61,8 +69,8 @@ class MeanDice(keras.metrics.Metric):
         )
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_pred = ops.convert_to_tensor(y_pred)
-        if tuple(y_pred.shape)[-1] != self.num_classes:
+        y_pred = _checks.tensor("MeanDice", "y_pred", y_pred)
+        if tuple(y_pred.shape)[-1:] != (self.num_classes,):
             raise _checks.ArgumentError(
                 _checks.message(
                     "MeanDice",

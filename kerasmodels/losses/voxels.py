@@ -20,8 +20,8 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
     Raises:
         ValueError: see `generalized_dice`.
     """
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.convert_to_tensor(y_true)
+    y_pred = _checks.tensor(owner, "y_pred", y_pred)
+    y_true = _checks.tensor(owner, "y_true", y_true)
     shape, true_shape = tuple(y_pred.shape), tuple(y_true.shape)
     if len(shape) < 3 or shape[-1] is None or shape[-1] < 2 or 0 in shape:
         advice = ""
@@ -132,7 +132,7 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
 
 def _voxel_weight(owner, weight, shape, batch, dtype):
     """Weights as `[batch, 1 or voxels, 1]`, from one per image or one per voxel."""
-    weight = ops.cast(ops.convert_to_tensor(weight), dtype)
+    weight = ops.cast(_checks.tensor(owner, "sample_weight", weight), dtype)
     received = tuple(weight.shape)
     spatial = shape[:-1]
     per_image, per_voxel = spatial[:1], spatial

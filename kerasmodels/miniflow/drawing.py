@@ -1,5 +1,6 @@
 """A graph drawn with the values and gradients of its last run."""
 
+import matplotlib.axes
 import numpy as np
 
 from kerasmodels import _checks
@@ -31,9 +32,10 @@ def draw(graph, axes):
         axes: matplotlib axes.
 
     Raises:
-        ValueError: the graph has not run.
+        ValueError: the graph has not run, or an argument is not of the form above.
     """
     _checks.instance("draw", "graph", graph, Graph)
+    _checks.instance("draw", "axes", axes, matplotlib.axes.Axes)
     if not graph.values:
         raise _checks.ArgumentError(
             _checks.message("draw", "graph", "one after `forward`", "one that never ran")

@@ -21,10 +21,20 @@ def topological_sort(outputs):
     Raises:
         ValueError: a node is among its own inputs.
     """
-    outputs = [outputs] if isinstance(outputs, Node) else list(outputs)
+    owner = "topological_sort"
+    outputs = [outputs] if isinstance(outputs, Node) else outputs
+    if not isinstance(outputs, (list, tuple)) or not outputs:
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "outputs",
+                "a `Node` or a list of them",
+                f"outputs={_checks.describe(outputs)}",
+            )
+        )
     order, done, open_nodes = [], set(), set()
     for output in outputs:
-        stack = [(_checks.instance("topological_sort", "outputs", output, Node), 0)]
+        stack = [(_checks.instance(owner, "outputs", output, Node), 0)]
         while stack:
             node, position = stack.pop()
             if position == 0:
@@ -36,8 +46,12 @@ def topological_sort(outputs):
                 below = node.inputs[position]
                 if below in open_nodes:
                     raise _checks.ArgumentError(
-                        f"`topological_sort` found a circle: {below!r} is among its own "
-                        "inputs."
+                        _checks.message(
+                            owner,
+                            "outputs",
+                            "made without a circle",
+                            f"{below!r}, which is among its own inputs",
+                        )
                     )
                 if below not in done:
                     stack.append((below, 0))
@@ -82,7 +96,7 @@ class Graph:
         Raises:
             ValueError: an input is missing, something else is fed, or shapes do not fit.
         """
-        feed = {} if feed is None else feed
+        feed = _checks.instance("Graph.forward", "feed", {} if feed is None else feed, dict)
         known = [node for node in self.order if isinstance(node, Input)]
         for node in feed:
             if node not in known:

@@ -4,7 +4,7 @@ import keras
 
 from kerasmodels import _checks
 from kerasmodels.miniflow.graph import topological_sort
-from kerasmodels.miniflow.nodes import Linear, Parameter, Sigmoid
+from kerasmodels.miniflow.nodes import Input, Linear, Node, Parameter, Sigmoid
 
 
 def to_keras(output, shapes, dtype="float64"):
@@ -22,8 +22,16 @@ def to_keras(output, shapes, dtype="float64"):
         A functional `keras.Model`; its inputs are in the order of `shapes`.
 
     Raises:
-        ValueError: a node has no counterpart in Keras.
+        ValueError: a node has no counterpart in Keras, or an argument is not of the form
+            above.
     """
+    owner = "to_keras"
+    _checks.instance(owner, "output", output, Node)
+    _checks.instance(owner, "shapes", shapes, dict)
+    for node, features in shapes.items():
+        _checks.instance(owner, "shapes", node, Input)
+        _checks.positive_int(owner, "shapes", features)
+    dtype = _checks.float_type(owner, _checks.instance(owner, "dtype", dtype, str))
     tensors, layers = {}, {}
     names = [node.name for node in shapes]
     for node, features in shapes.items():
@@ -48,11 +56,22 @@ def to_keras(output, shapes, dtype="float64"):
                     repr(node),
                 )
             )
+        features = len(parameters[0].value)
+        if tensors[x].shape[1] != features:
+            expected = f"such that the input of {node!r} has {features} features"
+            received = f"{tensors[x].shape[1]}"
+            raise _checks.ArgumentError(
+                _checks.message(owner, "shapes", expected, received)
+            )
         key = tuple(parameters)
         if key not in layers:
             layers[key] = keras.layers.Dense(parameters[0].value.shape[1], dtype=dtype)
             layers[key].build(tensors[x].shape)
             layers[key].set_weights([p.value for p in parameters])
         tensors[node] = layers[key](tensors[x])
+    if output not in tensors or output in shapes:
+        raise _checks.ArgumentError(
+            _checks.message(owner, "output", "made of the inputs of shapes", repr(output))
+        )
     inputs = [tensors[node] for node in shapes]
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, tensors[output])

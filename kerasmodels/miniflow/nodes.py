@@ -14,12 +14,16 @@ class Node:
     Args:
         *inputs: `Node`s, of which one may come twice.
         name: None or str.
+
+    Raises:
+        ValueError: an input is no `Node`, or the name no text.
     """
 
     def __init__(self, *inputs, name=None):
         owner = type(self).__name__
         self.inputs = tuple(_checks.instance(owner, "inputs", n, Node) for n in inputs)
-        self.name = owner if name is None else name
+        name = owner if name is None else name
+        self.name = _checks.instance(owner, "name", name, str)
 
     def compute(self, *values):
         raise NotImplementedError

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
 from kerasmodels.miniflow.graph import Graph
 from kerasmodels.miniflow.keras_model import to_keras
 from kerasmodels.miniflow.nodes import MSE, Input, Linear, Parameter, Sigmoid
@@ -16,6 +16,7 @@ class Regression:
         seed: int. Weights start as standard normal numbers, biases at zero.
 
     Attributes:
+        features: int.
         graph: `Graph` of the loss.
         output: `Node`.
     """
@@ -24,7 +25,16 @@ class Regression:
         owner = "Regression"
         features = _checks.positive_int(owner, "features", features)
         hidden = _checks.positive_int(owner, "hidden", hidden)
+        _memory.fits(
+            owner,
+            "hidden",
+            features * hidden,
+            "float64",
+            f"weights of {features} by {hidden}",
+            "Take a narrower hidden layer.",
+        )
         rng = np.random.default_rng(_checks.seed_int(owner, seed))
+        self.features = features
         self.x, self.y = Input("x"), Input("y")
         first = Linear(
             self.x,
@@ -46,6 +56,7 @@ class Regression:
 
     def predict(self, x):
         """y for x, `[rows, 1]`."""
+        x = _features("Regression.predict", x, self.features)
         return Graph(self.output).forward({self.x: x})
 
     def fit(self, x, y, epochs, batch_size=11, learning_rate=0.01, seed=0):
@@ -61,11 +72,20 @@ class Regression:
         """
         owner = "Regression.fit"
         x, y = _table(owner, x, y)
+        _features(owner, x, self.features)
         learning_rate = _checks.finite_float(
             owner, "learning_rate", learning_rate, above=0.0
         )
         epochs = _checks.positive_int(owner, "epochs", epochs)
         batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+        _memory.fits(
+            owner,
+            "batch_size",
+            batch_size * self.features,
+            "float64",
+            f"a batch of {batch_size} rows",
+            "Take smaller batches.",
+        )
         rng = np.random.default_rng(_checks.seed_int(owner, seed))
         losses = []
         for _ in range(epochs):
@@ -86,14 +106,24 @@ class Regression:
 
     def to_keras(self, dtype="float64"):
         """The same network as a `keras.Model`."""
-        features = self.graph.parameters[0].value.shape[0]
-        return to_keras(self.output, {self.x: features}, dtype)
+        return to_keras(self.output, {self.x: self.features}, dtype)
+
+
+def _features(owner, x, features):
+    """x as `[rows, features]`, or raises ValueError."""
+    x = _checks.finite_array(owner, "x", x)
+    if x.ndim != 2 or x.shape[1] != features:
+        expected = f"of shape (rows, {features})"
+        raise _checks.ArgumentError(
+            _checks.message(owner, "x", expected, f"shape {x.shape}")
+        )
+    return x
 
 
 def _table(owner, x, y):
     """x `[rows, features]` and y `[rows, 1]`: anything else would broadcast."""
     x, y = _checks.finite_array(owner, "x", x), _checks.finite_array(owner, "y", y)
-    if x.ndim != 2 or y.shape != (len(x), 1):
+    if x.ndim != 2 or y.shape != (len(x), 1) or not x.size:
         raise _checks.ArgumentError(
             _checks.message(
                 owner,
@@ -118,7 +148,15 @@ def baselines(train, test):
     Raises:
         ValueError: a y is no column with a number for each row of its x.
     """
-    (x, y), (x_test, y_test) = (_table("baselines", *part) for part in (train, test))
+    owner = "baselines"
+    for name, part in (("train", train), ("test", test)):
+        if not isinstance(part, (tuple, list)) or len(part) != 2:
+            received = f"{name}={_checks.describe(part)}"
+            raise _checks.ArgumentError(
+                _checks.message(owner, name, "a pair (x, y)", received)
+            )
+    (x, y), (x_test, y_test) = (_table(owner, *part) for part in (train, test))
+    _features(owner, x_test, x.shape[1])
 
     def with_ones(values):
         return np.concatenate([values, np.ones((len(values), 1))], axis=1)

@@ -144,6 +144,11 @@ def split(x, y, share=0.2, seed=0):
     x = _checks.finite_array("split", "x", x)
     y = _checks.finite_array("split", "y", y).reshape(-1, 1)
     share = _checks.finite_float("split", "share", share, above=0.0)
+    if x.ndim != 2:
+        received = f"shape {x.shape}"
+        raise _checks.ArgumentError(
+            _checks.message("split", "x", "of shape (rows, features)", received)
+        )
     order = np.random.default_rng(_checks.seed_int("split", seed)).permutation(len(x))
     count = round(share * len(x))
     if not 1 <= count <= len(x) - 2 or len(x) != len(y):

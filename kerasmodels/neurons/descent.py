@@ -1,5 +1,6 @@
 """Full-batch gradient descent through Keras's own `fit`, with the weights on the way."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -41,7 +42,7 @@ def descend(model, x, y, steps, record=None, callbacks=None):
     if (
         not isinstance(record, (list, tuple, range))
         or not record
-        or not all(isinstance(k, int) and 0 <= k <= steps for k in record)
+        or not all(type(k) is int and 0 <= k <= steps for k in record)
     ):
         raise _checks.ArgumentError(
             _checks.message(
@@ -49,6 +50,8 @@ def descend(model, x, y, steps, record=None, callbacks=None):
             )
         )
     record = sorted(set(record))
+    for name, value in (("x", x), ("y", y)):
+        _checks.finite_array(owner, name, value)
     x, y = np.asarray(x), np.asarray(y)
     if not x.ndim or not y.ndim or len(x) != len(y) or not len(x):
         raise _checks.ArgumentError(
@@ -59,7 +62,8 @@ def descend(model, x, y, steps, record=None, callbacks=None):
                 f"shapes {x.shape} and {y.shape}",
             )
         )
-    if not getattr(model, "compiled", False):
+    _checks.instance(owner, "model", model, keras.Model)
+    if not model.compiled:
         raise _checks.ArgumentError(
             _checks.message(
                 owner, "model", "a compiled Keras model", _checks.describe(model),

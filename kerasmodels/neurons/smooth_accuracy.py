@@ -41,7 +41,8 @@ def smooth_accuracy(y_true, y_pred, temperature=1.0, from_logits=False):
     if not ops.is_tensor(temperature):
         _checks.finite_float(owner, "temperature", temperature, above=0.0)
     _checks.boolean(owner, "from_logits", from_logits)
-    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = _checks.tensor(owner, "y_true", y_true)
+    y_pred = _checks.tensor(owner, "y_pred", y_pred)
     # Half precision has no number between 1 - 1e-7 and 1.
     if keras.backend.standardize_dtype(y_pred.dtype) != "float64":
         y_pred = ops.cast(y_pred, "float32")

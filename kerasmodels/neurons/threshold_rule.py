@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from kerasmodels import _checks
+from kerasmodels._batches import CheckedBatches
 from kerasmodels._guard import guard
 from kerasmodels.neurons.cuts import count_cuts
 from kerasmodels.neurons.units import (
@@ -17,7 +18,7 @@ from kerasmodels.neurons.units import (
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class ThresholdRule(keras.Model):
+class ThresholdRule(CheckedBatches, keras.Model):
     """Class 1 on one side of a threshold on one feature: the best such rule there is.
 
         y = 1 where direction * (x[feature] - threshold) > 0, else 0
@@ -44,6 +45,14 @@ class ThresholdRule(keras.Model):
     def __init__(self, **kwargs):
         # Values that differ must stay different: no half precision.
         super().__init__(autocast=False, **kwargs)
+
+    def check_x(self, x):
+        check_input(self, x.shape, self.direction.shape[0] if self.built else None)
+        if isinstance(x, np.ndarray):
+            _checks.finite_array(type(self).__name__, "x", x)
+
+    def check_y(self, y, x):
+        check_target(self, y)
 
     def build(self, x_shape):
         check_input(self, x_shape)
@@ -81,7 +90,7 @@ class ThresholdRule(keras.Model):
         return x[:, None] if len(x.shape) == 1 else x
 
     def fit(self, x=None, y=None, batch_size=None, *args, **kwargs):
-        if batch_size is None and hasattr(x, "shape"):
+        if batch_size is None and len(getattr(x, "shape", ())):
             batch_size = len(x)
         return super().fit(x, y, batch_size, *args, **kwargs)
 

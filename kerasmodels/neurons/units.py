@@ -4,7 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
+from kerasmodels._batches import CheckedBatches
 from kerasmodels._guard import guard
 
 
@@ -26,7 +27,7 @@ def check_input(model, shape, features=None):
 
 def check_target(model, y, units=1):
     """Returns labels 0 and 1 as `[batch, units]`, or raises ValueError."""
-    shape = tuple(y.shape)
+    shape = () if y is None else tuple(y.shape)
     if len(shape) == 1 and units == 1:
         y = y[:, None]
     elif len(shape) != 2 or shape[1] != units:
@@ -60,8 +61,13 @@ def require_built(model):
     """Raises ValueError if the model has not seen data yet."""
     if not model.built:
         raise _checks.ArgumentError(
-            f"`{type(model).__name__}` has no boundary before it has seen data. Call it on "
-            "x, or `fit` it first."
+            _checks.message(
+                type(model).__name__,
+                "boundary",
+                "asked for after it has seen data",
+                "a model that has seen none",
+                "Call it on x, or `fit` it first.",
+            )
         )
 
 
@@ -72,7 +78,7 @@ def report_loss(model, loss):
             metric.update_state(loss)
 
 
-class _Unit(keras.Model):
+class _Unit(CheckedBatches, keras.Model):
     """Weights `[features, units]` and biases `[units]`, and where the class changes."""
 
     # The output at which the predicted class changes from 0 to 1.
@@ -92,9 +98,20 @@ class _Unit(keras.Model):
             return None
         return _checks.finite_array(type(self).__name__, name, value).tolist()
 
+    def check_x(self, x):
+        check_input(self, x.shape, self.kernel.shape[0] if self.built else None)
+
     def build(self, x_shape):
         check_input(self, x_shape)
         features = x_shape[1] if len(x_shape) == 2 else 1
+        _memory.fits(
+            type(self).__name__,
+            "units",
+            features * self.units,
+            "float64",
+            f"weights of {features} by {self.units}",
+            "Take fewer units.",
+        )
         self.kernel = self._weight("kernel", (features, self.units), self.start_weight)
         self.bias = self._weight("bias", (self.units,), self.start_bias)
 
@@ -239,6 +256,9 @@ class Perceptron(_Unit):
     def call(self, x):
         total = self._sum(x)
         return ops.cast(total > 0, total.dtype)
+
+    def check_y(self, y, x):
+        check_target(self, y, self.units)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         compute_loss = super().compute_loss

@@ -9,14 +9,19 @@ and the sequence ends in a cycle of 12.
 import keras
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
+from kerasmodels._batches import CheckedBatches
 
 JUMP = 10.0
 
 
 def next_value(v):
-    """The map itself, entry by entry, in float64."""
-    v = np.asarray(v, "float64")
+    """The map itself, entry by entry, in float64.
+
+    Raises:
+        ValueError: v is not of finite numbers.
+    """
+    v = _checks.finite_array("next_value", "v", v)
     return np.where(v < JUMP, v + 1, np.sin(v))
 
 
@@ -24,6 +29,10 @@ def sequence(start, length):
     """`length` values from `start` on, `[length]`, or `[batch, length]` for many starts."""
     length = _checks.positive_int("sequence", "length", length)
     values = [_checks.finite_array("sequence", "start", start)]
+    # Each value is an array of its own first.
+    numbers = length * (2 * values[0].size + 14)
+    advice = "Take a shorter one."
+    _memory.fits("sequence", "length", numbers, "float64", f"{length} values", advice)
     for _ in range(length - 1):
         values.append(next_value(values[-1]))
     return np.stack(values, axis=-1)
@@ -38,13 +47,18 @@ def windows(count, length, seed=0, largest=12.0):
     rng = np.random.default_rng(_checks.seed_int("windows", seed))
     length = _checks.positive_int("windows", "length", length)
     largest = _checks.finite_float("windows", "largest", largest, above=0.0)
+    numbers = count * 2 * length if _checks.positive_int("windows", "count", count) else 0
+    what = f"{count} windows of {length} values"
+    _memory.fits(
+        "windows", "count", numbers, "float64", what, "Take fewer or shorter ones."
+    )
     starts = rng.uniform(0, largest, _checks.positive_int("windows", "count", count))
     values = sequence(starts, length + 1).astype("float32")
     return values[:, :-1, None], values[:, -1:]
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class SequenceLSTM(keras.Model):
+class SequenceLSTM(CheckedBatches, keras.Model):
     """The next value of a sequence from the ones before, by an LSTM.
 
     With `scaled` the values are divided by their largest, 11, on the way in and multiplied
@@ -66,6 +80,14 @@ class SequenceLSTM(keras.Model):
     def __init__(self, units=32, scaled=True, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.units = _checks.positive_int("SequenceLSTM", "units", units)
+        _memory.fits(
+            "SequenceLSTM",
+            "units",
+            4 * self.units * (self.units + 2),
+            self.variable_dtype,
+            f"the weights of {self.units} units",
+            "Take fewer units.",
+        )
         self.scaled = _checks.boolean("SequenceLSTM", "scaled", scaled)
         self.seed = _checks.seed_int("SequenceLSTM", seed)
         start = keras.initializers
@@ -81,6 +103,13 @@ class SequenceLSTM(keras.Model):
             kernel_initializer=start.GlorotUniform(self.seed + 2),
             dtype=self.dtype_policy,
         )
+
+    def check_x(self, x):
+        if not _checks.same_shape(x.shape, (None, None, 1)) or 0 in tuple(x.shape):
+            expected, received = "of shape (batch, length, 1)", f"shape {tuple(x.shape)}"
+            raise _checks.ArgumentError(
+                _checks.message("SequenceLSTM", "x", expected, received)
+            )
 
     def build(self, x_shape):
         self.lstm.build(x_shape)
@@ -98,7 +127,7 @@ class SequenceLSTM(keras.Model):
         """
         steps = _checks.positive_int("SequenceLSTM.roll_out", "steps", steps)
         window = _checks.finite_array("SequenceLSTM.roll_out", "values", values)
-        if window.ndim != 2:
+        if window.ndim != 2 or not window.size:
             raise _checks.ArgumentError(
                 _checks.message(
                     "SequenceLSTM.roll_out",
@@ -108,6 +137,9 @@ class SequenceLSTM(keras.Model):
                     "`values[None]` is a batch of one.",
                 )
             )
+        numbers, advice = 2 * steps * len(window), "Take fewer steps."
+        what = f"{steps} values of each sequence"
+        _memory.fits("SequenceLSTM.roll_out", "steps", numbers, "float64", what, advice)
         found = []
         for _ in range(steps):
             found.append(np.asarray(self(window[..., None].astype("float32")))[:, 0])
@@ -130,9 +162,26 @@ def errors_by_regime(model, x, y, margin=0.15):
     Returns:
         A dict: "plus one", "sin" and "near the jump", each with `rmse` and `count`; and
         "constant", the deviation of the sine's targets: what a constant would do there.
+        None where there are none.
+
+    Raises:
+        ValueError: an argument is not of the form above.
     """
-    last = np.asarray(x, "float64")[:, -1, 0]
-    error = np.asarray(model.predict(x, verbose=0), "float64")[:, 0] - np.asarray(y)[:, 0]
+    owner = "errors_by_regime"
+    _checks.instance(owner, "model", model, keras.Model)
+    margin = _checks.finite_float(owner, "margin", margin, at_least=0.0)
+    x, y = (_checks.finite_array(owner, n, v) for n, v in (("x", x), ("y", y)))
+    for name, array, shape in (
+        ("x", x, (None, None, 1)),
+        ("y", y, (x.shape[0:1] or (0,)) + (1,)),
+    ):
+        if not _checks.same_shape(array.shape, shape) or not array.size:
+            received = f"shapes {x.shape} and {y.shape}"
+            expected = "x of shape (count, length, 1) and y of shape (count, 1)"
+            raise _checks.ArgumentError(_checks.message(owner, name, expected, received))
+    last = x[:, -1, 0]
+    predicted = model.predict(x.astype("float32"), verbose=0)
+    error = np.asarray(predicted, "float64")[:, 0] - y[:, 0]
     near = np.abs(last - JUMP) <= margin
     parts = {
         "plus one": (last < JUMP) & ~near,
@@ -146,5 +195,6 @@ def errors_by_regime(model, x, y, margin=0.15):
         }
         for name, part in parts.items()
     }
-    found["constant"] = float(np.std(np.asarray(y)[parts["sin"], 0]))
+    sines = y[parts["sin"], 0]
+    found["constant"] = float(np.std(sines)) if sines.size else None
     return found

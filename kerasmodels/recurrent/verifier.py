@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasmodels import _checks
+from kerasmodels._batches import CheckedBatches
 from kerasmodels.recurrent import cells
 from kerasmodels.recurrent.report import StepReport, table
 from kerasmodels.recurrent.trace import listening_step, trace
@@ -25,7 +26,7 @@ class _Largest(keras.metrics.Metric):
         return ops.convert_to_tensor(self.largest)
 
 
-class _StepVerifier(keras.Model):
+class _StepVerifier(CheckedBatches, keras.Model):
     """The common part; the three public classes differ in the cell and its equations."""
 
     kind = None
@@ -59,10 +60,18 @@ class _StepVerifier(keras.Model):
         """
         if not self.layer.cell.built:
             raise _checks.ArgumentError(
-                f"`{type(self).__name__}.equations` needs a layer with weights. Call the "
-                "model on x first."
+                _checks.message(
+                    f"{type(self).__name__}.equations",
+                    "layer",
+                    "one with weights",
+                    "one that is not built",
+                    "Call the model on x first.",
+                )
             )
         return cells.KINDS[self.kind][1].from_cell(self.layer.cell, self.compute_dtype)
+
+    def check_x(self, x):
+        self._check_input(x, None)
 
     def build(self, x_shape=None, **shapes):
         if not self.layer.built:
@@ -194,7 +203,8 @@ class _StepVerifier(keras.Model):
 
     def _check_input(self, x, mask):
         shape = tuple(x.shape)
-        features = self.layer.cell.kernel.shape[0]
+        built = self.layer.cell.built
+        features = self.layer.cell.kernel.shape[0] if built else (*shape, 0)[-2]
         if mask is not None and len(shape) == 3:
             wrong = len(mask.shape) != 2 or any(
                 a != b for a, b in zip(mask.shape, shape) if None not in (a, b)

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
 
 
 def place_digits(images, labels, side=24, scale=2, threshold=0.5, seed=0):
@@ -26,9 +26,10 @@ def place_digits(images, labels, side=24, scale=2, threshold=0.5, seed=0):
         ValueError: shapes do not fit, or the canvas is too small.
     """
     owner = "place_digits"
+    seed = _checks.seed_int(owner, seed)
     images = _checks.finite_array(owner, "images", images)
-    labels = np.asarray(labels)
-    if labels.dtype.kind not in "iu" or np.any(labels < 0):
+    labels = _checks.labels(owner, "labels", labels)
+    if np.any(labels < 0):
         raise _checks.ArgumentError(
             _checks.message(
                 owner, "labels", "integers from 0", f"labels={_checks.describe(labels)}"
@@ -46,6 +47,24 @@ def place_digits(images, labels, side=24, scale=2, threshold=0.5, seed=0):
         )
     side = _checks.positive_int(owner, "side", side)
     scale = _checks.finite_float(owner, "scale", scale, above=0.0)
+    height, width = (round(scale * size) for size in images.shape[1:])
+    if max(height, width) > side:
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "scale",
+                f"such that the digit fits into a `side` of {side}",
+                f"scale={scale:g}, a digit of {height}x{width}",
+            )
+        )
+    _memory.fits(
+        owner,
+        "side",
+        3 * len(images) * side**2,
+        "float64",
+        f"{len(images)} images of {side}x{side}",
+        "Take a smaller canvas.",
+    )
     images = ndimage.zoom(images, (1, scale, scale), order=1)
     _, height, width = images.shape
     if not images.size or images.max() == images.min() == 0:
@@ -54,13 +73,7 @@ def place_digits(images, labels, side=24, scale=2, threshold=0.5, seed=0):
                 owner, "images", "with pixels above zero", f"{height}x{width}, all zero"
             )
         )
-    if max(height, width) > side:
-        raise _checks.ArgumentError(
-            _checks.message(
-                owner, "side", f"at least {max(height, width)}, the digit", f"side={side}"
-            )
-        )
-    rng = np.random.default_rng(_checks.seed_int(owner, seed))
+    rng = np.random.default_rng(seed)
     tops = rng.integers(0, side - height + 1, len(images))
     lefts = rng.integers(0, side - width + 1, len(images))
     canvas = np.zeros((len(images), side, side))
@@ -80,6 +93,9 @@ def segmented_digits(side=24, scale=2, seed=0):
 
     Returns:
         float32 images `[1797, side, side, 1]` and int32 masks `[1797, side, side]`.
+
+    Raises:
+        ValueError: as `place_digits`.
     """
     from sklearn.datasets import load_digits
 
@@ -122,6 +138,14 @@ def spheres(num_volumes, side=24, radii=(5.0, 3.0, 2.0), noise=0.3, seed=0):
                 f"radii={radii}",
             )
         )
+    _memory.fits(
+        owner,
+        "side",
+        (3 * num_volumes + 6) * side**3,
+        "float64",
+        f"{num_volumes} volumes of {side} voxels along each axis",
+        "Take fewer or smaller volumes.",
+    )
     rng = np.random.default_rng(_checks.seed_int(owner, seed))
     grid = np.indices((side, side, side)).transpose(1, 2, 3, 0)
     mask = np.zeros((num_volumes, side, side, side), "int32")

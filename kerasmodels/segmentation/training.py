@@ -37,28 +37,24 @@ def train_and_score(
         prediction), "mean_dice" (over the foreground classes) and "dice" (per class).
 
     Raises:
-        ValueError: an argument is out of range, or the set has fewer images than a batch.
+        ValueError: an argument is not of the form above, a label is no class of the model,
+            or the set has fewer images than a batch.
         FloatingPointError: the loss became NaN or infinite.
     """
     owner = "train_and_score"
-    x, y = train
+    _checks.instance(owner, "model", model, keras.Model)
+    if (
+        loss is None
+        or _checks.known(owner, "loss", loss, keras.losses.get, "a loss") is None
+    ):
+        received = f"loss={_checks.describe(loss)}"
+        raise _checks.ArgumentError(_checks.message(owner, "loss", "a loss", received))
     epochs = _checks.positive_int(owner, "epochs", epochs)
     batch_size = _checks.positive_int(owner, "batch_size", batch_size)
     seed = _checks.seed_int(owner, seed)
     learning_rate = _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
-    x, y = np.asarray(x), np.asarray(y)
-    for name, pair in (("train", (x, y)), ("test", test)):
-        shapes = tuple(np.shape(part) for part in pair)
-        if len(shapes) != 2 or shapes[0][:-1] != shapes[1] or not len(pair[0]):
-            raise _checks.ArgumentError(
-                _checks.message(
-                    owner,
-                    name,
-                    "images (n, spatial axes ..., channels) with integer masks "
-                    "(n, spatial axes ...)",
-                    f"shapes {shapes}",
-                )
-            )
+    jit_compile = _checks.boolean(owner, "jit_compile", jit_compile)
+    (x, y), test = (_image_set(owner, *part) for part in (("train", train), ("test", test)))
     if len(x) < batch_size:
         raise _checks.ArgumentError(
             _checks.message(
@@ -69,6 +65,12 @@ def train_and_score(
                 "Choose a smaller `batch_size`.",
             )
         )
+    classes = model(x[:1]).shape[-1]
+    for name, labels in (("train", y), ("test", test[1])):
+        if labels.max() >= classes:
+            expected = f"labelled from 0 to {classes - 1}, the classes of the model"
+            received = f"labels up to {labels.max()}"
+            raise _checks.ArgumentError(_checks.message(owner, name, expected, received))
     # Losses of Keras for integer labels want them with the rank of the prediction.
     data = tf.data.Dataset.from_tensor_slices((x, y[..., None]))
     data = data.shuffle(len(x), seed=seed).batch(batch_size, drop_remainder=True)
@@ -80,6 +82,29 @@ def train_and_score(
             "Choose a smaller `learning_rate`, and see that the images are finite."
         )
     return {"loss": history["loss"], **score(model, *test)}
+
+
+def _image_set(owner, name, part):
+    """A pair (images, masks) as arrays, or raises ValueError."""
+    if not isinstance(part, (tuple, list)) or len(part) != 2:
+        received = f"{name}={_checks.describe(part)}"
+        raise _checks.ArgumentError(
+            _checks.message(owner, name, "a pair (images, masks)", received)
+        )
+    _checks.finite_array(owner, name, part[0])
+    x, y = np.asarray(part[0]), _checks.labels(owner, name, part[1])
+    if x.shape[:-1] != y.shape or not y.size or y.min() < 0:
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                name,
+                "images (n, spatial axes ..., channels) with integer masks "
+                "(n, spatial axes ...) from 0",
+                f"shapes {x.shape} and {y.shape}"
+                + (f", labels from {y.min()}" if y.size else ""),
+            )
+        )
+    return x, y
 
 
 def score(model, x, y):

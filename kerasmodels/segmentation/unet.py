@@ -3,11 +3,12 @@
 import keras
 from keras import layers, ops
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
+from kerasmodels._batches import CheckedBatches
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class UNet(keras.Model):
+class UNet(CheckedBatches, keras.Model):
     """Per-pixel class probabilities: an encoder, a decoder, and skips between them.
 
     `depth` times: two convolutions of width 3, then pooling by 2; two convolutions; then
@@ -55,6 +56,15 @@ class UNet(keras.Model):
         self.spatial_axes = _checks.one_of(owner, "spatial_axes", spatial_axes, (1, 2, 3))
         self.width = _checks.positive_int(owner, "width", width)
         self.depth = _checks.positive_int(owner, "depth", depth)
+        widest = self.width * 2 ** min(self.depth, 100)
+        _memory.fits(
+            owner,
+            "depth",
+            3**self.spatial_axes * widest**2,
+            self.variable_dtype,
+            f"convolutions of up to {widest:.3g} channels",
+            "The width doubles with every level: take less of `width` or `depth`.",
+        )
         self.batch_norm = _checks.boolean(owner, "batch_norm", batch_norm)
         self.seed = _checks.seed_int(owner, seed)
         self.from_logits = _checks.boolean(owner, "from_logits", from_logits)
@@ -98,8 +108,18 @@ class UNet(keras.Model):
             **options,
         )
 
+    def check_x(self, x):
+        self._check(x.shape)
+        channels = self.channels if self.built else x.shape[-1]
+        if x.shape[-1] != channels:
+            expected = f"of {channels} channels, as before"
+            raise _checks.ArgumentError(
+                _checks.message("UNet", "x", expected, f"shape {tuple(x.shape)}")
+            )
+
     def build(self, x_shape):
         self._check(x_shape)
+        self.channels = x_shape[-1]
         batch, *sizes, channels = x_shape
 
         def build_block(block, sizes, channels):

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasmodels import _checks
+from kerasmodels.bsde.equation import Equation
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -31,7 +32,7 @@ class ExactControl(keras.layers.Layer):
 
     def __init__(self, equation, **kwargs):
         super().__init__(**kwargs)
-        self.equation = equation
+        self.equation = _checks.instance("ExactControl", "equation", equation, Equation)
         if not equation.has_exact_solution:
             raise _checks.ArgumentError(
                 _checks.message(

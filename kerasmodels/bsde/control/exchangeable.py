@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
 from kerasmodels.bsde.control.network import init_seeds
 
 # mean x, mean x^2, max x, min x, g(x)
@@ -64,7 +64,11 @@ class ExchangeableControl(keras.Model):
         owner = "ExchangeableControl"
         self.dim = _checks.positive_int(owner, "dim", dim)
         self.times = _checks.finite_array(owner, "times", times)
-        if self.times.ndim != 1 or not np.all(np.diff(self.times) > 0):
+        if (
+            self.times.ndim != 1
+            or not self.times.size
+            or not np.all(np.diff(self.times) > 0)
+        ):
             raise _checks.ArgumentError(
                 _checks.message(
                     owner,
@@ -76,7 +80,15 @@ class ExchangeableControl(keras.Model):
         self.units = _checks.positive_int(owner, "units", units)
         self.features = _checks.positive_int(owner, "features", features, minimum=0)
         self.seed = _checks.seed_int(owner, seed)
-        self.standardized = bool(standardized)
+        self.standardized = _checks.boolean(owner, "standardized", standardized)
+        _memory.fits(
+            owner,
+            "units",
+            self.units * (self.units + self.features + 10) + 4 * self.features,
+            self.variable_dtype,
+            f"the weights of {self.units} units and {self.features} features",
+            "Take fewer of them.",
+        )
         self._make_weights()
         self.built = True
 

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
 
 
 def init_seeds(seed, count):
@@ -30,22 +30,27 @@ class Network(keras.Model):
     def __init__(
         self, dim, hidden, activation, batch_norm, seed, standardized, stats, **kwargs
     ):
-        super().__init__(**kwargs)
         owner = type(self).__name__
+        _checks.policy(owner, kwargs.get("dtype"))
+        super().__init__(**kwargs)
         self.dim = _checks.positive_int(owner, "dim", dim)
         if hidden is None:
             hidden = default_hidden(self.dim)
         if not isinstance(hidden, (list, tuple)):
             raise _checks.ArgumentError(
                 _checks.message(
-                    owner, "hidden", "a list of layer widths", f"hidden={hidden!r}"
+                    owner,
+                    "hidden",
+                    "a list of layer widths",
+                    f"hidden={_checks.describe(hidden)}",
                 )
             )
         self.hidden = tuple(_checks.positive_int(owner, "hidden", h) for h in hidden)
-        self.activation = keras.activations.get(activation)
-        self.batch_norm = bool(batch_norm)
+        self.activation = _checks.activation(owner, "activation", activation)
+        self.batch_norm = _checks.boolean(owner, "batch_norm", batch_norm)
         self.seed = _checks.seed_int(owner, seed)
-        self.standardized = bool(standardized)
+        self.standardized = _checks.boolean(owner, "standardized", standardized)
+        self._check_size(owner, stats)
         self._make_network()
         frozen = {"trainable": False, "dtype": self.variable_dtype}
         self.input_mean = self.add_weight(
@@ -56,6 +61,19 @@ class Network(keras.Model):
         )
         self.output_scale = self.add_weight(
             shape=(), initializer="ones", name="output_scale", **frozen
+        )
+
+    def _check_size(self, owner, stats):
+        """Raises ValueError if the weights do not fit into memory."""
+        widths = (self._input_width(), *self.hidden, self.dim)
+        networks = stats[0] if len(stats) == 2 else 1
+        _memory.fits(
+            owner,
+            "hidden",
+            networks * sum(n * m + m for n, m in zip(widths, widths[1:])),
+            self.variable_dtype,
+            f"the weights of {networks} network(s) of widths {widths}",
+            "Take narrower layers; the default is two of dim + 10.",
         )
 
     def _make_network(self):

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
 from kerasmodels.bsde.control.network import init_seeds
 from kerasmodels.bsde.control.subnet import ZSubnet
 
@@ -46,7 +46,12 @@ class PerStepControl(keras.Model):
     @classmethod
     def fresh(cls, num_times, dim, seed=0, dtype=None, **options):
         """Returns `num_times` new `ZSubnet`s of one architecture, as a control process."""
-        seeds = init_seeds(seed, num_times)
+        owner = "PerStepControl.fresh"
+        num_times = _checks.positive_int(owner, "num_times", num_times)
+        dim = _checks.positive_int(owner, "dim", dim)
+        what, advice = f"{num_times} networks", "Take fewer time steps."
+        _memory.fits(owner, "num_times", num_times * dim, "float32", what, advice)
+        seeds = init_seeds(_checks.seed_int(owner, seed), num_times)
         nets = [ZSubnet(dim, seed=s, dtype=dtype, **options) for s in seeds]
         return cls(nets, dtype=dtype)
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasmodels import _checks
 from kerasmodels.bsde.control.network import Network
 
 
@@ -41,7 +42,7 @@ class SharedControl(Network):
         standardized=False,
         **kwargs,
     ):
-        stats = (dim + 1,)
+        stats = (_checks.positive_int("SharedControl", "dim", dim) + 1,)
         super().__init__(
             dim, hidden, activation, batch_norm, seed, standardized, stats, **kwargs
         )

@@ -117,13 +117,17 @@ class StackedControl(Network):
         Raises:
             ValueError: the list is empty, or the architectures differ.
         """
-        if not subnets or not all(isinstance(s, ZSubnet) for s in subnets):
+        if (
+            not isinstance(subnets, (list, tuple))
+            or not subnets
+            or not all(isinstance(s, ZSubnet) for s in subnets)
+        ):
             raise _checks.ArgumentError(
                 _checks.message(
                     "StackedControl.from_subnets",
                     "subnets",
                     "a list of `ZSubnet`s",
-                    f"subnets={_checks.describe(list(subnets))}",
+                    f"subnets={_checks.describe(subnets)}",
                     "Other models can be used as they are by `PerStepControl`.",
                 )
             )

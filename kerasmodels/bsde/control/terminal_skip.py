@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
 from kerasmodels.bsde.control.network import init_seeds
 
 
@@ -59,6 +59,14 @@ class TerminalSkip(keras.layers.Layer):
         self.scale = _checks.finite_float(owner, "scale", scale, above=0.0)
         self.terminal_time = _checks.finite_float(
             owner, "terminal_time", terminal_time, above=0.0
+        )
+        _memory.fits(
+            owner,
+            "units",
+            4 * self.units * (num_times or 1),
+            self.variable_dtype,
+            f"the weights of {self.units} units at each time",
+            "Take fewer units.",
         )
         seeds = init_seeds(self.seed, 4)
         rows = () if num_times is None else (num_times,)

@@ -11,6 +11,7 @@ from kerasmodels.bsde.equation import (
     Published,
     Reference,
     squared_norm,
+    state_size,
 )
 
 
@@ -39,8 +40,7 @@ class BlackScholesBarenblatt(GeometricBrownian):
 
     def __init__(self, dim=100, terminal_time=1.0, x0=None, rate=0.05, volatility=0.4):
         if x0 is None:
-            size = _checks.positive_int("BlackScholesBarenblatt", "dim", dim)
-            x0 = np.resize([1.0, 0.5], size)
+            x0 = np.resize([1.0, 0.5], state_size("BlackScholesBarenblatt", dim))
         super().__init__(dim, terminal_time, x0, 0.0, volatility)
         self.rate = _checks.finite_float("BlackScholesBarenblatt", "rate", rate)
 
@@ -89,6 +89,7 @@ class BlackScholesBasket(GeometricBrownian):
         volatility=0.2,
         strike=100.0,
     ):
+        rate = _checks.finite_float("BlackScholesBasket", "rate", rate)
         super().__init__(dim, terminal_time, x0, rate, volatility)
         self.rate = self.drift_rate
         self.strike = _checks.finite_float(

@@ -1,0 +1,64 @@
+"""What does not fit into memory is refused before it is made, with its size in words."""
+
+import os
+import pathlib
+
+import numpy as np
+
+from kerasmodels import _checks
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+
+
+def available():
+    """Bytes of memory that can be had at this moment, or None where nothing says so."""
+    found = []
+    try:
+        for line in pathlib.Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(1024 * int(line.split()[1]))
+    except (OSError, ValueError):
+        pass
+    try:
+        # A container may have less than its machine. Without a limit it says "max".
+        found.append(int(pathlib.Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):
+        pass
+    if found:
+        return min(found)
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def in_words(size):
+    """A number of bytes to three digits, in decimal units: "80 GB"."""
+    size, unit = float(min(size, 10**300)), 0
+    while size >= 1000 and unit < len(_UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.3g} {_UNITS[unit]}"
+
+
+def fits(owner, argument, numbers, dtype, what, advice):
+    """Raises ValueError if so many numbers do not fit into the memory that is left.
+
+    Args:
+        owner, argument: str. Who asks, and the argument that decides the size.
+        numbers: int. How many there will be at one time.
+        dtype: str. The type of each.
+        what: str. What they are.
+        advice: str. What to take less of.
+    """
+    free = available()
+    size = numbers * np.dtype(dtype).itemsize
+    if free is not None and size > free:
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                argument,
+                f"small enough for the {in_words(free)} of memory that are left",
+                f"a size that would need {in_words(size)} for {what}",
+                advice,
+            )
+        )

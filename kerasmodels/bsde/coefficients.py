@@ -1,0 +1,85 @@
+"""Whether the coefficients of an equation can be called and return the right shapes."""
+
+import numpy as np
+import tensorflow as tf
+
+from kerasmodels import _checks
+from kerasmodels.bsde.equation import Equation
+
+
+class EquationError(ValueError):
+    """An equation contradicts itself: a shape, a dtype, or its own exact solution."""
+
+
+ADVICE_ON_ARRAYS = (
+    "Use Python numbers for constants, `keras.ops` for functions, and "
+    "`ops.convert_to_tensor(array, x.dtype)` for arrays."
+)
+
+
+def coefficient_calls(equation, t, x, u, z):
+    """The coefficients by name: the arguments of a call, and the shape of the value."""
+    scalars, vectors = tuple(u.shape), tuple(x.shape)
+    dt = tf.constant([[0.01]], x.dtype)
+    return {
+        "drift": ((t, x), vectors),
+        "diffusion_prod": ((t, x, z), vectors),
+        "step": ((t, dt, x, 0.1 * z), vectors),
+        "driver": ((t, x, u, z), scalars),
+        "terminal": ((x,), scalars),
+        "exact_solution": ((t, x), scalars),
+    }
+
+
+def coefficient(equation, name, arguments, shape):
+    """The value of one coefficient, or an `EquationError` that names it.
+
+    None is passed on from `exact_solution` alone.
+    """
+    dtype, num_points = arguments[-1].dtype.name, shape[0]
+    owner = type(equation).__name__
+    try:
+        value = getattr(equation, name)(*arguments)
+    except Exception as error:
+        raise EquationError(
+            f"`{owner}` fails in `{name}` on {dtype} arguments of a batch of {num_points}. "
+            f"Received: {type(error).__name__}: {error} {ADVICE_ON_ARRAYS}"
+        ) from error
+    if value is None and name == "exact_solution":
+        return None
+    try:
+        value = tf.convert_to_tensor(value)
+        received = tuple(value.shape)
+    except (TypeError, ValueError):
+        received = _checks.describe(value)
+    if received != shape:
+        raise EquationError(
+            f"`{owner}` returned the wrong shape from `{name}` for a batch of "
+            f"{num_points}. Expected: {shape}. Received: {received}. Sums and means over "
+            "coordinates need axis=-1, keepdims=True."
+        )
+    if value.dtype != dtype:
+        raise EquationError(
+            f"`{owner}` returned {value.dtype.name} from `{name}` for {dtype} arguments. "
+            f"Received: {value.dtype.name}. {ADVICE_ON_ARRAYS}"
+        )
+    return value
+
+
+def check_shapes(owner, equation, dtype):
+    """Calls each coefficient once at x0: a sum over the batch would broadcast unnoticed.
+
+    The exact solution is not called: nothing that trains may read it.
+
+    Raises:
+        ValueError: `equation` is no `Equation`; an `EquationError` names the coefficient
+            that cannot be called, or returns another shape or dtype.
+    """
+    _checks.instance(owner, "equation", equation, Equation)
+    with tf.init_scope():
+        x = tf.constant(np.tile(equation.x0, (3, 1)), dtype)
+        t = tf.fill((3, 1), tf.constant(equation.terminal_time / 3, dtype))
+        u, z = tf.ones_like(t), tf.ones_like(x)
+        for name, call in coefficient_calls(equation, t, x, u, z).items():
+            if name != "exact_solution":
+                coefficient(equation, name, *call)

@@ -1,0 +1,156 @@
+"""Bad flags to every script: one line, exit code 2, at once, and nothing written."""
+
+import time
+
+import pytest
+
+from tests.test_experiments import SCRIPTS, load
+
+EVERY = [
+    ["--seed", "-1"],
+    ["--seed", "1.5"],
+    ["--seed", "one"],
+    ["--seed", ""],
+    ["--seed", str(2**63)],
+    ["--seed"],
+    ["--out"],
+    ["--quick=3"],
+    ["--sead", "1"],
+    ["--no-such-flag"],
+    ["-x"],
+    ["extra"],
+]
+# What the line says, where that is more than that something is wrong.
+SAYS = {"--sead": "Did you mean --seed?", str(2**63): "`seed`", "-1": "`seed`"}
+BSDE = {
+    ("--equation", "hbj"): "Did you mean 'hjb'?",
+    ("--equation", "burger"): "Did you mean 'burgers'?",
+    ("--equation", ""): "unknown equation",
+    ("--dim", "0"): "`dim`",
+    ("--dim", "-3"): "`dim`",
+    ("--dim", "2.0"): "--dim",
+    ("--dim", "many"): "--dim",
+    ("--dim", str(10**13)): "would need",
+    ("--num-steps", "0"): "`num_steps`",
+    ("--num-steps", "-1"): "`num_steps`",
+    ("--num-steps", "1.5"): "--num-steps",
+    ("--num-steps", str(10**13)): "would need",
+    ("--steps", "0"): "`steps`",
+    ("--steps", "-5"): "`steps`",
+    ("--steps", "ten"): "--steps",
+    ("--batch-size", "0"): "`batch_size`",
+    ("--batch-size", "-1"): "`batch_size`",
+    ("--batch-size", str(10**13)): "would need",
+    ("--num-paths", "0"): "`num_paths`",
+    ("--num-paths", "1e5"): "--num-paths",
+    ("--max-rounds", "0"): "`max_rounds`",
+    ("--max-rounds", "-1"): "`max_rounds`",
+    ("--tolerance", "0"): "`tolerance`",
+    ("--tolerance", "-1e-3"): "--tolerance",
+    ("--tolerance", "nan"): "`tolerance`",
+    ("--tolerance", "inf"): "`tolerance`",
+    ("--tolerance", "1 %"): "--tolerance",
+    ("--learning-rate", "0"): "`learning_rate`",
+    ("--learning-rate", "nan"): "`learning_rate`",
+    ("--learning-rate=-1",): "`learning_rate`",
+    ("--hidden", "0"): "`hidden`",
+    ("--hidden", "8", "-1"): "`hidden`",
+    ("--hidden", "8.5"): "--hidden",
+    ("--hidden", "8", "--control", "exchangeable"): "`hidden`",
+    ("--hidden", str(10**13), "--control", "shared"): "would need",
+    ("--control", "stack"): "--control",
+    ("--rule", "euler"): "--rule",
+    ("--dtype", "float16"): "--dtype",
+    ("--param", "control_cots=2"): "Did you mean 'control_cost'?",
+    ("--param", "control_cost"): "NAME=NUMBER",
+    ("--param", "control_cost=much"): "NAME=NUMBER",
+    ("--param", "control_cost=nan"): "`control_cost`",
+    ("--param", "control_cost=inf"): "`control_cost`",
+    ("--param", "control_cost=-1"): "`control_cost`",
+    ("--param", "terminal_time=0"): "`terminal_time`",
+    ("--param", "terminal_time=-1"): "`terminal_time`",
+    ("--param", "x0=nan"): "`x0`",
+    ("--param", "=3"): "one of",
+    ("--equation", "default-risk", "--param", "volatility=0"): "`volatility`",
+    ("--equation", "default-risk", "--param", "high_value=1"): "`high_value`",
+    ("--equation", "different-rates", "--param", "borrowing_rate=0"): "`borrowing_rate`",
+    ("--equation", "black-scholes-basket", "--param", "x0=-1"): "`x0`",
+    ("--frozen",): "add --pretrain",
+    ("--frozen", "--pretrain", "--control", "shared"): "leave out --control",
+    ("--pretrain", "--control", "shared"): "leave out --control",
+    ("--pretrain", "--num-steps", "1"): "inner times",
+    ("--pretrain", "--seed", "-1"): "`seed`",
+    ("--pretrain", "--steps", "0"): "`steps`",
+    ("--pretrain", "--batch-size", "0"): "`batch_size`",
+    ("--pretrain", "--tolerance", "nan"): "`tolerance`",
+    ("--pretrain", "--learning-rate", "0"): "`learning_rate`",
+    ("--pretrain", "--hidden", "0"): "`hidden`",
+    ("--batchsize", "3"): "Did you mean --batch-size?",
+    ("--learing-rate", "3"): "Did you mean --learning-rate?",
+}
+HOUSING = {
+    ("--hidden", "0"): "`hidden`",
+    ("--hidden", str(10**13)): "would need",
+    ("--epochs", "0"): "`epochs`",
+    ("--epochs", "1.5"): "--epochs",
+    ("--learning-rate", "0"): "`learning_rate`",
+    ("--learning-rate", "nan"): "`learning_rate`",
+    ("--table", "diabets"): "--table",
+    ("--csv", "none.csv"): "`path`",
+    ("--csv", "."): "`path`",
+    ("--csv", "none.csv", "--table", "diabetes"): "not allowed with",
+}
+
+
+def refused(main, flags, capsys):
+    """What the script prints, or what is wrong with the way in which it ends."""
+    begin = time.thread_time()
+    try:
+        main(flags)
+    except SystemExit as stop:
+        code = stop.code
+    except BaseException as error:
+        return None, f"{type(error).__name__}: {error}"
+    else:
+        return None, "ran"
+    if time.thread_time() - begin > 1.0:
+        return None, f"took {time.thread_time() - begin:.1f} s"
+    lines = capsys.readouterr().err.splitlines()
+    if code != 2 or len(lines) != 1:
+        return None, f"ended with code {code} and {len(lines)} lines: {lines[:3]}"
+    return lines[0], None
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_bad_flags(path, tmp_path, monkeypatch, capsys):
+    main = load(path).main
+    more = {"bsde": BSDE, "housing": HOUSING}.get(path.stem, {})
+    said = {tuple(flags): "" for flags in EVERY} | more
+    for flags, text in list(said.items()):
+        for word in flags:
+            said[flags] = text or SAYS.get(word, "")
+            if said[flags]:
+                break
+    (tmp_path / "file").touch()
+    cases = [
+        (["--out", str(tmp_path / "out" / "deep"), *flags], t) for flags, t in said.items()
+    ]
+    cases += [
+        (["--quick", "--out", str(tmp_path / "file" / "below")], "cannot write to --out"),
+        (["--quick", "--out", str(tmp_path / "file")], "cannot write to --out"),
+    ]
+    monkeypatch.chdir(tmp_path)
+    clean, wrong = 0, []
+    for flags, text in cases:
+        line, found = refused(main, flags, capsys)
+        if found is None and (
+            text not in line or not line.startswith(f"{path.name}: error: ")
+        ):
+            found = f"says: {line}"
+        clean += found is None
+        if found:
+            wrong.append(f"{' '.join(flags[2:])} {found}"[:300])
+    told = f"{clean} of {len(cases)} clean"
+    print(told)
+    assert not wrong, "\n".join([told, *wrong])
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
