@@ -2,13 +2,23 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: solve test lint benchmark clean
+.PHONY: solve test test-lowest soak lint benchmark clean
 
 solve: .venv/installed
 	$(BIN)/python experiments/bsde.py --overwrite
 
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+# The lowest versions that requirements.txt allows, in an environment of their own.
+test-lowest: requirements-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --disable-pip-version-check -q -r $<
+	.venv-lowest/bin/python -m pytest $(TESTS)
+
+# Two hundred solves in one process; QUICK=--quick makes three.
+soak: .venv/installed
+	$(BIN)/python benchmarks/soak.py $(QUICK)
 
 # About five and a half hours on two cores; QUICK=--quick shows in minutes that all of it runs.
 benchmark: .venv/installed
@@ -32,4 +42,4 @@ lint: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv results
+	rm -rf .venv .venv-lowest results

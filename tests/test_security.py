@@ -38,4 +38,9 @@ def test_lower_bound_of_keras_is_above_every_advisory():
     assert max(map(Version, rows)) <= lowest
 
 
+def test_lowest_versions_are_the_lower_bounds():
+    development = lower_bounds("requirements-dev.txt")
+    assert lower_bounds("requirements-lowest.txt") == lower_bounds() | development
+
+
 SECURITY = (ROOT / "SECURITY.md").read_text()

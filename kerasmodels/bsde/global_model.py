@@ -341,6 +341,11 @@ class GlobalModel(DistributedModel):
         if self.compiled and not self.optimizer.built:
             # Variables that a training step makes on its way cost a second tracing of it.
             self.optimizer.build(self.trainable_variables)
+        if self.compiled and tf.distribute.get_strategy().num_replicas_in_sync == 1:
+            # TensorFlow never forgets a graph in which this was called (a gradient of it
+            # is registered for good), and the sum over one replica is what it was.
+            optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+            optimizer._all_reduce_sum_gradients = list
         return super().make_train_function(force)
 
     def train_step(self, data):

@@ -1,0 +1,103 @@
+"""Two hundred solves in one process: does its memory stay flat?
+
+Solves small problems one after the other, as a service or a study would, and notes the
+resident memory after each. Writes results/soak.json and results/soak.md. About twenty
+minutes on two free cores; --quick makes three solves and proves only that it runs. Ends
+with exit code 1 where memory grew by more than 5 % from solve 50 (a quarter of the way) on.
+"""
+
+import os
+import pathlib
+import resource
+import statistics
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import command
+
+from kerasmodels import bsde
+
+# What a solve may take from the memory that all later ones keep, in all.
+LARGEST_GROWTH = 0.05
+EQUATIONS = (bsde.HJB, bsde.AllenCahn, bsde.Heat, bsde.QuadraticGradient)
+
+
+def resident():
+    """MiB of memory that the process holds now (where Linux says so) or ever held."""
+    status = pathlib.Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def solve(k):
+    """A small problem, another one each time."""
+    bsde.solve(
+        EQUATIONS[k % len(EQUATIONS)](4),
+        t=4,
+        steps=10,
+        batch_size=16,
+        num_paths=256,
+        max_rounds=1,
+        seed=k,
+    )
+
+
+def growth(memory):
+    """Relative: the median of the last tenth over that of the tenth behind a quarter."""
+    width = max(1, len(memory) // 10)
+    start = statistics.median(memory[len(memory) // 4 :][:width])
+    return statistics.median(memory[-width:]) / start - 1
+
+
+def table(results):
+    """A Markdown table: the memory after so many solves, and the growth."""
+    memory = results["memory_mib"]
+    marks = sorted({1, *(round(len(memory) * share / 4) for share in range(1, 5))})
+    lines = [
+        "| solves | " + " | ".join(str(mark) for mark in marks) + " |",
+        "|---" * (1 + len(marks)) + "|",
+        "| MiB | " + " | ".join(f"{memory[mark - 1]:.0f}" for mark in marks) + " |",
+    ]
+    told = (
+        f"{len(memory)} solves in one process; resident memory after each. Growth from a "
+        f"quarter of the way to the end: {growth(memory):+.1%}, "
+        f"{results['mib_per_solve']:+.2f} MiB per solve. {results['seconds']:.0f} s on "
+        f"{results['machine']}."
+    )
+    return "\n".join(lines) + f"\n\n{told}\n"
+
+
+def main(argv=None):
+    parser = command.parser(__doc__)
+    parser.add_argument("--solves", type=int, default=200)
+    args = command.parse(parser, argv)
+    number = 3 if args.quick else args.solves
+    path = args.out / "soak.json"
+    results = command.earlier(path, {})
+    begin, memory = time.perf_counter(), []
+    for k in range(number):
+        solve(k)
+        memory.append(round(resident(), 1))
+        if (k + 1) % 10 == 0 or k + 1 == number:
+            quarter = len(memory) // 4
+            per_solve = (memory[-1] - memory[quarter]) / max(1, len(memory) - 1 - quarter)
+            results["memory_mib"] = memory
+            results["growth"] = growth(memory)
+            results["mib_per_solve"] = per_solve
+            results["seconds"] = time.perf_counter() - begin
+            command.write(path, results, table)
+            print(f"{k + 1} solves: {memory[-1]:.0f} MiB", flush=True)
+    print(table(results))
+    return results
+
+
+if __name__ == "__main__":
+    # A few solves are still warming up.
+    found = main()
+    sys.exit(found["growth"] > LARGEST_GROWTH and len(found["memory_mib"]) >= 100)
