@@ -42,7 +42,8 @@ class CheckedBatches:
     def _batch(self, name, value):
         if not isinstance(value, (keras.KerasTensor, keras.Variable)):
             value = _checks.tensor(type(self).__name__, name, value)
-        if name == "x" and value.shape is not None and value.shape != tf.TensorShape(None):
+        # In a graph the rank may be unknown.
+        if name == "x" and getattr(value.shape, "rank", 0) is not None:
             self.check_x(value)
         return value
 
@@ -77,12 +78,17 @@ def is_data_set(x):
 
 def _array(owner, name, value):
     """An array or a tensor with samples in it, or an error."""
-    array = _checks.tensor(owner, name, value)
-    if len(array.shape) == 0 or array.shape[0] == 0:
-        received = f"shape {tuple(array.shape)}"
+    if not _checks.numeric(value):
+        received = f"{name}={_checks.describe(value)}"
+        raise _checks.ArgumentError(
+            _checks.message(owner, name, "an array of numbers", received)
+        )
+    value = value if hasattr(value, "shape") else np.asarray(value)
+    if len(value.shape) == 0 or value.shape[0] == 0:
+        received = f"shape {tuple(value.shape)}"
         raise _checks.ArgumentError(
             _checks.message(
                 owner, name, "an array with the samples as first axis", received
             )
         )
-    return value if hasattr(value, "shape") else np.asarray(value)
+    return value

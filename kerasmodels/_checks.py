@@ -57,17 +57,20 @@ def _holds_numbers(array):
     return array.dtype.kind in "biufV"
 
 
+def numeric(value):
+    """Whether `value` is a tensor or an array of numbers, or a list that makes one."""
+    if ops.is_tensor(value):
+        return value.dtype.is_floating or value.dtype.is_integer or value.dtype.is_bool
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        return False
+    return array.dtype.kind != "O" and _holds_numbers(array)
+
+
 def tensor(owner, argument, value):
     """Returns `value`, a tensor or what makes one, as a tensor, or raises ValueError."""
-    try:
-        given = value if ops.is_tensor(value) else np.asarray(value)
-        if ops.is_tensor(value):
-            fits = value.dtype.is_floating or value.dtype.is_integer or value.dtype.is_bool
-        else:
-            fits = _holds_numbers(given) and given.dtype.kind != "O"
-    except (TypeError, ValueError):
-        fits = False
-    if not fits:
+    if not numeric(value):
         received = f"{argument}={describe(value)}"
         raise ArgumentError(message(owner, argument, "an array of numbers", received))
     return ops.convert_to_tensor(value)

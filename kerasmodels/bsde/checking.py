@@ -104,10 +104,10 @@ def check_config(equation):
     Raises:
         EquationError: `get_config` is not plain data, or does not make the same equation.
     """
-    config = equation.get_config()
     try:
+        config = equation.get_config()
         text = json.dumps(config, allow_nan=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, NotImplementedError) as error:
         raise EquationError(
             f"`{type(equation).__name__}` cannot be saved: {error}. Constructor arguments "
             "must be finite numbers, strings, lists of these or arrays; override "

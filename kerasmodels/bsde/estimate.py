@@ -29,7 +29,7 @@ import numpy as np
 from kerasmodels import _checks, _memory
 from kerasmodels.bsde.distribution import agreed
 from kerasmodels.bsde.path_sampler import COLUMNS, path_sampler
-from kerasmodels.bsde.paths import paths_fit, time_grid
+from kerasmodels.bsde.paths import time_grid
 
 # Of a normal distribution: 95 % lie within.
 QUANTILE = 1.96
@@ -185,13 +185,14 @@ class Estimator:
         seed = _checks.seed_int(owner, seed)
         self.model = model
         self.grid = _grids(model, num_steps)
-        paths_fit(
+        # The noise of a chunk is drawn at once.
+        _memory.fits(
             owner,
             "chunk_size",
-            model.equation,
-            len(self.grid) - 1,
-            self.chunk_size,
+            2 * self.chunk_size * len(self.grid) * model.equation.dim,
             model.variable_dtype,
+            f"the noise of {self.chunk_size} paths of {len(self.grid) - 1} steps",
+            "Take a smaller chunk, or fewer time steps.",
         )
         self._no_sizes = np.zeros((2, len(self.grid))), (-1.0, 0.0, 0.0)
         numbers = math.inf

@@ -36,7 +36,7 @@ def as_time_grid(owner, equation, t):
     """
     if isinstance(t, numbers.Integral) and not isinstance(t, bool):
         t = _checks.positive_int(owner, "t", t)
-        paths_fit(owner, "t", equation, t, 1, "float64")
+        paths_fit(owner, "t", equation, t, 1, "float64", copies=1)
         return time_grid(equation.terminal_time, t)
     grid = _checks.as_numbers(t)
     grid = np.asarray(np.nan) if grid is None else grid

@@ -118,20 +118,14 @@ class HandNetwork(CheckedBatches, keras.Model):
             _checks.finite_array(owner, name, value).astype(self.compute_dtype)
             for name, value in (("x", x), ("y", y))
         )
-        for name, value, width in (
-            ("x", x, self.stack[0].kernel.shape[0] if self.built else None),
-            ("y", y, self.stack[-1].units),
-        ):
-            if not _checks.same_shape(value.shape, (len(y) if y.ndim else 0, width)) or (
-                not value.size
-            ):
+        features = self.stack[0].kernel.shape[0] if self.built else None
+        rows = len(y) if y.ndim else 0
+        for name, value, width in (("x", x, features), ("y", y, self.stack[-1].units)):
+            if not value.size or not _checks.same_shape(value.shape, (rows, width)):
+                expected = f"of shape (batch, {width}), as many rows in x as in y"
+                received = f"shapes {x.shape} and {y.shape}"
                 raise _checks.ArgumentError(
-                    _checks.message(
-                        owner,
-                        name,
-                        f"of shape (batch, {width}), as many rows in x as in y",
-                        f"shapes {x.shape} and {y.shape}",
-                    )
+                    _checks.message(owner, name, expected, received)
                 )
         return x, y
 

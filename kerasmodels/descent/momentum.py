@@ -28,7 +28,7 @@ class SGD(keras.optimizers.SGD):
     ):
         owner = "SGD"
         # A schedule, its config in a file, or a function of no arguments.
-        made = learning_rate and isinstance(learning_rate, (dict, keras.Variable))
+        made = isinstance(learning_rate, (dict, keras.Variable)) and learning_rate != {}
         if not (callable(learning_rate) or made):
             _checks.finite_float(owner, "learning_rate", learning_rate, at_least=0.0)
         momentum = _checks.finite_float(owner, "momentum", momentum, at_least=0.0)

@@ -16,7 +16,7 @@ def to_keras(output, shapes, dtype="float64"):
     Args:
         output: `Node`, made of `Linear` and `Sigmoid` over `Input`s.
         shapes: dict from `Input` to its number of features.
-        dtype: str.
+        dtype: "float32" or "float64".
 
     Returns:
         A functional `keras.Model`; its inputs are in the order of `shapes`.

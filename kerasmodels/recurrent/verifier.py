@@ -203,8 +203,9 @@ class _StepVerifier(CheckedBatches, keras.Model):
 
     def _check_input(self, x, mask):
         shape = tuple(x.shape)
-        built = self.layer.cell.built
-        features = self.layer.cell.kernel.shape[0] if built else (*shape, 0)[-2]
+        features = shape[-1] if shape else 0
+        if self.layer.cell.built:
+            features = self.layer.cell.kernel.shape[0]
         if mask is not None and len(shape) == 3:
             wrong = len(mask.shape) != 2 or any(
                 a != b for a, b in zip(mask.shape, shape) if None not in (a, b)

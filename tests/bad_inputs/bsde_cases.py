@@ -108,6 +108,63 @@ BROKEN = {
 }
 
 
+class Forgetful(bsde.Heat):
+    """Does not say what it was made with."""
+
+    def __init__(self, dim, rate=0.1):
+        super().__init__(dim)
+
+
+class Unsavable(bsde.Heat):
+    def __init__(self, dim, rate=None):
+        super().__init__(dim)
+        self.rate = np.sin
+
+
+class Moving(bsde.Heat):
+    def __init__(self, dim, rate=1.0):
+        super().__init__(dim)
+        self.rate = rate + 1.0
+
+
+class Flipped(bsde.Burgers):
+    def driver(self, t, x, u, z):
+        return -super().driver(t, x, u, z)
+
+
+class NotFinite(bsde.Heat):
+    def driver(self, t, x, u, z):
+        return 0 * u - np.inf
+
+
+class MixedPaths(bsde.Heat):
+    def driver(self, t, x, u, z):
+        return u - ops.mean(u)
+
+
+class NotLinear(bsde.Heat):
+    def diffusion_prod(self, t, x, dw):
+        return dw + ops.square(dw)
+
+
+class NumpyDriver(bsde.Heat):
+    def driver(self, t, x, u, z):
+        return ops.convert_to_tensor(np.sin(np.asarray(u)))
+
+
+# What only the check before a solve can see, and a word of its error.
+MISTAKEN = {
+    Forgetful: "`rate`",
+    Unsavable: "cannot be saved",
+    Moving: "its own config",
+    Flipped: "sign of the driver",
+    NotFinite: "not finite",
+    MixedPaths: "mixes the paths",
+    NotLinear: "not linear",
+    NumpyDriver: "compiled graph",
+}
+
+
 class NotKeras:
     """Called like a network, and none."""
 
@@ -545,6 +602,17 @@ ENTRIES = [
         control=("exchangeable", []),
         hidden=(None, [[4]]),
         subnets=(None, [[bsde.ZSubnet(2)]]),
+    ),
+    *(
+        entry(
+            f"bsde.{function.__name__}.{cls.__name__}",
+            function,
+            works=False,
+            words={"equation": words},
+            equation=(HEAT, [cls(2)]),
+        )
+        for cls, words in MISTAKEN.items()
+        for function in (bsde.check_equation, bsde.solve)
     ),
     entry(
         "bsde.decaying_adam",

@@ -183,7 +183,7 @@ def test_report_of_a_right_equation():
 
 
 def test_something_else_is_refused():
-    with pytest.raises(TypeError, match="an `Equation`"):
+    with pytest.raises(ValueError, match="an instance of `Equation`"):
         bsde.check_equation("hjb")
 
 

@@ -1,14 +1,17 @@
 """The whole way: small problems are solved, and the files say so."""
 
 import csv
-import importlib
 import json
+import sys
+import time
 
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from kerasmodels import bsde
+from kerasmodels.bsde.checking import check_equation
 from tests.helpers import Hand
 
 # Where it does not matter how good the answer is.
@@ -57,18 +60,26 @@ def test_diverging_run_is_an_error_with_advice():
 
 def test_nothing_trains_on_the_answer(monkeypatch):
     class Blind(bsde.HJB):
+        seen = 0
+
         def exact_solution(self, t, x):
-            raise AssertionError("the exact solution was read")
+            if Blind.seen:
+                raise AssertionError("the exact solution was read")
+            return super().exact_solution(t, x)
 
         def reference(self):
             raise AssertionError("the reference was read")
 
-    # Before training, `check_equation` holds the answer against the equation: it alone.
-    module = importlib.import_module("kerasmodels.bsde.solve")
-    checked = []
-    monkeypatch.setattr(module, "check_equation", lambda e, **_: checked.append(e))
+    def check_and_shut(equation, **options):
+        check_equation(equation, **options)
+        Blind.seen += 1
+
+    # The check of a user's equation compares with the answer; from then on it is shut.
+    monkeypatch.setattr(
+        sys.modules[bsde.solve.__module__], "check_equation", check_and_shut
+    )
     blind = bsde.solve(Blind(3), **SMALL)
-    assert len(checked) == 1
+    assert Blind.seen == 1
     seeing = bsde.solve(bsde.HJB(3), **SMALL)
     assert blind.u0 == seeing.u0
 
@@ -118,6 +129,9 @@ def test_control_is_chosen_by_the_symmetry_of_the_equation():
     class FirstCounts(bsde.Heat):
         def terminal(self, x):
             return x[:, :1] ** 2
+
+        def exact_solution(self, t, x):
+            return None
 
     for equation, name in ((bsde.Heat(2), "Exchange"), (FirstCounts(2), "Shared")):
         solution = bsde.solve(equation, **SMALL)
@@ -198,3 +212,66 @@ def test_equation_that_cannot_be_saved_is_refused_before_training():
 def test_terminal_condition_without_values_is_named():
     with pytest.raises(ValueError, match="NaN or infinite values of g"):
         bsde.solve(bsde.Heat(2, x0=1e30), 3, steps=1)
+
+
+class Flipped(bsde.Burgers):
+    def driver(self, t, x, u, z):
+        return -super().driver(t, x, u, z)
+
+
+class LostAxis(bsde.Heat):
+    def terminal(self, x):
+        return ops.sum(x**2, axis=-1)
+
+
+@pytest.mark.parametrize(
+    "cls, words", [(Flipped, "sign of the driver flipped"), (LostAxis, "`terminal`")]
+)
+def test_mistakes_of_an_equation_are_named_before_training(cls, words, monkeypatch):
+    def never(*args, **kwargs):
+        raise AssertionError("a model was made")
+
+    monkeypatch.setattr(sys.modules[bsde.solve.__module__], "_model", never)
+    with pytest.raises(bsde.EquationError, match=words):
+        bsde.solve(cls(3), **SMALL)
+
+
+def test_check_before_a_solve_is_short_and_skips_the_equations_of_the_package(monkeypatch):
+    class Ready(Exception):
+        pass
+
+    def stop(*args, **kwargs):
+        raise Ready
+
+    def never(*args, **kwargs):
+        raise AssertionError("it was checked")
+
+    solve = sys.modules[bsde.solve.__module__]
+    monkeypatch.setattr(solve, "_model", stop)
+
+    class Mine(bsde.HurePhamWarin):
+        pass
+
+    with pytest.raises(Ready):
+        bsde.solve(Mine(3))
+    for dim in (100, 5000):
+        begin = time.thread_time()
+        with pytest.raises(Ready):
+            bsde.solve(Mine(dim))
+        # Half a second in dimension 100, with room for slow machines.
+        assert time.thread_time() - begin < 4.0
+    monkeypatch.setattr(solve, "check_equation", never)
+    with pytest.raises(Ready):
+        bsde.solve(bsde.HurePhamWarin(3))
+
+
+def test_mistake_in_the_check_is_told_with_the_seed_of_the_solve(monkeypatch):
+    seen = {}
+    solve = sys.modules[bsde.solve.__module__]
+    monkeypatch.setattr(
+        solve, "check_equation", lambda equation, **options: seen.update(options)
+    )
+    monkeypatch.setattr(solve, "_model", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        bsde.solve(Hand(), seed=7)
+    assert seen == {"num_points": 16, "seed": 7}
