@@ -40,6 +40,7 @@ from kerasmodels.bsde.pretraining import (
 from kerasmodels.bsde.solution import Solution
 from kerasmodels.bsde.solve import default_settings, solve
 from kerasmodels.bsde.start import baseline
+from kerasmodels.bsde.sweep import sweep
 from kerasmodels.bsde.symmetry import is_exchangeable
 from kerasmodels.bsde.training import train
 
@@ -79,6 +80,7 @@ __all__ = [
     "pretrain_subnets",
     "save_subnets",
     "solve",
+    "sweep",
     "train",
     "z_samples",
     "TerminalSkip",
