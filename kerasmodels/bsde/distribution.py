@@ -8,9 +8,13 @@ weights depend on the number of replicas by the order of summation alone.
 """
 
 import contextlib
+import io
 import json
 import os
+import pathlib
 import re
+import shutil
+import tarfile
 
 import keras
 import numpy as np
@@ -182,6 +186,29 @@ def agreed(values):
         for part, value in zip(parts, tf.nest.flatten(values))
     ]
     return tf.nest.pack_sequence_as(values, parts)
+
+
+def take_over(folder):
+    """Puts the chief's files of `folder` in the place of every other worker's.
+
+    What was saved on several workers may be of different steps; from here on it is one
+    state. All workers must call it. Without others nothing is done.
+    """
+    if not _several_workers(tf.distribute.get_strategy()):
+        return
+    folder, packed = pathlib.Path(folder), io.BytesIO()
+    chief = task_index() == 0
+    if chief:
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for path in sorted(folder.iterdir()) if folder.exists() else ():
+                archive.add(path, path.name)
+    data = np.frombuffer(packed.getvalue(), "uint8")
+    size = agreed(len(data))
+    data = agreed(data if chief else np.zeros(size, "uint8"))
+    if not chief:
+        shutil.rmtree(folder, ignore_errors=True)
+        with tarfile.open(fileobj=io.BytesIO(data.tobytes())) as archive:
+            archive.extractall(folder, filter="data")
 
 
 @tf.function(autograph=False, reduce_retracing=True)

@@ -91,7 +91,12 @@ def together(out, workers, index):
     with contextlib.suppress(ValueError):
         connect(workers.split(","), int(index) + 1)
         raise AssertionError("a second index was taken")
+    own_files = pathlib.Path(out).parent / f"files-{index}"
+    own_files.mkdir()
+    (own_files / "state").write_text(index * 1000)
+    (own_files / f"of-{index}").touch()
     with kept[0].scope():
+        distribution.take_over(own_files)
         own = (float(index), 7 + int(index), index == "0", np.full((2, 3), float(index)))
         number, count, chief, array = distribution.agreed(own)
         np.savez(

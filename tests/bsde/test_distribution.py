@@ -91,6 +91,10 @@ def pair(tmp_path_factory):
         for process in processes:
             process.kill()
             process.communicate()
+    for k in range(2):
+        # The chief's files have taken the place of the other worker's.
+        assert {p.name for p in (folder / f"files-{k}").iterdir()} == {"state", "of-0"}
+        assert (folder / f"files-{k}" / "state").read_text() == "0" * 1000
     folders = [folder / "script", folder / "script" / "worker-1"]
     return [{**np.load(file), **solved(place)} for file, place in zip(files, folders)]
 
