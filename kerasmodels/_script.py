@@ -60,7 +60,7 @@ def main(name, description, argv, run, plot, line):
     return execute(parser, parser.parse_args(argv), run, plot, line)
 
 
-def execute(parser, args, run, plot, line):
+def execute(parser, args, run, plot, line, extends=False):
     """Runs a script: result.json, figure.png, one line at the end.
 
     A finished result stays unless --overwrite is given; with --resume, where a script has
@@ -74,6 +74,7 @@ def execute(parser, args, run, plot, line):
         run: function (args) -> dict of plain numbers, strings and lists.
         plot: function (result, path).
         line: function (result) -> str, the summary.
+        extends: bool. Whether `run` keeps what is finished in --out and adds to it.
 
     Returns:
         The dict.
@@ -87,7 +88,7 @@ def execute(parser, args, run, plot, line):
         args.out.mkdir(parents=True, exist_ok=True)
         _files.remove_stale(args.out)
         path, figure = args.out / "result.json", args.out / "figure.png"
-        result = None if args.overwrite else _finished(path)
+        result = None if args.overwrite or extends else _finished(path)
         if result is not None and not getattr(args, "resume", False):
             parser.error(
                 f"{path} is a finished result and stays as it is. Choose another --out, "

@@ -31,6 +31,11 @@ ENTRIES = (
         "one trainable number *is* the solution of a 100-dimensional PDE",
     ),
     Entry(
+        "bsde_sweep",
+        "deep BSDE, many runs",
+        "equations times seeds side by side: how often the interval holds",
+    ),
+    Entry(
         "gru_step",
         "GRU, LSTM, simple RNN step by step",
         "a value worked out on paper is compared with Keras, and the mistake in it named",

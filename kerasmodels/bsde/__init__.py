@@ -30,6 +30,7 @@ from kerasmodels.bsde.equations import __all__ as _equations
 from kerasmodels.bsde.estimate import Estimate, estimate_u0
 from kerasmodels.bsde.global_model import GlobalModel
 from kerasmodels.bsde.losses import ClippedSquaredError, clipped_squared_error
+from kerasmodels.bsde.on_ray import solve_on_ray
 from kerasmodels.bsde.optimizer import decaying_adam
 from kerasmodels.bsde.paths import path_dataset, sample_paths, tile_times, time_grid
 from kerasmodels.bsde.pretraining import (
@@ -43,6 +44,7 @@ from kerasmodels.bsde.settings import default_settings
 from kerasmodels.bsde.solution import Solution
 from kerasmodels.bsde.solve import solve
 from kerasmodels.bsde.start import baseline
+from kerasmodels.bsde.sweep import sweep
 from kerasmodels.bsde.symmetry import is_exchangeable
 from kerasmodels.bsde.training import train
 from kerasmodels.bsde.watch import DivergenceWarning
@@ -87,6 +89,8 @@ __all__ = [
     "pretrain_subnets",
     "save_subnets",
     "solve",
+    "solve_on_ray",
+    "sweep",
     "train",
     "z_samples",
     "TerminalSkip",

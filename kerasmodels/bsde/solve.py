@@ -1,5 +1,6 @@
 """One call from an equation to u(0, x0): what `experiments/bsde.py` runs."""
 
+import gc
 import json
 import math
 import platform
@@ -271,6 +272,8 @@ def solve(
         keeper.save()
         raise
     model.set_u0(estimate.u0)
+    # Graphs refer to themselves, and Python would keep those of several solves.
+    gc.collect()
     return Solution(
         equation=equation,
         model=model,

@@ -1,0 +1,107 @@
+"""A solve on a cluster that starts lost workers again: Ray Train around `solve`."""
+
+import importlib
+import pathlib
+
+import keras
+
+from kerasmodels import _checks, _files
+from kerasmodels.bsde import distribution
+from kerasmodels.bsde.equation import Equation
+from kerasmodels.bsde.solve import solve
+
+
+def solve_on_ray(
+    equation,
+    folder,
+    num_workers=2,
+    checkpoint_every=100,
+    max_failures=2,
+    use_gpu=False,
+    **options,
+):
+    """`solve` on the workers of a Ray cluster, data parallel, with restarts.
+
+    Ray Train starts the workers and sets `TF_CONFIG`. Where one is killed, it starts all of
+    them again, and training goes on from the chief's last checkpoint. Call `ray.init()`
+    before for a cluster that runs; else Ray starts one on this machine.
+
+    Reference: Moritz et al. (2018), https://arxiv.org/abs/1712.05889
+
+    Args:
+        equation: `Equation`, of a class in a module that the workers can import.
+        folder: str or path, that all workers can write: the chief leaves here what
+            `Solution.save` writes, the others below `worker-K`.
+        num_workers: int.
+        checkpoint_every: None or int. Training steps from one checkpoint to the next; None
+            keeps none, and a restart then begins anew.
+        max_failures: int. Restarts, at most.
+        use_gpu: bool. Whether every worker needs a GPU.
+        **options: of `solve`, plain values.
+
+    Returns:
+        The dict of `result.json`.
+
+    Raises:
+        ImportError: Ray is not installed.
+        ValueError: an argument is not of the form above.
+    """
+    owner = "solve_on_ray"
+    _checks.instance(owner, "equation", equation, Equation)
+    workers = _checks.positive_int(owner, "num_workers", num_workers)
+    failures = _checks.positive_int(owner, "max_failures", max_failures, minimum=0)
+    if checkpoint_every is not None:
+        _checks.positive_int(owner, "checkpoint_every", checkpoint_every)
+    try:
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.tensorflow import TensorflowTrainer
+    except ImportError as error:
+        raise ImportError(
+            "`solve_on_ray` needs Ray, which is not installed: pip install kerasmodels[ray]"
+        ) from error
+    # Workers start in a folder of Ray's.
+    folder = pathlib.Path(folder).resolve()
+    config = {
+        "module": type(equation).__module__,
+        "equation": keras.saving.serialize_keras_object(equation),
+        "folder": str(folder),
+        "checkpoint_every": checkpoint_every,
+        "options": options,
+    }
+    trainer = TensorflowTrainer(
+        work,
+        train_loop_config=config,
+        scaling_config=ScalingConfig(num_workers=workers, use_gpu=use_gpu),
+        run_config=RunConfig(
+            name="ray",
+            storage_path=str(folder),
+            failure_config=FailureConfig(max_failures=failures),
+        ),
+    )
+    trainer.fit()
+    return _files.read_json(folder / "result.json")
+
+
+def work(config):
+    """What every worker runs."""
+    strategy = distribution.joined()
+    if strategy is None:
+        _solve(config, 0)
+        return
+    with strategy.scope():
+        _solve(config, distribution.task_index())
+        distribution.agreed(0.0)
+
+
+def _solve(config, index):
+    importlib.import_module(config["module"])
+    equation = keras.saving.deserialize_keras_object(config["equation"])
+    folder = pathlib.Path(config["folder"])
+    folder = folder / f"worker-{index}" if index else folder
+    options = config["options"]
+    if config["checkpoint_every"] is not None:
+        # The chief's are everybody's, whatever machine a worker is on now.
+        kept = folder / "checkpoints"
+        options = {**options, "checkpoints": kept, "resume": True}
+        options["checkpoint_every"] = config["checkpoint_every"]
+    solve(equation, **options).save(folder)
