@@ -24,7 +24,8 @@ and what it costs.
 the table of the README from the committed numbers. `solve` runs with its defaults on every
 problem, each run in a process of its own; the settings are listed in [bsde.md](bsde.md).
 Seconds include compilation, not the import of TensorFlow, and were taken on a machine that
-other work may share.
+other work may share. Nothing here was measured on a GPU: none was at hand. Where TensorFlow
+sees one it is used, its memory is taken as it is needed, and the tables name it.
 
 ## Accuracy
 
