@@ -148,9 +148,9 @@ def solve(
             for subnet in (subnets if isinstance(subnets, (list, tuple)) else [subnets])
         ]
     if _checks.boolean(owner, "frozen", frozen) and subnets is None:
-        expected = "left out without `subnets`: only trained networks can be frozen"
+        advice = "`frozen=True` needs `subnets`: only trained networks can be frozen."
         raise _checks.ArgumentError(
-            _checks.message(owner, "frozen", expected, "frozen=True")
+            _checks.message(owner, "frozen", "False", "frozen=True", advice)
         )
     if not isinstance(callbacks, (list, tuple)):
         _checks.instance(owner, "callbacks", callbacks, list)

@@ -155,7 +155,7 @@ def check_gradients(model, x, y, sample_weight=None, tolerance=1e-6, max_entries
         raise _checks.ArgumentError(
             _checks.message(owner, "sample_weight", f"of shape ({size},)", received)
         )
-    _checks.known(owner, "x", x, model, "a batch that the model takes")
+    _checks.known(owner, "x", _arrays(x), model, "a batch that the model takes")
     # Losses, and what Keras puts around them, compute in Keras's default type alone, and
     # layers that a model makes for itself have its default policy.
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()

@@ -35,11 +35,11 @@ def draw(graph, axes):
         ValueError: the graph has not run, or an argument is not of the form above.
     """
     _checks.instance("draw", "graph", graph, Graph)
-    _checks.instance("draw", "axes", axes, matplotlib.axes.Axes)
     if not graph.values:
         raise _checks.ArgumentError(
             _checks.message("draw", "graph", "one after `forward`", "one that never ran")
         )
+    _checks.instance("draw", "axes", axes, matplotlib.axes.Axes)
     column, places, count = layers_of(graph), {}, {}
     for node in graph.order:
         row = count.setdefault(column[node], 0)

@@ -72,12 +72,12 @@ class Regression:
         """
         owner = "Regression.fit"
         x, y = _table(owner, x, y)
-        _features(owner, x, self.features)
         learning_rate = _checks.finite_float(
             owner, "learning_rate", learning_rate, above=0.0
         )
         epochs = _checks.positive_int(owner, "epochs", epochs)
         batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+        _features(owner, x, self.features)
         _memory.fits(
             owner,
             "batch_size",

@@ -320,7 +320,7 @@ def test_skip_is_bound_to_the_grid_like_the_networks():
         (lambda y: None, "Received: nothing"),
         (lambda y: np.repeat(y, 3, axis=1), r"\(batch, 1\)"),
         (lambda y: y[:, :, None], r"\(batch, 1\)"),
-        (lambda y: y * np.nan, "`y` to be finite"),
+        (lambda y: y * np.nan, "`y` to be an array of finite numbers"),
     ],
 )
 def test_targets_of_another_shape_are_refused(target, message):
@@ -335,7 +335,7 @@ def test_targets_of_another_shape_are_refused(target, message):
 @pytest.mark.parametrize("t, x", [((3,), (3, 2)), ((3, 1), (3, 5)), ((), (3, 2))])
 def test_z_refuses_other_shapes(t, x):
     model = bsde.GlobalModel(bsde.Heat(2), 4)
-    with pytest.raises(ValueError, match=r"t of shape \(batch, 1\)"):
+    with pytest.raises(ValueError, match=r"`t` of shape \(batch, 1\)"):
         model.z(np.zeros(t), np.zeros(x))
 
 

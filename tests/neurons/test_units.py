@@ -297,7 +297,9 @@ def test_cross_entropy_sees_the_logits(run_eagerly):
 
 @pytest.mark.parametrize("unit", [neurons.LinearUnit, neurons.ThresholdRule])
 def test_no_boundary_before_data(unit):
-    with pytest.raises(ValueError, match="no boundary before it has seen data"):
+    with pytest.raises(
+        ValueError, match="`boundary` to be asked for after it has seen data"
+    ):
         unit().boundary  # noqa: B018
 
 

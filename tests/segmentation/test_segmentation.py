@@ -45,14 +45,14 @@ def test_bytes_are_images_and_large_seeds_are_seeds():
 
 def test_a_loss_that_is_not_finite_is_no_result():
     with pytest.raises(FloatingPointError, match="learning_rate"):
-        x = np.full_like(DATA[0], np.nan)
         segmentation.train_and_score(
             segmentation.UNet(2, width=2),
             losses.GeneralizedDice(),
-            (x, DATA[1]),
             DATA,
-            1,
+            DATA,
             2,
+            2,
+            learning_rate=1e38,
         )
 
 
@@ -127,7 +127,7 @@ test_bad_input = refusals(
             lambda: segmentation.train_and_score(
                 segmentation.UNet(2), "mse", (DATA[0], DATA[0]), DATA, 1, 2
             ),
-            "integer masks",
+            "an array of integers",
         ),
     ]
 )
