@@ -29,6 +29,7 @@ STEPS = {"exchangeable, 100": (16, 32, 64, 128), "shared, 100": (16, 32, 64, 128
 STEPS |= {"exchangeable, 10000": (2, 4)}
 # Float32 numbers of an all-reduce.
 SIZES = (256, 1500, 35_000, 250_000, 1_000_000)
+TENSORS = 12
 BATCH = 64
 
 
@@ -95,14 +96,20 @@ def child(task):
 
 
 def time_all_reduce(strategy, numbers, count):
-    """Milliseconds of each sum of a vector over the replicas."""
+    """Milliseconds of each sum of so many numbers over the replicas."""
     import tensorflow as tf
 
-    value = tf.ones(numbers)
+    # In as many tensors as a training step reduces: gradients, loss and u0.
+    sizes = [len(part) for part in np.array_split(np.arange(numbers), TENSORS)]
+    values = [tf.ones(size) for size in sizes]
+
+    def share():
+        context = tf.distribute.get_replica_context()
+        return tf.add_n([tf.reduce_sum(v) for v in context.all_reduce("SUM", values)])
 
     @tf.function
     def total():
-        return strategy.reduce("SUM", strategy.run(lambda: value + 1), axis=None)
+        return strategy.experimental_local_results(strategy.run(share))[0]
 
     times = []
     for _ in range(count + 3):
@@ -151,9 +158,9 @@ def simulate(workers, batch, step, jitter, nbytes, latency, per_byte, steps=400,
     Args:
         workers, batch: W, and paths of all workers together.
         step: pair (ms, ms per path) of the computation.
-        jitter: relative standard deviation of that time, from step to step.
+        jitter: mean of what other work adds, relative to that time.
         nbytes: of all gradients.
-        latency, per_byte: of one message, ms, and ms per byte.
+        latency, per_byte: of one message of all tensors, ms, and ms per byte.
     """
     rng = np.random.default_rng(seed)
     compute = step[0] + step[1] * batch / workers
@@ -162,10 +169,15 @@ def simulate(workers, batch, step, jitter, nbytes, latency, per_byte, steps=400,
     return float(slowest.mean() + messages * (latency + nbytes / workers * per_byte))
 
 
+def undisturbed(times):
+    """The tenth of them that is shortest: other work only adds."""
+    return float(np.quantile(times, 0.1))
+
+
 def predict(results):
     """Everything that follows from what was measured."""
     found = {}
-    sizes = {4 * int(n): statistics.median(ms) for n, ms in results["all_reduce"].items()}
+    sizes = {4 * int(n): undisturbed(ms) for n, ms in results["all_reduce"].items()}
     intercept, slope = line(sizes)
     # Between two workers a ring passes two messages, each of half the bytes.
     link = {"latency": intercept / 2, "per_byte": slope}
@@ -173,10 +185,9 @@ def predict(results):
     cases = {}
     for case, times in results["steps"].items():
         control, dim = case.split(", ")
-        step = line({int(b): statistics.median(ms) for b, ms in times.items()})
+        step = line({int(b): undisturbed(ms) for b, ms in times.items()})
         largest = times[max(times, key=int)]
-        spread = (np.quantile(largest, 0.75) - np.quantile(largest, 0.25)) / 1.35
-        jitter = float(spread / statistics.median(largest))
+        jitter = statistics.median(largest) / undisturbed(largest) - 1
         nbytes = 4 * num_weights(control, int(dim))
         rows = {}
         for workers in WORKERS:
@@ -189,7 +200,7 @@ def predict(results):
         cases[case]["dominates"] = late[0] if late else None
     found["cases"] = cases
     found["two_predicted"] = cases["exchangeable, 100"]["rows"][2]["strong"]
-    found["two_measured"] = statistics.median(results["two"])
+    found["two_measured"] = undisturbed(results["two"])
     return found
 
 
@@ -198,7 +209,8 @@ def table(results):
     found = predict(results)
     link = found["link"]
     lines = [
-        f"Loopback: {link['latency']:.2f} ms per message, "
+        f"Loopback: {link['latency']:.2f} ms per message of "
+        f"{TENSORS} tensors, "
         f"{link['megabytes_per_second']:.0f} MB/s. Step of two processes, exchangeable, "
         f"d = 100, {BATCH} paths together: predicted {found['two_predicted']:.1f} ms, "
         f"measured {found['two_measured']:.1f} ms.",

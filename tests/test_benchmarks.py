@@ -26,6 +26,7 @@ speed = load(ROOT / "benchmarks" / "speed.py")
 training_case = load(ROOT / "benchmarks" / "training_case.py")
 by_hand = load(ROOT / "benchmarks" / "by_hand.py")
 absent_classes = load(ROOT / "benchmarks" / "absent_classes.py")
+scaling = load(ROOT / "benchmarks" / "scaling.py")
 
 
 def test_accuracy_runs(tmp_path):
@@ -176,6 +177,7 @@ def test_committed_intervals_hold_as_often_as_they_promise():
         (ablation, "docs/benchmarks.md"),
         (by_hand, "docs/benchmarks.md"),
         (absent_classes, "docs/generalized_dice.md"),
+        (scaling, "docs/scaling.md"),
     ],
 )
 def test_page_and_committed_table_come_from_the_committed_numbers(benchmark, page):
@@ -215,3 +217,20 @@ def test_the_default_rule_for_absent_classes_is_good_at_every_size():
     assert statistics.median(runs[default]) >= statistics.median(runs["fixed 1e-6"])
     # Computed anew, not only read.
     assert absent_classes.leak(256, default) == results["leak"][default]["256"]
+
+
+def test_simulated_workers_are_what_can_be_worked_out_on_paper():
+    # Without jitter: 3 ms and 0.25 ms per path; 2 (W - 1) messages of 2 ms and n / W bytes.
+    step, link = (3.0, 0.25), (2.0, 1e-3)
+    assert scaling.simulate(1, 64, step, 0.0, 8000, *link) == pytest.approx(19)
+    expected = 3 + 0.25 * 16 + 6 * (2 + 2000 * 1e-3)
+    assert scaling.simulate(4, 64, step, 0.0, 8000, *link) == pytest.approx(expected)
+    # The slowest of many is waited for.
+    assert scaling.simulate(4, 64, step, 0.5, 8000, *link) > expected + 3
+
+
+@pytest.mark.parametrize("control", ["exchangeable", "shared", "stacked"])
+def test_trainable_numbers_of_the_plan_are_those_of_the_models(control):
+    model = scaling.make_model(control, 7)
+    count = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+    assert scaling.num_weights(control, 7) == count
