@@ -28,6 +28,7 @@ benchmark: .venv/installed
 	$(BIN)/python benchmarks/ablation.py $(QUICK)
 	$(BIN)/python benchmarks/absent_classes.py $(QUICK)
 	$(BIN)/python benchmarks/by_hand.py $(QUICK)
+	$(BIN)/python benchmarks/scaling.py $(QUICK)
 	$(if $(QUICK),,$(BIN)/python benchmarks/report.py)
 
 lint: .venv/installed
