@@ -189,15 +189,16 @@ def predict(results):
         largest = times[max(times, key=int)]
         jitter = statistics.median(largest) / undisturbed(largest) - 1
         nbytes = 4 * num_weights(control, int(dim))
-        rows = {}
+        rows, dominates = {}, {}
         for workers in WORKERS:
-            fixed = simulate(workers, BATCH, step, jitter, nbytes, **link)
-            grown = simulate(workers, BATCH * workers, step, jitter, nbytes, **link)
-            alone = simulate(workers, BATCH, step, jitter, 0, 0.0, 0.0)
-            rows[workers] = {"strong": fixed, "weak": grown, "compute": alone}
-        late = [w for w in WORKERS if rows[w]["strong"] > 2 * rows[w]["compute"]]
+            rows[workers], alone = {}, {}
+            for kind, batch in (("strong", BATCH), ("weak", BATCH * workers)):
+                rows[workers][kind] = simulate(workers, batch, step, jitter, nbytes, **link)
+                alone[kind] = simulate(workers, batch, step, jitter, 0, 0.0, 0.0)
+                if kind not in dominates and rows[workers][kind] > 2 * alone[kind]:
+                    dominates[kind] = workers
         cases[case] = {"step": step, "jitter": jitter, "bytes": nbytes, "rows": rows}
-        cases[case]["dominates"] = late[0] if late else None
+        cases[case]["dominates"] = dominates
     found["cases"] = cases
     found["two_predicted"] = cases["exchangeable, 100"]["rows"][2]["strong"]
     found["two_measured"] = undisturbed(results["two"])
@@ -224,11 +225,12 @@ def table(results):
         rows = values["rows"]
         for kind in ("strong", "weak"):
             cells = [f"{rows[w][kind]:.1f}" for w in WORKERS]
-            told = f"W = {values['dominates']}" if values["dominates"] else "not up to 64"
+            first = values["dominates"].get(kind)
+            told = "not up to 64" if first is None else f"W = {first}"
             lines.append(
                 f"| {case}, {kind} | {values['bytes']:,} | {cells[0]} | "
                 + " | ".join(cells[1:])
-                + f" | {told if kind == 'strong' else ''} |"
+                + f" | {told} |"
             )
     return "\n".join(lines) + f"\n\nMachine: {results['machine']}.\n"
 

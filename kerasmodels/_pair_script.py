@@ -28,9 +28,8 @@ def run(args, name, more=None, quick_epochs=3):
     fixed = variants["as fixed"]
     x, y = fixed.train
     batch = min(len(x), recipe.batch_size or len(x))
-    print(
-        f"The backward pass:\n{by_hand.explain_backward(fixed.model, x[:batch], y[:batch])}\n"
-    )
+    backward = by_hand.explain_backward(fixed.model, x[:batch], y[:batch])
+    print(f"The backward pass:\n{backward}\n")
     labels = {"as asked": recipe.label, "as fixed": "as fixed"}
     for variant in variants.values():
         label = labels[variant.name]
