@@ -114,6 +114,10 @@ def test_same_seed_same_result(tmp_path):
         (["--seed", "99999999999999999999"], "`seed`"),
         (["--equation", "heat", "--param", "x0=1e30"], "NaN or infinite"),
         (["--pretrain", "--num-steps", "1"], "inner times"),
+        (["--worker", "1"], "--workers and --worker need each other"),
+        (["--workers", "a:1,b", "--worker", "0"], "Received: 'b'"),
+        (["--workers", "a:1,b:2", "--worker", "2"], "less than the number of workers"),
+        (["--workers", "a:1,b:2", "--worker", "0", "--pretrain"], "leave out --workers"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else "",
 )
