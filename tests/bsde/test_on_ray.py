@@ -2,6 +2,11 @@
 
 import builtins
 import json
+import os
+import signal
+import subprocess
+import threading
+import time
 
 import keras
 import pytest
@@ -52,16 +57,40 @@ def test_a_worker_resumes_from_its_folder(monkeypatch, tmp_path):
     }
 
 
-def test_two_workers_of_ray_find_one_solution(tmp_path):
+def kill_one_worker(folder, killed):
+    """Kills a worker of Ray Train once the chief has kept a checkpoint."""
+    while not bsde.Checkpoints(folder / "checkpoints").paths:
+        if killed.is_set():
+            return
+        time.sleep(0.05)
+    found = subprocess.run(
+        ["pgrep", "-f", "^ray::.*TrainWorker"], capture_output=True, text=True, check=True
+    )
+    os.kill(int(found.stdout.split()[-1]), signal.SIGKILL)
+    killed.set()
+
+
+# Ray's own, on closing.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+def test_two_workers_of_ray_find_one_solution_though_one_is_killed(tmp_path):
     ray = pytest.importorskip("ray")
+    options = {**TINY, "steps": 400}
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    killed = threading.Event()
+    killer = threading.Thread(target=kill_one_worker, args=(tmp_path, killed))
+    killer.start()
     try:
-        result = bsde.solve_on_ray(bsde.HJB(2), tmp_path, checkpoint_every=None, **TINY)
+        result = bsde.solve_on_ray(bsde.HJB(2), tmp_path, checkpoint_every=1, **options)
+        assert killed.is_set()
     finally:
+        killed.set()
+        killer.join()
         ray.shutdown()
     other = json.loads((tmp_path / "worker-1" / "result.json").read_text())
     assert result["u0"] == other["u0"] and result["history"] == other["history"]
-    alone = bsde.solve(bsde.HJB(2), **TINY)
+    assert result["history"]["step"] == list(range(16, 401, 16))
+    alone = bsde.solve(bsde.HJB(2), **options)
     # The order of summation alone differs.
     assert result["u0"] == pytest.approx(alone.u0, rel=1e-5)
 
