@@ -2,8 +2,6 @@
 
 import json
 import math
-import os
-import pathlib
 import shutil
 import warnings
 
@@ -46,12 +44,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder, keep=2):
-        if not isinstance(folder, (str, os.PathLike)):
-            received = f"folder={_checks.describe(folder)}"
-            raise _checks.ArgumentError(
-                _checks.message("Checkpoints", "folder", "the path of a folder", received)
-            )
-        self.folder = pathlib.Path(folder)
+        self.folder = _checks.path("Checkpoints", "folder", folder)
         self.keep = _checks.positive_int("Checkpoints", "keep", keep, minimum=2)
 
     @property

@@ -150,11 +150,15 @@ def _config():
     """What `TF_CONFIG` says."""
     text = os.environ.get("TF_CONFIG") or "{}"
     try:
-        return dict(json.loads(text))
-    except ValueError as error:
+        config = json.loads(text)
+    except ValueError:
+        config = None
+    if not isinstance(config, dict) or not isinstance(config.get("cluster", {}), dict):
+        expected = 'a JSON object with "cluster" and "task"'
         raise _checks.ArgumentError(
-            _checks.message("the environment", "TF_CONFIG", "a JSON object", text)
-        ) from error
+            _checks.message("environment", "TF_CONFIG", expected, text)
+        )
+    return config
 
 
 def agreed(values):

@@ -52,6 +52,9 @@ def solve_on_ray(
     failures = _checks.positive_int(owner, "max_failures", max_failures, minimum=0)
     if checkpoint_every is not None:
         _checks.positive_int(owner, "checkpoint_every", checkpoint_every)
+    _checks.boolean(owner, "use_gpu", use_gpu)
+    # Workers start in a folder of Ray's.
+    folder = _checks.path(owner, "folder", folder).resolve()
     try:
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.tensorflow import TensorflowTrainer
@@ -59,8 +62,6 @@ def solve_on_ray(
         raise ImportError(
             "`solve_on_ray` needs Ray, which is not installed: pip install kerasmodels[ray]"
         ) from error
-    # Workers start in a folder of Ray's.
-    folder = pathlib.Path(folder).resolve()
     config = {
         "module": type(equation).__module__,
         "equation": keras.saving.serialize_keras_object(equation),

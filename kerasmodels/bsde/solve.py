@@ -309,10 +309,12 @@ def _keeper(folder, every, resume, first_stage, run):
     owner = "solve"
     every = _checks.positive_int(owner, "checkpoint_every", every)
     resume = _checks.boolean(owner, "resume", resume)
-    if resume and folder is None:
+    if folder is not None:
+        _checks.path(owner, "checkpoints", folder)
+    elif resume:
+        advice = "`checkpoints` says in which folder there are any."
         raise _checks.ArgumentError(
-            "`solve` goes on from checkpoints: `resume=True` needs `checkpoints`, a "
-            "folder. Received: checkpoints=None."
+            _checks.message(owner, "resume", "False without checkpoints", "True", advice)
         )
     # As it comes back from a file.
     run = json.loads(json.dumps(run, default=str))

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -52,7 +53,8 @@ def sweep(equations, seeds, folder, jobs=None, overwrite=False, verbose=1, **opt
     owner = "sweep"
     jobs = max(1, (os.cpu_count() or 1) // 2) if jobs is None else jobs
     jobs = _checks.positive_int(owner, "jobs", jobs, minimum=0)
-    folder = pathlib.Path(folder)
+    overwrite = _checks.boolean(owner, "overwrite", overwrite)
+    folder = _checks.path(owner, "folder", folder)
     wanted = []
     for name, equation in _named(owner, equations).items():
         for seed in _seeds(owner, seeds):
@@ -95,14 +97,19 @@ def _named(owner, equations):
         named = equations
     else:
         named = {}
-        for item in [equations] if isinstance(equations, str) else list(equations):
+        for item in _list(owner, "equations", equations):
             if isinstance(item, str):
                 cls = EQUATIONS[_checks.one_of(owner, "equations", item, list(EQUATIONS))]
                 named[item] = cls()
             else:
                 named[type(item).__name__] = item
-    for equation in named.values():
+    for name, equation in named.items():
         _checks.instance(owner, "equations", equation, Equation)
+        if not isinstance(name, str) or not re.fullmatch(r"[\w.+ -]*\w", name):
+            expected = "named by what can name a folder"
+            raise _checks.ArgumentError(
+                _checks.message(owner, "equations", expected, f"the name {name!r}")
+            )
         if type(equation).__module__ == "__main__":
             raise _checks.ArgumentError(
                 _checks.message(
@@ -120,7 +127,17 @@ def _named(owner, equations):
     return named
 
 
+def _list(owner, argument, value):
+    """`value`, or the one name that it is, as a list."""
+    value = [value] if isinstance(value, str) else value
+    if not isinstance(value, (list, tuple, range)):
+        received = f"{argument}={_checks.describe(value)}"
+        raise _checks.ArgumentError(_checks.message(owner, argument, "a list", received))
+    return list(value)
+
+
 def _seeds(owner, seeds):
+    seeds = _list(owner, "seeds", seeds)
     seeds = [_checks.seed_int(owner, seed, "seeds") for seed in seeds]
     if not seeds or len(set(seeds)) < len(seeds):
         raise _checks.ArgumentError(

@@ -62,6 +62,8 @@ def train(
         received = f"history={_checks.describe(history)}"
         expected = 'a dict of lists "step", "loss", "u0"'
         raise _checks.ArgumentError(_checks.message(owner, "history", expected, received))
+    if keeper is not None:
+        _checks.instance(owner, "keeper", keeper, Keeper)
     num_points = min(num_points, steps)
     per_point = math.ceil(steps / num_points)
     num_points = math.ceil(steps / per_point)

@@ -300,6 +300,7 @@ ENTRIES = [
         num_batches=(1, optional(COUNT)),
         dtype=(None, optional(DTYPE)),
         jitter=(False, BOOLEAN),
+        share=(None, [3, "0", (), (0,), (1, 1), (0, 0), (0.5, 2), (None, 2), ([], 2)]),
     ),
     entry(
         "bsde.path_dataset.broken",
@@ -565,7 +566,8 @@ ENTRIES = [
         batch_size=(2, COUNT),
         learning_rate=(0.01, POSITIVE),
         seed=(0, SEED),
-        history=(HISTORY, [None, 3, [], {}, {"step": []}, "history", object()]),
+        history=(HISTORY, [3, [], {}, {"step": []}, "history", object()]),
+        keeper=(None, [3, "keeper", [], {}, object()]),
         num_points=(1, COUNT),
         jitter=(True, BOOLEAN),
     ),

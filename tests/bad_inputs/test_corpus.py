@@ -7,15 +7,16 @@ import time
 import pytest
 
 from kerasmodels import _checks, bsde
-from tests.bad_inputs import bsde_cases, zoo_cases
+from tests.bad_inputs import bsde_cases, run_cases, zoo_cases
 from tests.bad_inputs.corpus import suggestion
 from tests.test_public_objects import PACKAGES
 
-ENTRIES = [*bsde_cases.ENTRIES, *zoo_cases.ENTRIES]
+ENTRIES = [*bsde_cases.ENTRIES, *run_cases.ENTRIES, *zoo_cases.ENTRIES]
 # What takes no argument, or holds what the package itself puts into it.
 NOT_CALLED = {
     "bsde": ["Equation", "EquationError", "Estimate", "GeometricBrownian", "Published"],
-    "bsde ": ["Reference", "Solution", "EQUATIONS"],
+    "bsde ": ["Reference", "Solution", "EQUATIONS", "CheckpointError", "WorkerLost"],
+    "bsde  ": ["DivergenceWarning"],
     "by_hand": ["ACTIVATIONS", "Finding", "MISTAKES", "RECIPES", "Recipe", "Variant"],
     "miniflow": ["Node"],
     "neurons": ["five_points"],
