@@ -1,5 +1,7 @@
 """What does not fit into memory is refused before it is made, with its size in words."""
 
+import contextlib
+import gc
 import os
 import pathlib
 
@@ -38,6 +40,20 @@ def in_words(size):
     while size >= 1000 and unit < len(_UNITS) - 1:
         size, unit = size / 1000, unit + 1
     return f"{size:.3g} {_UNITS[unit]}"
+
+
+def release():
+    """Frees what Python and TensorFlow keep of models that are gone.
+
+    Graphs refer to themselves, and TensorFlow caches a kernel for the name of every
+    variable there ever was: 0.03 MB each. `keras.backend.clear_session` clears that cache
+    too, but takes the names and settings of the caller's own models along.
+    """
+    gc.collect()
+    with contextlib.suppress(ImportError, AttributeError):
+        from tensorflow.python.eager import context
+
+        context.context().clear_kernel_cache()
 
 
 def fits(owner, argument, numbers, dtype, what, advice):

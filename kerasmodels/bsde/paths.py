@@ -327,7 +327,8 @@ def path_dataset(
         x = _paths(equation, grid, dw, unroll=len(t) <= _UNROLLED)
         return (x, dw, tile_times(grid, batch_size, dtype)), equation.terminal(x[:, -1])
 
-    elements = tf.data.Dataset.counter(start=start_step * len(indices))
+    # Not `Dataset.counter`: TensorFlow never forgets the function in that.
+    elements = tf.data.Dataset.range(start_step * len(indices), 2**63 - 1)
     if num_batches is not None:
         elements = elements.take(num_batches * len(indices))
     return elements.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)

@@ -1,6 +1,5 @@
 """One call from an equation to u(0, x0): what `experiments/bsde.py` runs."""
 
-import gc
 import json
 import math
 import platform
@@ -10,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import kerasmodels
-from kerasmodels import _checks
+from kerasmodels import _checks, _memory
 from kerasmodels.bsde.checking import check_config, check_equation
 from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.distribution import WorkerLost, agreed
@@ -272,8 +271,7 @@ def solve(
         keeper.save()
         raise
     model.set_u0(estimate.u0)
-    # Graphs refer to themselves, and Python would keep those of several solves.
-    gc.collect()
+    _memory.release()
     return Solution(
         equation=equation,
         model=model,

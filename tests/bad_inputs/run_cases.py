@@ -46,7 +46,13 @@ def raw(*layers):
 
 
 EQUATIONS = [None, 3, [], [3], {"x": 3}, ["heat", None], object()]
-EQUATIONS += [[Near("allen-can", "allen-cahn")], [b"heat"], {3: HEAT}, {"a/b": HEAT}, {"..": HEAT}]
+EQUATIONS += [
+    [Near("allen-can", "allen-cahn")],
+    [b"heat"],
+    {3: HEAT},
+    {"a/b": HEAT},
+    {"..": HEAT},
+]
 
 ENTRIES = [
     entry(
