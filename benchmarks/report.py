@@ -9,6 +9,7 @@ import ablation
 import accuracy
 import by_hand
 import coverage
+import soak
 import speed
 
 from kerasmodels import _files
@@ -86,6 +87,13 @@ SECTIONS = [
         "by hand (`kerasmodels.by_hand`) against the same network of Keras's layers, with "
         "automatic differentiation; medians of nine turns.",
         by_hand,
+    ),
+    (
+        "Two hundred solves in one process",
+        "`make soak`: small problems one after the other; the aim is a growth of at most "
+        "5 %. Python and TensorFlow would keep graphs, and a kernel for every name of a "
+        "variable: `solve` has them freed at its end.",
+        soak,
     ),
 ]
 

@@ -27,6 +27,7 @@ training_case = load(ROOT / "benchmarks" / "training_case.py")
 by_hand = load(ROOT / "benchmarks" / "by_hand.py")
 absent_classes = load(ROOT / "benchmarks" / "absent_classes.py")
 scaling = load(ROOT / "benchmarks" / "scaling.py")
+soak = load(ROOT / "benchmarks" / "soak.py")
 
 
 def test_accuracy_runs(tmp_path):
@@ -178,6 +179,7 @@ def test_committed_intervals_hold_as_often_as_they_promise():
         (by_hand, "docs/benchmarks.md"),
         (absent_classes, "docs/generalized_dice.md"),
         (scaling, "docs/scaling.md"),
+        (soak, "docs/benchmarks.md"),
     ],
 )
 def test_page_and_committed_table_come_from_the_committed_numbers(benchmark, page):
@@ -185,6 +187,12 @@ def test_page_and_committed_table_come_from_the_committed_numbers(benchmark, pag
     table = benchmark.table(json.loads((RESULTS / f"{stem}.json").read_text()))
     assert table == (RESULTS / f"{stem}.md").read_text()
     assert table.strip() in (ROOT / page).read_text()
+
+
+def test_memory_of_two_hundred_solves_is_flat():
+    results = json.loads((RESULTS / "soak.json").read_text())
+    assert len(results["memory_mib"]) == 200
+    assert soak.growth(results["memory_mib"]) < soak.LARGEST_GROWTH
 
 
 def test_a_step_by_hand_takes_less_than_twice_that_of_keras():
