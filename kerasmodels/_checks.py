@@ -70,10 +70,14 @@ def numeric(value):
 
 def tensor(owner, argument, value):
     """Returns `value`, a tensor or what makes one, as a tensor, or raises ValueError."""
-    if not numeric(value):
-        received = f"{argument}={describe(value)}"
-        raise ArgumentError(message(owner, argument, "an array of numbers", received))
-    return ops.convert_to_tensor(value)
+    try:
+        if numeric(value):
+            return ops.convert_to_tensor(value)
+    except (TypeError, ValueError):
+        # Numbers, but beyond the float type in use.
+        pass
+    received = f"{argument}={describe(value)}"
+    raise ArgumentError(message(owner, argument, "an array of numbers", received))
 
 
 def path(owner, argument, value):

@@ -5,7 +5,7 @@ import numbers
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -139,6 +139,8 @@ def test_arguments_of_sample_paths(value, name):
 
 @few
 @given(anything)
+# A float of Python, and beyond float32.
+@example(3.4028235677973366e38)
 def test_numbers_elsewhere(value):
     small = not isinstance(value, int) or value < 1000
     works_or_is_refused(descent.regime, value)

@@ -145,7 +145,7 @@ def test_bad_batches_are_named():
     with pytest.raises(ValueError, match="`loss`"):
         diagnose(model, np.ones((3, 2)), np.ones((3, 1)))
     model.compile("sgd", by_hand.BinaryCrossEntropy())
-    with pytest.raises(ValueError, match=r"`y` to be of shape \(3, 1\)"):
+    with pytest.raises(ValueError, match=r"`y` to be of shape \(batch, 1\)"):
         diagnose(model, np.ones((3, 2)), np.ones(3))
 
 
