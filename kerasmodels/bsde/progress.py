@@ -184,17 +184,17 @@ class Keeper:
             values = snapshot(model) if not self._pending else fitting(model, self._pending)
             restore(model, distribution.agreed(values))
             self._pending = None
-        self.hold(model)
+        self._hold(snapshot(model))
 
-    def hold(self, model):
-        """Notes the present state as the last good one."""
+    def _hold(self, values):
+        """Notes the present progress and these values as the last good state."""
         self.progress.seconds = self.seconds
         record = {"run": self.run, "progress": dataclasses.asdict(self.progress)}
-        self._last = (self.progress.step, snapshot(model), record)
+        self._last = (self.progress.step, values, record)
 
-    def point(self, model):
-        """`hold`, and a checkpoint where one is due."""
-        self.hold(model)
+    def point(self, values):
+        """Holds the `snapshot` at a point, and writes a checkpoint where one is due."""
+        self._hold(values)
         if self.progress.step - self._saved >= self.every:
             self.save()
 

@@ -45,13 +45,14 @@ class Watch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         progress = self.keeper.progress
-        if not _all_finite(self.model, logs):
+        values = snapshot(self.model)
+        if not _all_finite(logs, values):
             self._stop()
         progress.history["step"].append(progress.step + self.per_point)
         progress.history["loss"].append(float(logs["loss"]))
         progress.history["u0"].append(float(logs["u0"]))
         progress.point = epoch + 1
-        self.keeper.point(self.model)
+        self.keeper.point(values)
         self._losses.append(float(logs["loss"]))
         if not self._warned and _rising(self._losses):
             self._warn()
@@ -94,9 +95,9 @@ class Watch(keras.callbacks.Callback):
         )
 
 
-def _all_finite(model, logs):
+def _all_finite(logs, values):
     numbers = all(math.isfinite(float(logs[name])) for name in ("loss", "u0"))
-    return numbers and all(finite(value) for value in snapshot(model))
+    return numbers and all(finite(value) for value in values)
 
 
 def _rising(losses):
@@ -121,7 +122,7 @@ def _first_bad_step(model, data, num_steps):
     for step, (x, y) in enumerate(data.take(num_steps)):
         before = snapshot(model)
         logs = model.train_on_batch(x, y, return_dict=True)
-        if not _all_finite(model, logs):
+        if not _all_finite(logs, snapshot(model)):
             restore(model, before)
             bad_loss = not math.isfinite(float(logs["loss"]))
             wrong = "The loss" if bad_loss else "A weight or its optimizer state"
