@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: solve test test-lowest soak lint benchmark clean
+.PHONY: solve test test-all test-lowest soak lint benchmark clean
 
 solve: .venv/installed
 	$(BIN)/python experiments/bsde.py --overwrite
 
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+# The tests marked slow too, and fifty killed runs.
+test-all: .venv/installed
+	$(BIN)/python -m pytest -m "slow or not slow" --kills 50
 
 # The lowest versions that requirements.txt allows, in an environment of their own.
 test-lowest: requirements-lowest.txt

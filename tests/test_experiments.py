@@ -35,7 +35,17 @@ def test_script_has_the_one_form_and_runs(path, tmp_path, capsys):
     assert last.endswith(f"; written to {tmp_path}") and len(last) > 30 + len(str(tmp_path))
 
 
-@pytest.mark.parametrize("name", bsde.EQUATIONS)
+# One with a drift of the paths, and one whose paths are geometric, for `make test`.
+QUICK = ("burgers", "default-risk")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow)
+        for name in bsde.EQUATIONS
+    ],
+)
 def test_every_equation_in_quick_mode(name, tmp_path):
     bsde_script.main(["--equation", name, "--quick", "--out", str(tmp_path)])
     result = json.loads((tmp_path / "result.json").read_text())
@@ -50,9 +60,11 @@ def test_every_equation_in_quick_mode(name, tmp_path):
 @pytest.mark.parametrize(
     "flags",
     [
-        ["--control", "per-step", "--dtype", "float64"],
+        pytest.param(
+            ["--control", "per-step", "--dtype", "float64"], marks=pytest.mark.slow
+        ),
         ["--control", "shared", "--param", "control_cost=10", "--num-steps", "1"],
-        ["--pretrain"],
+        pytest.param(["--pretrain"], marks=pytest.mark.slow),
         ["--pretrain", "--frozen", "--equation", "allen-cahn"],
     ],
     ids=" ".join,
@@ -68,20 +80,26 @@ def test_flags(flags, tmp_path):
         assert model.train_control is ("--frozen" not in flags)
 
 
-@pytest.mark.parametrize("flags, t", [([], None), (["--num-steps", "7"], 7)])
-def test_the_grid_is_left_to_solve_unless_it_is_given(flags, t, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "flags, t, seed",
+    [([], None, 0), (["--num-steps", "7"], 7, 0), (["--seed", "3"], None, 3)],
+)
+def test_solve_gets_the_seed_and_only_a_grid_that_was_given(
+    flags, t, seed, tmp_path, monkeypatch
+):
     class Seen(Exception):
         pass
 
     def solve(equation, **options):
-        raise Seen(options["t"])
+        raise Seen(options["t"], options["seed"])
 
     monkeypatch.setattr(bsde, "solve", solve)
     with pytest.raises(Seen) as seen:
         bsde_script.main(["--out", str(tmp_path), *flags])
-    assert seen.value.args == (t,)
+    assert seen.value.args == (t, seed)
 
 
+@pytest.mark.slow
 def test_same_seed_same_result(tmp_path):
     results = [
         bsde_script.main(["--quick", "--seed", "3", "--out", str(tmp_path / name)])

@@ -1,12 +1,11 @@
 """The code in README and docs runs as printed, and prints what it says."""
 
-import os
 import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
+
+from tests import processes
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -25,25 +24,23 @@ BLOCKS = [
 
 
 def test_readme_shows_the_two_ways_and_a_user_equation():
-    assert len(python_blocks(ROOT / "README.md")) >= 3
-    assert "`make solve`" in README or "make solve" in README
+    blocks = "\n".join(python_blocks(ROOT / "README.md"))
+    for needed in ("bsde.solve(", "model.fit(", "(bsde.Equation):"):
+        assert needed in blocks
+    # The newcomer's commands, indented as a block.
+    for target in ("solve", "test"):
+        assert re.search(rf"^    make {target}\b", README, re.M)
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
 
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_block_prints_what_its_comments_say(block, tmp_path):
     promised = re.findall(r"# -> (.*)", block)
     assert promised
-    (tmp_path / "block.py").write_text(block)
-    done = subprocess.run(
-        [sys.executable, "block.py"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    printed = [line for line in done.stdout.splitlines() if line.strip()]
+    path = tmp_path / "block.py"
+    path.write_text(block)
+    done = processes.script(tmp_path / "streams", path, cwd=tmp_path)
+    printed = [line for line in done.succeed().splitlines() if line.strip()]
     assert printed[-len(promised) :] == promised
 
 

@@ -1,4 +1,4 @@
-"""A process of `test_distribution.py`: its task, where it writes, and what it is told."""
+"""The tasks of the processes that `test_distribution.py` starts."""
 
 import contextlib
 import importlib.util
@@ -119,9 +119,3 @@ def killed(out, workers, index, victim):
     if victim == "resume":
         flags.append("--resume")
     script().main([*flags, "--workers", workers, "--worker", index])
-
-
-if __name__ == "__main__":
-    {"mirrored": mirrored, "together": together, "killed": killed}[sys.argv[1]](
-        *sys.argv[2:]
-    )

@@ -2,12 +2,7 @@
 
 import hashlib
 import json
-import os
-import pathlib
 import socket
-import subprocess
-import sys
-import time
 
 import keras
 import numpy as np
@@ -18,31 +13,14 @@ from kerasmodels import bsde
 from kerasmodels.bsde import distribution
 from tests.bsde import distributed_worker
 from tests.helpers import refusals
+from tests.processes import Child
 
-ROOT = pathlib.Path(__file__).parents[2]
 UNEVEN = [0.0, 0.05, 0.3, 1.0]
 
 
-def start(task, *arguments):
-    """A process of `distributed_worker`."""
-    command = [sys.executable, "-m", "tests.bsde.distributed_worker", task]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    environment.pop("TF_CONFIG", None)
-    return subprocess.Popen(
-        [*command, *map(str, arguments)],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def ended(process, timeout=240):
-    """Standard error, once the process has ended as it should."""
-    _, error = process.communicate(timeout=timeout)
-    assert process.returncode == 0, error[-3000:]
-    return error
+def start(streams, task, *arguments):
+    """A process that runs a function of `distributed_worker`."""
+    return Child(streams, task, *map(str, arguments), environment={"TF_CONFIG": None})
 
 
 def free_addresses(count):
@@ -84,14 +62,16 @@ def pair(tmp_path_factory):
     """What two processes find: a dict each."""
     folder, workers = tmp_path_factory.mktemp("pair"), free_addresses(2)
     files = [folder / f"{k}.npz" for k in range(2)]
-    processes = [start("together", file, workers, k) for k, file in enumerate(files)]
+    processes = [
+        start(folder / f"streams-{k}", distributed_worker.together, file, workers, k)
+        for k, file in enumerate(files)
+    ]
     try:
         for process in processes:
-            ended(process)
+            process.succeed()
     finally:
         for process in processes:
             process.kill()
-            process.communicate()
     folders = [folder / "script", folder / "script" / "worker-1"]
     return [{**np.load(file), **solved(place)} for file, place in zip(files, folders)]
 
@@ -131,8 +111,8 @@ def test_a_list_of_shares_comes_one_after_another():
 
 
 def test_two_devices_do_what_one_does(alone, tmp_path):
-    process = start("mirrored", tmp_path / "found.npz")
-    ended(process)
+    process = start(tmp_path, distributed_worker.mirrored, tmp_path / "found.npz")
+    process.succeed()
     found = dict(np.load(tmp_path / "found.npz"))
     assert {"weights", "evaluate", "batch_norm"} <= set(found)
     assert_the_same(found, alone)
@@ -156,16 +136,22 @@ def test_the_chief_decides_where_processes_differ(pair):
         np.testing.assert_array_equal(found["array"], np.zeros((2, 3)))
 
 
-def test_a_lost_worker_is_named_within_seconds_and_all_go_on_with_resume(alone, tmp_path):
+def killed(tmp_path, victim):
+    """Two processes of the script in which the worker `victim`, if any, is killed."""
     workers = free_addresses(2)
-    victim, survivor = (start("killed", tmp_path, workers, k, 0) for k in range(2))
-    victim.communicate(timeout=240)
-    assert victim.returncode == -9
-    died = time.monotonic()
-    _, error = survivor.communicate(timeout=60)
-    # Seen after 0.2 s where the machine is free.
-    assert time.monotonic() - died < 20
-    assert survivor.returncode == 1
+    pair = [
+        start(tmp_path / f"{k}", distributed_worker.killed, tmp_path, workers, k, victim)
+        for k in range(2)
+    ]
+    return pair, workers
+
+
+def test_a_lost_worker_is_named_and_all_go_on_with_resume(alone, tmp_path):
+    (victim, survivor), workers = killed(tmp_path, 0)
+    assert victim.wait() == -9
+    # The survivor ends by itself: it would wait for ever if it did not see the loss.
+    assert survivor.wait() == 1
+    error = survivor.stderr
     last = error.strip().splitlines()[-1]
     first = workers.split(",")[0]
     assert last.startswith(f"bsde.py: Lost worker 0 ({first}) of 2 workers"), error
@@ -173,10 +159,9 @@ def test_a_lost_worker_is_named_within_seconds_and_all_go_on_with_resume(alone, 
     # The other one never wrote any, and takes the chief's.
     kept = [path.name for path in bsde.Checkpoints(tmp_path / "checkpoints").paths]
     assert kept == ["step-000000005", "step-000000010"]
-    workers = free_addresses(2)
-    again = [start("killed", tmp_path, workers, k, "resume") for k in range(2)]
+    again, _ = killed(tmp_path, "resume")
     for process in again:
-        ended(process)
+        process.succeed()
     results = [solved(tmp_path), solved(tmp_path / "worker-1")]
     for found in results:
         assert_the_same(found, alone)

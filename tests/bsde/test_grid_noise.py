@@ -126,4 +126,6 @@ def test_estimate_takes_it_out_where_that_helps():
     estimate = bsde.estimate_u0(exact_model(8), num_paths=2_000, chunk_size=256)
     assert estimate.milstein
     low, high = estimate.interval
-    assert low < 1.6 < high or abs(estimate.u0 - 1.6) < 2 * estimate.half_width
+    assert low < 1.6 < high
+    # 0.0006 with the noise of the grid in it.
+    assert estimate.half_width < 1

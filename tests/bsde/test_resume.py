@@ -3,7 +3,6 @@
 import concurrent.futures
 import json
 import os
-import pathlib
 import resource
 import shutil
 import signal
@@ -18,28 +17,23 @@ import tensorflow as tf
 
 from kerasmodels import bsde
 from kerasmodels.bsde.progress import snapshot
+from tests import processes
 from tests.helpers import Hand
 
-ROOT = pathlib.Path(__file__).parents[2]
-# Two rounds on a grid of ten steps: some seconds of training, in 48 points.
-FLAGS = "--equation hjb --dim 10 --num-steps 10 --steps 240 --batch-size 64 "
+# Two rounds on a grid of three steps, in 48 points.
+FLAGS = "--equation hjb --dim 10 --num-steps 3 --steps 240 --batch-size 64 "
 FLAGS += "--num-paths 4096 --max-rounds 2 --tolerance 1e-9 --checkpoint-every 10"
 
 
 def start(out, *flags):
-    command = [sys.executable, str(ROOT / "experiments" / "bsde.py"), *FLAGS.split()]
-    return subprocess.Popen(
-        [*command, "--out", str(out), *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    """A process of the script, with its streams beside `out`."""
+    script = processes.ROOT / "experiments" / "bsde.py"
+    flags = [*FLAGS.split(), "--out", out, *flags]
+    return processes.script(out.parent / f"{out.name}-streams", script, *flags)
 
 
 def finish(out, *flags):
-    process = start(out, *flags)
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors[-2000:]
+    start(out, *flags).succeed()
     return ending(out)
 
 
@@ -61,19 +55,13 @@ def same(first, second):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A run that nobody stops."""
-    return finish(tmp_path_factory.mktemp("whole"))
+    return finish(tmp_path_factory.mktemp("whole") / "out")
 
 
 def newest(out):
     """The step of the newest checkpoint, or 0."""
     kept = bsde.Checkpoints(out / "checkpoints").paths
     return int(kept[-1].name.removeprefix("step-")) if kept else 0
-
-
-def wait_for(process, out, step):
-    """Waits until a run is that far, or over."""
-    while process.poll() is None and newest(out) < step:
-        time.sleep(0.005)
 
 
 def test_killed_runs_end_bit_for_bit_like_the_whole_one(whole, tmp_path, request):
@@ -86,39 +74,40 @@ def test_killed_runs_end_bit_for_bit_like_the_whole_one(whole, tmp_path, request
     def trial(number, step, later):
         out = tmp_path / str(number)
         process = start(out)
-        wait_for(process, out, step)
+        process.wait_until(lambda: newest(out) >= step)
         time.sleep(later)
         process.kill()
-        process.communicate()
-        return newest(out), same(finish(out, "--resume"), whole)
+        killed = process.returncode == -signal.SIGKILL
+        return newest(out), killed, same(finish(out, "--resume"), whole)
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         done = list(pool.map(lambda case: trial(*case), cases))
-    exact = sum(right for _, right in done)
-    steps = sorted(step for step, _ in done)
+    steps, killed, right = zip(*done)
+    exact, steps = sum(right), sorted(steps)
     print(f"{exact}/{len(done)} resumes bit-exact, from the checkpoints of steps {steps}")
     assert exact == len(done)
-    assert len(set(steps)) > len(done) // 2
+    # A run may end before a busy machine gets to kill it, but not every other one.
+    assert min(sum(killed), len(set(steps))) >= len(done) / 2
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_save_and_say_how_to_go_on(number, code, whole, tmp_path):
-    process = start(tmp_path)
+    out = tmp_path / "out"
+    process = start(out)
     # As soon as there is something to lose.
-    wait_for(process, tmp_path, 1)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == code, errors[-2000:]
-    partial = json.loads((tmp_path / "result.json").read_text())
+    process.wait_until(lambda: newest(out) >= 1)
+    process.signal(number)
+    assert process.wait() == code, process.stderr[-2000:]
+    partial = json.loads((out / "result.json").read_text())
     assert partial["complete"] is False
     assert partial["interrupted_by"] == number.name
     assert partial["steps"] == partial["checkpoint_step"] == partial["history"]["step"][-1]
-    assert errors.strip().splitlines()[-1].endswith("--resume goes on")
-    assert same(finish(tmp_path, "--resume"), whole)
-    assert not (tmp_path / "checkpoints").exists()
+    assert process.stderr.strip().splitlines()[-1].endswith("--resume goes on")
+    assert same(finish(out, "--resume"), whole)
+    assert not (out / "checkpoints").exists()
 
 
-SMALL = {"t": 3, "steps": 8, "batch_size": 8, "num_paths": 64, "max_rounds": 1}
+SMALL = {"t": 2, "steps": 8, "batch_size": 8, "num_paths": 64, "max_rounds": 1}
 
 
 class Stop(keras.callbacks.Callback):
@@ -162,12 +151,12 @@ def equal(a, b):
 @pytest.mark.parametrize(
     "options",
     [
-        {},
-        {"control": "per-step", "dtype": "float64"},
         {"equation": bsde.HJB(2, control_cost=20.0), "drift": True},
-        {"equation": Hand(2, a=0.3), "hidden": [4], "rule": "left"},
+        {"equation": Hand(2, a=0.3), "hidden": [4], "rule": "left", "dtype": "float64"},
+        pytest.param({}, marks=pytest.mark.slow),
+        pytest.param({"control": "per-step", "dtype": "float64"}, marks=pytest.mark.slow),
     ],
-    ids=str,
+    ids=["driven", "own equation", "default", "per step"],
 )
 def test_a_stopped_solve_goes_on(options, tmp_path):
     equation = options.pop("equation", bsde.HJB(2))
@@ -177,9 +166,10 @@ def test_a_stopped_solve_goes_on(options, tmp_path):
     assert equal(resume(tmp_path, equation, **options), whole)
 
 
+@pytest.mark.slow
 def test_with_frozen_subnets_both_halves_go_on(tmp_path):
     def subnets():
-        return [bsde.ZSubnet(2, [4], seed=k) for k in range(2)]
+        return [bsde.ZSubnet(2, [4], seed=0)]
 
     whole = bsde.solve(bsde.HJB(2), subnets=subnets(), **SMALL)
     for stage, after in ((0, 2), (1, 3)):
@@ -192,7 +182,8 @@ def test_with_frozen_subnets_both_halves_go_on(tmp_path):
 def left(tmp_path_factory):
     """A folder with two checkpoints of a stopped run."""
     folder = tmp_path_factory.mktemp("left")
-    stopped(folder)
+    partial = stopped(folder)
+    assert partial["steps"] == partial["checkpoint_step"] == 5
     return folder
 
 

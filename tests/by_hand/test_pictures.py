@@ -28,11 +28,11 @@ def test_grid_edges_join_neighbours():
 
 def test_embeddings_keep_the_digits_together():
     (x, y), _ = digits()
-    x, labels = x[:150], np.argmax(y[:150], axis=1)
+    x, labels = x[:80], np.argmax(y[:80], axis=1)
     found = pictures.embeddings(x)
     assert list(found) == ["PCA", "MDS", "Isomap", "t-SNE"]
     for name, places in found.items():
-        assert places.shape == (150, 2)
+        assert places.shape == (80, 2)
         distance = np.linalg.norm(places[:, None] - places, axis=2)
         np.fill_diagonal(distance, np.inf)
         nearest = labels[np.argmin(distance, axis=1)]
