@@ -162,6 +162,7 @@ def test_an_interval_holds_what_is_within_the_tolerance_of_the_reference():
     run = {"u0_interval": [1.0, 2.0], "reference_u0": 2.5}
     assert not accuracy.holds(run) and accuracy.holds({**run, "reference_tolerance": 0.5})
     assert not accuracy.holds({**run, "reference_tolerance": 0.49})
+    assert accuracy.holds({**run, "reference_u0": 0.5, "reference_tolerance": 0.5})
     assert not accuracy.holds({**run, "reference_u0": 0.4, "reference_tolerance": 0.5})
     assert accuracy.holds({**run, "reference_u0": 1.5, "reference_tolerance": None})
 
