@@ -33,6 +33,8 @@ benchmark: .venv/installed
 	$(BIN)/python benchmarks/absent_classes.py $(QUICK)
 	$(BIN)/python benchmarks/by_hand.py $(QUICK)
 	$(BIN)/python benchmarks/scaling.py $(QUICK)
+	$(BIN)/python benchmarks/references/default_risk.py $(QUICK)
+	$(BIN)/python benchmarks/references/different_rates.py $(QUICK)
 	$(if $(QUICK),,$(BIN)/python benchmarks/report.py)
 
 lint: .venv/installed

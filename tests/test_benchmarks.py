@@ -142,15 +142,29 @@ def test_readme_and_page_are_what_the_report_writes():
 def test_committed_runs_hold_the_exact_values():
     runs = json.loads((RESULTS / "accuracy.json").read_text())["runs"]
     assert set(runs) == set(accuracy.PROBLEMS)
-    exact = [
-        run
-        for found in runs.values()
-        for run in found
-        if "published" not in run["reference_source"]
-    ]
-    assert len(exact) >= 55
+    exact = [run for name, found in runs.items() for run in accuracy.rebased(name, found)]
+    assert len(exact) >= 65
     # 95 % is what an interval promises: a few misses in fifty are likely enough.
     assert statistics.mean(accuracy.holds(run) for run in exact) >= 0.88
+
+
+def test_committed_runs_are_held_against_the_reference_of_today():
+    run = {"dim": 100, "u0": 21.2, "u0_interval": [21.18, 21.22], "reference_u0": 21.299}
+    reference = bsde.DifferentRates().reference()
+    (found,) = accuracy.rebased("different rates", [run])
+    assert found["reference_u0"] == reference.value
+    assert found["relative_error"] == pytest.approx(abs(21.2 / reference.value - 1))
+    assert found["reference_tolerance"] == reference.tolerance and run["dim"] == 100
+    assert not accuracy.holds(found)
+
+
+def test_an_interval_holds_what_is_within_the_tolerance_of_the_reference():
+    run = {"u0_interval": [1.0, 2.0], "reference_u0": 2.5}
+    assert not accuracy.holds(run) and accuracy.holds({**run, "reference_tolerance": 0.5})
+    assert not accuracy.holds({**run, "reference_tolerance": 0.49})
+    assert accuracy.holds({**run, "reference_u0": 0.5, "reference_tolerance": 0.5})
+    assert not accuracy.holds({**run, "reference_u0": 0.4, "reference_tolerance": 0.5})
+    assert accuracy.holds({**run, "reference_u0": 1.5, "reference_tolerance": None})
 
 
 def test_coverage_runs(tmp_path):
