@@ -82,13 +82,13 @@ def table(results):
             f"| {name} | {statistics.median(hand):.3f} | "
             f"{statistics.median(automatic):.3f} | {ratio(found):.2f} |"
         )
-    return "\n".join(lines) + f"\n\nMachine: {results['machine']}.\n"
+    return "\n".join(lines) + command.footer(results)
 
 
 def main(argv=None):
     args = command.parse(command.parser(__doc__), argv)
     path = args.out / "by_hand.json"
-    results = command.earlier(path, {"cases": {}})
+    results = {"cases": {}}
     steps, turns = (20, 1) if args.quick else (500, 9)
     for name, (sizes, batch_size) in CASES.items():
         results["cases"][name] = run(sizes, batch_size, steps, turns)
