@@ -29,7 +29,8 @@ and what it costs.
 
 `python benchmarks/accuracy.py` measures, `python benchmarks/report.py` writes this page and
 the table of the README from the committed numbers. Under each table stand the commit of its
-numbers and the modules that have changed since, comments aside.
+numbers and the modules that have changed since, comments aside; `make benchmark-check`
+measures a few of them anew, in minutes, and compares.
 
 `solve` runs with its defaults on every
 problem, each run in a process of its own; the settings are listed in [bsde.md](bsde.md).

@@ -28,6 +28,7 @@ by_hand = load(ROOT / "benchmarks" / "by_hand.py")
 absent_classes = load(ROOT / "benchmarks" / "absent_classes.py")
 scaling = load(ROOT / "benchmarks" / "scaling.py")
 soak = load(ROOT / "benchmarks" / "soak.py")
+check = load(ROOT / "benchmarks" / "check.py")
 REPAIR = accuracy.evidence.REPAIR
 
 
@@ -260,3 +261,81 @@ def test_trainable_numbers_of_the_plan_are_those_of_the_models(control):
     model = scaling.make_model(control, 7)
     count = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
     assert scaling.num_weights(control, 7) == count
+
+
+def run_of(u0=2.0, half=1e-4, error=1e-5, seed=0):
+    """A run as accuracy.json has it."""
+    interval = [u0 - half, u0 + half]
+    run = {"u0": u0, "u0_interval": interval, "relative_error": error, "seed": seed}
+    return {**run, "seconds": 1.0}
+
+
+# Five committed runs with errors of 1e-5 to 3e-5, and half-widths of 5e-5, both relative.
+COMMITTED = [run_of(error=(1 + seed / 2) * 1e-5, seed=seed) for seed in range(5)]
+
+
+@pytest.mark.parametrize(
+    "now, expected",
+    [
+        (run_of(), [True, True, True]),
+        # The intervals meet at the outer end; the one with the same seed counts.
+        (run_of(u0=2.00019), [True, True, True]),
+        (run_of(u0=2.00021), [False, True, True]),
+        (run_of(u0=1.99979), [False, True, True]),
+        (run_of(error=8.9e-5), [True, True, True]),
+        (run_of(error=9.1e-5), [True, False, True]),
+        (run_of(half=1.9e-4), [True, True, True]),
+        (run_of(half=2.1e-4), [True, True, False]),
+        (run_of(half=0.51e-4), [True, True, True]),
+        (run_of(half=0.49e-4), [True, True, False]),
+        (run_of(u0=float("nan"), error=float("nan")), [False, False, False]),
+    ],
+)
+def test_check_of_a_run(now, expected):
+    rows = check.compare_run("HJB", COMMITTED, now)
+    assert [row.agrees for row in rows] == expected
+    assert check.table(rows).count("DISAGREES") == expected.count(False)
+
+
+def test_check_holds_a_run_against_that_of_its_seed():
+    committed = [run_of(), run_of(u0=3.0, seed=7)]
+    assert check.compare_run("HJB", committed, run_of(u0=3.0, seed=7))[0].agrees
+    assert not check.compare_run("HJB", committed, run_of(u0=3.0, seed=0))[0].agrees
+
+
+@pytest.mark.parametrize(
+    "ms, agrees", [(5.0, True), (2.6, True), (2.4, False), (9.9, True), (10.1, False)]
+)
+def test_check_of_the_speed(ms, agrees):
+    # Committed: 10 times the speed of the published algorithm.
+    row = check.compare_speed(10.0, {"ms_per_step": 50.0}, {"ms_per_step": ms})
+    assert row.agrees is agrees
+
+
+def test_check_of_a_speed_that_could_not_be_measured():
+    row = check.compare_speed(10.0, {"ms_per_step": 50.0}, {"failed": "out of memory"})
+    assert not row.agrees and "out of memory" in check.table([row])
+
+
+def test_check_runs_in_quick_mode(monkeypatch, capsys):
+    # In this process, where starting TensorFlow anew would take seconds.
+    here = staticmethod(lambda case: training_case.main(json.dumps(case)))
+    monkeypatch.setattr(check.speed, "run_case", here)
+    monkeypatch.setattr(training_case, "BLOCKS", 1)
+    rows = check.main(["--quick"])
+    assert len(rows) == 4 and check.exit_code(rows) == 0
+    told = capsys.readouterr().out
+    assert "Committed: Machine: " in told and "0 of 4 disagree" in told
+
+
+def test_check_ends_with_exit_code_one_where_numbers_disagree(monkeypatch):
+    def measured(run, name, seed, quick):
+        committed = report.results_of(accuracy)["runs"][name][seed]
+        return {**committed, "relative_error": 1.0 if "Barenblatt" in name else 0.0}
+
+    monkeypatch.setattr(check.accuracy, "timed", measured)
+    monkeypatch.setattr(check, "measure_speed", lambda quick: [{"failed": ""}] * 2)
+    rows = check.main([])
+    assert [row.what for row in rows if not row.agrees] == [rows[4].what, rows[9].what]
+    assert "Barenblatt: error" in rows[4].what and "speed" in rows[9].what
+    assert check.exit_code(rows) == 1
