@@ -131,8 +131,12 @@ def test_gradients_by_hand_run_and_are_those_of_keras(tmp_path, monkeypatch):
     monkeypatch.setattr(by_hand, "CASES", case)
     results = by_hand.main(["--quick", "--out", str(tmp_path)])
     found = results["cases"]["64-30-10, batch 32"]
-    # float32, forty steps.
-    assert found["largest_difference"] < 1e-4
+    # Twenty steps of two turns: forty roundings of weights below one, eps 1.2e-7 and
+    # 2.2e-16, hardly add up. The twin starts one rounding away.
+    assert found["steps"] == 40 and found["float64_steps"] == 20
+    assert found["apart"] < 1e-6 and 0 < found["automatic_apart"] < 1e-6
+    assert found["apart_in_float64"] < 1e-14
+    assert keras.config.floatx() == keras.config.dtype_policy().name == "float32"
     assert "| 64-30-10, batch 32 |" in (tmp_path / "by_hand.md").read_text()
 
 
@@ -339,3 +343,12 @@ def test_check_ends_with_exit_code_one_where_numbers_disagree(monkeypatch):
     assert [row.what for row in rows if not row.agrees] == [rows[4].what, rows[9].what]
     assert "Barenblatt: error" in rows[4].what and "speed" in rows[9].what
     assert check.exit_code(rows) == 1
+
+
+def test_ratio_by_hand_is_that_of_the_times_beside_it():
+    times = {"by_hand_ms": [3.0, 1.5, 9.0], "automatic_ms": [8.0, 3.0, 3.0]}
+    assert by_hand.ratio(times) == 0.5
+    apart = {"steps": 5000, "float64_steps": 500, "apart": 0.1, "automatic_apart": 0.2}
+    case = {**times, **apart, "apart_in_float64": 1e-15}
+    text = by_hand.table({"cases": {"net": case}, "measured": {}})
+    assert "| net | 1.500 | 3.000 | 0.50 | 0.38 to 3.00 | 1e-01 | 2e-01 | 1e-15 |" in text
