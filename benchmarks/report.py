@@ -101,9 +101,10 @@ SECTIONS = [
         "weights at the end, from equal starts. Both ways compute the same gradient: in "
         "float64 the weights agree to rounding. In float32 they do until the input of a "
         "ReLU is so near to zero that rounding decides on which side it is; its derivative "
-        "is 0 on one and 1 on the other, and from then on the paths of the weights part. "
-        "Two networks by automatic differentiation whose first weights differ by one "
-        "rounding (*two automatic ones*) part just as far.",
+        "is 0 on one and 1 on the other, and from then on the weights part. Two networks "
+        "by automatic differentiation whose first weights differ by one rounding (*two "
+        "automatic ones*) part in the same way and as far, as soon as they meet such an "
+        "input; in the smallest network that takes thousands of steps, and is chance.",
         by_hand,
     ),
     (
