@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import command  # noqa: E402
 import evidence  # noqa: E402
 import fingerprints  # noqa: E402
 
@@ -284,6 +285,23 @@ def test_without_git_the_commit_is_not_known(repository, monkeypatch):
     entry = evidence.entry(repository[1], repository[0])
     assert entry["commit"] is None and entry["clean"] is None
     assert "`" not in evidence._commits(None, {None: 1}, False)
+
+
+def test_numbers_without_a_commit_are_not_mixed_with_new_ones(tmp_path):
+    path = tmp_path / "soak.json"
+    assert command.earlier(path, {"runs": {}}) == {"runs": {}}
+    results = {"growth": 0.01}
+    command.write(path, results, lambda results: "A table" + command.footer(results))
+    assert command.earlier(path, {}) == results
+    (entry,) = results["measured"].values()
+    assert (
+        entry["script"] == "benchmarks/soak.py"
+        and "kerasmodels/bsde/solve.py" in entry["code"]
+    )
+    assert evidence.told(results) in path.with_suffix(".md").read_text()
+    path.write_text('{"growth": 0.01}')
+    with pytest.raises(SystemExit, match="no commit"):
+        command.earlier(path, {})
 
 
 # Pages that hold a table; all others are on docs/benchmarks.md.
