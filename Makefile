@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: solve test test-all test-lowest soak lint benchmark clean
+.PHONY: solve test test-all test-lowest soak lint benchmark benchmark-check clean
 
 solve: .venv/installed
 	$(BIN)/python experiments/bsde.py --overwrite
@@ -36,6 +36,10 @@ benchmark: .venv/installed
 	$(BIN)/python benchmarks/references/default_risk.py $(QUICK)
 	$(BIN)/python benchmarks/references/different_rates.py $(QUICK)
 	$(if $(QUICK),,$(BIN)/python benchmarks/report.py)
+
+# Three problems and one time of a step measured anew, against the committed numbers: minutes.
+benchmark-check: .venv/installed
+	$(BIN)/python benchmarks/check.py $(QUICK)
 
 lint: .venv/installed
 	$(BIN)/ruff check .

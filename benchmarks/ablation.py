@@ -117,7 +117,14 @@ def table(results):
             cells = [f"{statistics.median(r[key] for r in runs):.4%}" for key in keys]
             seconds = statistics.median(r["seconds"] for r in runs)
             lines.append(f"| {name} | {variant} | {' | '.join(cells)} | {seconds:.0f} |")
-    return "\n".join(lines) + f"\n\nMachine: {results['machine']}.\n"
+    return "\n".join(lines) + command.footer(results)
+
+
+def all_runs(results):
+    """Every run of the results, for their commits."""
+    return [
+        run for found in results["runs"].values() for runs in found.values() for run in runs
+    ]
 
 
 def main(argv=None):
@@ -135,7 +142,7 @@ def main(argv=None):
                 found[variant].append(run(name, change, seed, args.quick))
                 keras.backend.clear_session()
                 print(name, variant, found[variant][-1], flush=True)
-            command.write(path, results, table)
+            command.write(path, results, table, all_runs(results))
     return results
 
 

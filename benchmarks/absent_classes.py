@@ -20,7 +20,6 @@ import keras
 import numpy as np
 
 from kerasmodels import losses, segmentation
-from kerasmodels._machine import machine
 
 # A fixed 1e-6 is the remedy that is passed on for this loss.
 RULES = {"image": "image", "largest": "largest", "drop": "drop", "fixed 1e-6": 1e-6}
@@ -78,13 +77,13 @@ def table(results):
             cells.append(f"{statistics.median(values):.3f} ({min(values):.3f})")
         lines.append(f"| {rule} | " + " | ".join(cells) + " |")
     seeds = len(values)
-    return "\n".join(lines) + f"\n\nMachine: {results['machine']}. Seeds: {seeds}.\n"
+    lines += ["", f"Seeds: {seeds}."]
+    return "\n".join(lines) + command.footer(results)
 
 
 def main(argv=None):
     args = command.parse(command.parser(__doc__, seeds=[0, 1, 2, 3, 4]), argv)
     results = {
-        "machine": machine(),
         "leak": {
             name: {str(side): leak(side, rule) for side in (28, 256)}
             for name, rule in RULES.items()

@@ -20,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import command
+import evidence
 import plain
 
 from kerasmodels import bsde
@@ -106,7 +107,7 @@ def table(results):
             f"{statistics.median(r['seconds'] for r in runs):.0f} | {len(runs)} | "
             f"{target[2]:.2%} in {target[3]} s |"
         )
-    text = "\n".join(lines) + f"\n\nMachine: {results['machine']}.\n"
+    text = "\n".join(lines) + command.footer(results)
     if results["plain"]:
         text += "\n" + plain_table(results)
     return text
@@ -124,7 +125,7 @@ def short_table(results):
         if len(cells) != 12:
             break
         lines.append("| " + " | ".join(cells[k] for k in (0, 1, 4, 5, 6, 7, 8, 9)) + " |")
-    return "\n".join(lines) + f"\n\nMachine: {results['machine']}.\n"
+    return "\n".join(lines) + f"\n\n{evidence.told_short(results)}\n"
 
 
 def plain_table(results):
@@ -199,6 +200,11 @@ def timed(run, name, *options):
         return pool.submit(run, name, *options).result()
 
 
+def all_runs(results):
+    """Every run of the results, for their commits."""
+    return [*sum(results["runs"].values(), []), *results["plain"].values()]
+
+
 def main(argv=None):
     parser = command.parser(__doc__, seeds=[0, 1, 2, 3, 4], problems=list(PROBLEMS))
     parser.add_argument("--plain", choices=("no", "too", "alone"), default="too")
@@ -211,7 +217,7 @@ def main(argv=None):
         for part in ("runs", "plain"):
             found = results[part]
             results[part] = {name: found[name] for name in PROBLEMS if name in found}
-        command.write(path, results, table)
+        command.write(path, results, table, all_runs(results))
 
     for name in args.problems:
         zoo_name, arguments, *_ = PROBLEMS[name]

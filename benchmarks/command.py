@@ -3,8 +3,9 @@
 import argparse
 import pathlib
 
+import evidence
+
 from kerasmodels import _files
-from kerasmodels._machine import machine
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -33,12 +34,34 @@ def parse(parser, argv):
 
 
 def earlier(path, empty):
-    """The results that a file holds already, or `empty`, and this machine's name."""
-    results = _files.read_json(path) if path.exists() else empty
-    return {**results, "machine": machine()}
+    """The results that a file holds already, or `empty`."""
+    if not path.exists():
+        return empty
+    results = _files.read_json(path)
+    if "measured" not in results:
+        raise SystemExit(
+            f"{path} has numbers that carry no commit, and new ones would stand beside "
+            "them: move it away."
+        )
+    return results
 
 
-def write(path, results, table):
-    """Writes a JSON file, and beside it the Markdown table made from it."""
+def write(path, results, table=None, runs=None):
+    """Writes a JSON file that names its commit, and beside it the table made from it.
+
+    Args:
+        path: path of the JSON file, named as the benchmark is.
+        results: dict; "measured" is added to it, and to each of the runs.
+        table: None, or what makes Markdown of `results`.
+        runs: None where all of `results` was measured now, or the list of the dicts in it
+            that were measured one by one, now or earlier.
+    """
+    evidence.stamp(results, evidence.entry(evidence.script_of(path)), runs)
     _files.write_json(path, results)
-    _files.write_text(path.with_suffix(".md"), table(results))
+    if table:
+        _files.write_text(path.with_suffix(".md"), table(results))
+
+
+def footer(results):
+    """The end of a table: machine, commit, and what changed since."""
+    return f"\n\n{evidence.told(results)}\n"

@@ -20,7 +20,7 @@ PROBLEMS = (
     "Black-Scholes-Barenblatt",
     "Burgers, d = 50",
 )
-KEPT = ("seed", "u0", "u0_interval", "reference_u0", "relative_error")
+KEPT = ("seed", "u0", "u0_interval", "reference_u0", "relative_error", "measured")
 
 
 def table(results):
@@ -38,7 +38,12 @@ def table(results):
             + " | ".join(map(accuracy.percent, cells))
             + " |"
         )
-    return "\n".join(lines) + f"\n\nMachine: {results['machine']}.\n"
+    return "\n".join(lines) + command.footer(results)
+
+
+def kept(run):
+    """What is kept of a run, with the name of its commit if it has one already."""
+    return {key: run[key] for key in KEPT if key in run}
 
 
 def pool_of(jobs, quick):
@@ -56,25 +61,30 @@ def main(argv=None):
     path = args.out / "coverage.json"
     results = command.earlier(path, {"runs": {}})
     measured = command.earlier(args.out / "accuracy.json", {"runs": {}})
+    results["measured"] = {
+        **results.get("measured", {}),
+        **measured.get("measured", {}),
+    }
     found = {name: {} for name in PROBLEMS}
-    for runs in () if args.quick else (measured["runs"], results["runs"]):
+    for runs in () if args.quick else (results["runs"], measured["runs"]):
         for name in PROBLEMS:
-            found[name] |= {run["seed"]: run for run in runs.get(name, [])}
+            found[name] |= {run["seed"]: kept(run) for run in runs.get(name, [])}
 
     def write():
         results["runs"] = {
-            name: [{key: runs[seed][key] for key in KEPT} for seed in sorted(runs)]
+            name: [runs[seed] for seed in sorted(runs)]
             for name, runs in found.items()
             if runs
         }
-        command.write(path, results, table)
+        every = [run for runs in results["runs"].values() for run in runs]
+        command.write(path, results, table, every)
 
     wanted = [(n, s) for n in args.problems for s in args.seeds if s not in found[n]]
     with pool_of(args.jobs, args.quick) as pool:
         runs = {pool.submit(accuracy.run_ours, n, s, args.quick): (n, s) for n, s in wanted}
         for done in concurrent.futures.as_completed(runs):
             name, seed = runs[done]
-            found[name][seed] = run = done.result()
+            found[name][seed] = run = kept(done.result())
             print(
                 f"{name}, seed {seed}: {run['u0']:.8g} in {run['u0_interval']}", flush=True
             )

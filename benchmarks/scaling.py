@@ -232,7 +232,7 @@ def table(results):
                 + " | ".join(cells[1:])
                 + f" | {told} |"
             )
-    return "\n".join(lines) + f"\n\nMachine: {results['machine']}.\n"
+    return "\n".join(lines) + command.footer(results)
 
 
 def main(argv=None):

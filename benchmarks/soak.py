@@ -67,10 +67,9 @@ def table(results):
     told = (
         f"{len(memory)} solves in one process; resident memory after each. Growth from a "
         f"quarter of the way to the end: {growth(memory):+.1%}, "
-        f"{results['mib_per_solve']:+.2f} MiB per solve. {results['seconds']:.0f} s on "
-        f"{results['machine']}."
+        f"{results['mib_per_solve']:+.2f} MiB per solve; {results['seconds']:.0f} s."
     )
-    return "\n".join(lines) + f"\n\n{told}\n"
+    return "\n".join(lines) + f"\n\n{told}" + command.footer(results)
 
 
 def main(argv=None):

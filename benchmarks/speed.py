@@ -20,7 +20,6 @@ import matplotlib.figure
 import numpy as np
 
 from kerasmodels import _files
-from kerasmodels._machine import machine
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Hamilton-Jacobi-Bellman, lambda = 1; "stacked" is one network per time, two hidden layers
@@ -49,8 +48,8 @@ LABELS = {"dim": "dimension d", "num_steps": "time steps N", "batch_size": "path
 
 def run_case(case):
     """What training_case.py measures in a new process."""
-    command = [sys.executable, str(HERE / "training_case.py"), json.dumps(case)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    start = [sys.executable, str(HERE / "training_case.py"), json.dumps(case)]
+    done = subprocess.run(start, capture_output=True, text=True, check=False)
     if done.returncode:
         return {**case, "failed": (done.stderr.strip() or "killed").splitlines()[-1]}
     return json.loads(done.stdout.splitlines()[-1])
@@ -175,7 +174,7 @@ def table(results):
             f"| {LABELS[axis]} | {control} | {exponent(rows, axis):.2f} | "
             f"{exponent(rows, axis, 'peak_mib'):.2f} |"
         )
-    return "\n".join(lines) + f"\n\nMachine: {results['machine']}.\n"
+    return "\n".join(lines) + command.footer(results)
 
 
 def groups(rows):
@@ -213,13 +212,13 @@ def draw(results):
 def main(argv=None):
     args = command.parse(command.parser(__doc__), argv)
     base = {**BASE, **(QUICK if args.quick else {})}
-    results = {"machine": machine()}
+    results = {}
 
     def keep(name):
         def write(found):
             results[name] = found
             print(json.dumps(found[-1]), flush=True)
-            _files.write_json(args.out / "speed.json", results)
+            command.write(args.out / "speed.json", results)
 
         return write
 
@@ -232,7 +231,7 @@ def main(argv=None):
         results["overhead"].append(run_case(case))
         keep("overhead")(results["overhead"])
     measure_growth(args.quick, base, keep("growth"))
-    _files.write_text(args.out / "speed.md", table(results))
+    command.write(args.out / "speed.json", results, table)
     figure_path = HERE.parent / "docs" / "benchmarks_growth.png"
     figure_path = args.out / figure_path.name if args.quick else figure_path
     with _files.replacing(figure_path) as temporary:
