@@ -9,6 +9,7 @@ runs.
 """
 
 import concurrent.futures
+import functools
 import math
 import multiprocessing
 import os
@@ -60,14 +61,19 @@ def holds(run):
     return low - tolerance <= run["reference_u0"] <= high + tolerance
 
 
+@functools.cache
+def reference(name, dim):
+    """The `Reference` of a problem, which may take a second to compute."""
+    zoo_name, arguments, *_ = PROBLEMS[name]
+    return bsde.EQUATIONS[zoo_name](**{**arguments, "dim": dim}).reference()
+
+
 def rebased(name, runs):
     """The runs of a problem held against the reference that its equation has now.
 
     A file keeps the reference of the day of the run; a better one may have come since.
     """
-    zoo_name, arguments, *_ = PROBLEMS[name]
-    equation = bsde.EQUATIONS[zoo_name](**{**arguments, "dim": runs[0]["dim"]})
-    value, source, tolerance = equation.reference()
+    value, source, tolerance = reference(name, runs[0]["dim"])
     now = {"reference_u0": value, "reference_source": source}
     # NaN where nobody knows it.
     now["reference_tolerance"] = tolerance if math.isfinite(tolerance) else None

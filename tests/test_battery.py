@@ -90,18 +90,47 @@ def test_file_brings_back_the_same_function(entry, tmp_path):
         np.testing.assert_array_equal(value, before)
 
 
-@each(MODELS)
-@pytest.mark.parametrize("jit_compile", [False, True])
+# Their training takes seconds to trace, and more to compile under XLA: `make test` fits the
+# first of each class, and under XLA the first `GlobalModel` alone.
+LONG = (
+    "GlobalModel",
+    "UNet",
+    "GRUStepVerifier",
+    "LSTMStepVerifier",
+    "SimpleRNNStepVerifier",
+)
+
+
+def fits():
+    """Each model without and with XLA."""
+    seen = set()
+    for index, entry in enumerate(MODELS):
+        first = entry.name not in seen
+        seen.add(entry.name)
+        for jit_compile in (False, True):
+            quick = entry.name not in LONG or (
+                first and (entry.name == "GlobalModel" or not jit_compile)
+            )
+            yield pytest.param(
+                entry,
+                jit_compile,
+                marks=[] if quick else pytest.mark.slow,
+                id=f"{index}-{entry.name}{'-xla' * jit_compile}",
+            )
+
+
+@pytest.mark.parametrize("entry, jit_compile", list(fits()))
 def test_model_fits_evaluates_and_predicts(entry, jit_compile):
     model, inputs = entry.make(), entry.inputs[0]
     x, y = entry.data(model, inputs) if callable(entry.data) else (inputs, entry.data)
     model.compile(keras.optimizers.Adam(1e-2), loss=entry.loss, jit_compile=jit_compile)
     before = model.evaluate(x, y, verbose=0, return_dict=True)["loss"]
-    history = model.fit(x, y, epochs=20, verbose=0).history
+    history = model.fit(x, y, epochs=5, verbose=0).history
     # The step function need not get better; everything else must.
-    assert history["loss"][-1] < before or not entry.has_gradient
+    if entry.has_gradient:
+        assert history["loss"][-1] < before
     for name in entry.logs:
-        assert len(history[name]) == 20
+        assert len(history[name]) == 5
     direct = flat(model(x))
     for value, expected in zip(flat(model.predict(x, verbose=0)), direct, strict=True):
         assert value.shape == tuple(expected.shape)

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from kerasmodels import bsde, losses
+from tests import processes
 from tests.test_experiments import load
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -32,6 +33,7 @@ check = load(ROOT / "benchmarks" / "check.py")
 REPAIR = accuracy.evidence.REPAIR
 
 
+@pytest.mark.slow
 def test_accuracy_runs(tmp_path):
     name = "quadratic gradient"
     results = accuracy.main(["--quick", "--problems", name, "--out", str(tmp_path)])
@@ -41,12 +43,13 @@ def test_accuracy_runs(tmp_path):
     assert f"| {name} | 2 |" in text and "more than" in text
 
 
+@pytest.mark.slow
 def test_plain_algorithm_learns():
     # No driver: u0 = E |X_T|^2 = 2.25, from a start in (0, 1).
     equation = bsde.Heat(1, x0=0.5, terminal_time=2.0)
     published = plain.Published((0.05,), (), (0, 1), 0.05)
     algorithm = plain.Plain(equation, 4, published, seed=1)
-    result = plain.seconds_to(algorithm, 2.25, 0.2, limit=120)
+    result = plain.seconds_to(algorithm, 2.25, 0.2, limit=processes.HANG)
     assert result["seconds"] is not None and result["steps"] >= 100
 
 
@@ -79,6 +82,7 @@ class Identity(keras.layers.Layer):
         return 1 * x
 
 
+@pytest.mark.slow
 def test_absent_classes_runs(tmp_path, monkeypatch):
     setting = absent_classes.SETTINGS["8x8"]
     monkeypatch.setattr(absent_classes, "SETTINGS", {"8x8": setting})
@@ -87,6 +91,7 @@ def test_absent_classes_runs(tmp_path, monkeypatch):
     assert "| image |" in (tmp_path / "absent_classes.md").read_text()
 
 
+@pytest.mark.slow
 def test_speed_runs(tmp_path, monkeypatch):
     # In this process, where starting TensorFlow anew for each row would take minutes.
     monkeypatch.setattr(
@@ -118,6 +123,7 @@ def test_matrix_work_counts_every_product():
     assert speed.matrix_work(case) == 2 * (143 + 143 + 132)
 
 
+@pytest.mark.slow
 def test_ablation_runs(tmp_path, monkeypatch):
     chosen = {name: ablation.VARIANTS[name] for name in ("all of it", "weights averaged")}
     monkeypatch.setattr(ablation, "VARIANTS", chosen)
@@ -335,6 +341,7 @@ def test_check_of_a_speed_that_could_not_be_measured():
     assert not row.agrees and "out of memory" in check.table([row])
 
 
+@pytest.mark.slow
 def test_check_runs_in_quick_mode(monkeypatch, capsys):
     # In this process, where starting TensorFlow anew would take seconds.
     here = staticmethod(lambda case: training_case.main(json.dumps(case)))

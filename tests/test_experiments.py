@@ -35,17 +35,8 @@ def test_script_has_the_one_form_and_runs(path, tmp_path, capsys):
     assert last.endswith(f"; written to {tmp_path}") and len(last) > 30 + len(str(tmp_path))
 
 
-# One with a drift of the paths, and one whose paths are geometric, for `make test`.
-QUICK = ("burgers", "default-risk")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow)
-        for name in bsde.EQUATIONS
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", bsde.EQUATIONS)
 def test_every_equation_in_quick_mode(name, tmp_path):
     bsde_script.main(["--equation", name, "--quick", "--out", str(tmp_path)])
     result = json.loads((tmp_path / "result.json").read_text())
@@ -65,7 +56,9 @@ def test_every_equation_in_quick_mode(name, tmp_path):
         ),
         ["--control", "shared", "--param", "control_cost=10", "--num-steps", "1"],
         pytest.param(["--pretrain"], marks=pytest.mark.slow),
-        ["--pretrain", "--frozen", "--equation", "allen-cahn"],
+        pytest.param(
+            ["--pretrain", "--frozen", "--equation", "allen-cahn"], marks=pytest.mark.slow
+        ),
     ],
     ids=" ".join,
 )

@@ -1,10 +1,13 @@
 """The code in README and docs runs as printed, and prints what it says."""
 
+import ast
+import inspect
 import pathlib
 import re
 
 import pytest
 
+import kerasmodels
 from tests import processes
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -16,10 +19,13 @@ def python_blocks(path):
     return re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)
 
 
+# Half a minute each: a hundred-dimensional equation twice, a user's own, and a sweep.
+LONG = ("README.md-0", "README.md-1", "README.md-2", "bsde_sweep.md-0")
 BLOCKS = [
-    pytest.param(block, id=f"{path.name}-{k}")
+    pytest.param(block, id=name, marks=pytest.mark.slow if name in LONG else [])
     for path in PAGES
     for k, block in enumerate(python_blocks(path))
+    for name in [f"{path.name}-{k}"]
 ]
 
 
@@ -31,6 +37,20 @@ def test_readme_shows_the_two_ways_and_a_user_equation():
     for target in ("solve", "test"):
         assert re.search(rf"^    make {target}\b", README, re.M)
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+
+
+@pytest.mark.parametrize("block", [param.values[0] for param in BLOCKS])
+def test_calls_of_the_package_have_arguments_that_it_takes(block):
+    calls = [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)]
+    for call in calls:
+        # "bsde.solve" and the like; a method of a result has no name that is known here.
+        found = re.fullmatch(r"(\w+)\.(\w+)", ast.unparse(call.func))
+        if found and found[1] in kerasmodels.__all__:
+            function = getattr(getattr(kerasmodels, found[1]), found[2])
+            plain = not any(isinstance(argument, ast.Starred) for argument in call.args)
+            keywords = {word.arg: None for word in call.keywords if word.arg}
+            if plain:
+                inspect.signature(function).bind(*call.args, **keywords)
 
 
 @pytest.mark.parametrize("block", BLOCKS)

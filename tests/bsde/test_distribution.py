@@ -110,6 +110,7 @@ def test_a_list_of_shares_comes_one_after_another():
             np.testing.assert_array_equal(several[2 * step + place][0][1], one[step][0][1])
 
 
+@pytest.mark.slow
 def test_two_devices_do_what_one_does(alone, tmp_path):
     process = start(tmp_path, distributed_worker.mirrored, tmp_path / "found.npz")
     process.succeed()

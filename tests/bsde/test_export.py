@@ -31,7 +31,9 @@ assert not [m for m in sys.modules if m.startswith("kerasmodels")]
 """
 
 
-@pytest.mark.parametrize("control", ["stacked", "shared"])
+@pytest.mark.parametrize(
+    "control", ["stacked", pytest.param("shared", marks=pytest.mark.slow)]
+)
 def test_export_runs_without_the_package(control, tmp_path):
     model = bsde.GlobalModel(
         bsde.HJB(3), [0.0, 0.1, 0.5, 1.0], control=control, terminal_skip=True

@@ -90,7 +90,10 @@ def test_killed_runs_end_bit_for_bit_like_the_whole_one(whole, tmp_path, request
     assert min(sum(killed), len(set(steps))) >= len(done) / 2
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    "number, code",
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_signals_save_and_say_how_to_go_on(number, code, whole, tmp_path):
     out = tmp_path / "out"
     process = start(out)
@@ -151,7 +154,10 @@ def equal(a, b):
 @pytest.mark.parametrize(
     "options",
     [
-        {"equation": bsde.HJB(2, control_cost=20.0), "drift": True},
+        pytest.param(
+            {"equation": bsde.HJB(2, control_cost=20.0), "drift": True},
+            marks=pytest.mark.slow,
+        ),
         {"equation": Hand(2, a=0.3), "hidden": [4], "rule": "left", "dtype": "float64"},
         pytest.param({}, marks=pytest.mark.slow),
         pytest.param({"control": "per-step", "dtype": "float64"}, marks=pytest.mark.slow),

@@ -9,7 +9,7 @@ from kerasmodels.by_hand import RECIPES, dense_network, diagnose, side_by_side
 from kerasmodels.by_hand.data import digits
 
 # Epochs after which the difference shows; a whole training is not needed for that.
-EPOCHS = {"xor": 500, "big_or_small": 5, "constant_output": 300, "spiral": 300}
+EPOCHS = {"xor": 500, "big_or_small": 5, "constant_output": 100, "spiral": 300}
 EPOCHS |= {"deep_mlp": 2, "matrix_backprop": 2}
 
 

@@ -14,7 +14,7 @@ REACHED = {
     "digits_mlp": (15, 0.9, None),
     "softmax_loss": (15, 0.9, 0.2),
     "big_or_small": (80, 0.9, 0.7),
-    "constant_output": (400, 0.8, 0.2),
+    "constant_output": (300, 0.8, 0.2),
 }
 
 
@@ -34,10 +34,13 @@ def test_both_gradients_of_the_notebook_learn():
     assert all(variant.test_accuracy > 0.9 for variant in variants.values())
 
 
-def test_ignored_input_ends_in_the_shares_of_the_classes():
-    asked, fixed = side_by_side(RECIPES["constant_output"], epochs=1000).values()
+@pytest.mark.parametrize(
+    "epochs, least", [(200, 0.8), pytest.param(None, 0.95, marks=pytest.mark.slow)]
+)
+def test_ignored_input_ends_in_the_shares_of_the_classes(epochs, least):
+    asked, fixed = side_by_side(RECIPES["constant_output"], epochs=epochs).values()
     x, y = asked.train
-    assert fixed.history["accuracy"][-1] > 0.95
+    assert fixed.history["accuracy"][-1] > least
     assert len(np.unique(np.argmax(fixed.model(x), axis=1))) == 10
     said = np.asarray(asked.model(x))
     np.testing.assert_allclose(said, np.broadcast_to(y.mean(axis=0), said.shape), atol=1e-5)

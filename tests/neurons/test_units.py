@@ -259,7 +259,7 @@ def test_perceptron_stops_on_separable_data():
     x[:, 0] += np.where(y > 0, 0.3, -0.3)
     model = neurons.Perceptron()
     model.compile(keras.optimizers.SGD(1.0), "mae")
-    model.fit(x, y, epochs=60, batch_size=1, verbose=0)
+    model.fit(np.tile(x, (60, 1)), np.tile(y, 60), batch_size=1, verbose=0)
     before = model.get_weights()
     assert model.evaluate(x, y, verbose=0) == 0.0
     model.fit(x, y, epochs=1, batch_size=1, verbose=0)

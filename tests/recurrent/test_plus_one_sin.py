@@ -49,6 +49,7 @@ def test_every_weight_gets_a_gradient():
         assert all(float(tf.norm(gradient)) > 0 for gradient in gradients)
 
 
+@pytest.mark.slow
 def test_it_learns_both_branches():
     x, y = recurrent.windows(3000, 8)
     model = recurrent.SequenceLSTM(32)
