@@ -32,9 +32,11 @@ def depths(variants, args):
     """Test accuracy by start and depth, and the signal in each layer before training."""
     (x, y), (x_test, y_test) = digits()
     accuracy, signal = {}, {}
+    # A quick run has the depth of the question alone.
+    sizes = (3,) if args.quick else (1, 2, 3)
     for name, start in STARTS.items():
         accuracy[name] = []
-        for depth in (1, 2, 3):
+        for depth in sizes:
             model = by_hand.dense_network(
                 [64, *[128] * depth, 10],
                 ["relu"] * depth + ["softmax"],
@@ -54,9 +56,10 @@ def depths(variants, args):
             train(model, x, y, 32, 1 if args.quick else 10, args.seed)
             accuracy[name].append(float(model.evaluate(x_test, y_test, verbose=0)[1]))
         cells = ", ".join(f"{value:.3f}" for value in accuracy[name])
-        print(f"{name:26} test accuracy with 1, 2, 3 hidden layers: {cells}")
+        layers = ", ".join(map(str, sizes))
+        print(f"{name:26} test accuracy with {layers} hidden layers: {cells}")
     print()
-    return {"accuracy": accuracy, "signal": signal}
+    return {"accuracy": accuracy, "signal": signal, "depths": list(sizes)}
 
 
 def plot(result, path):
@@ -71,7 +74,7 @@ def draw(axes, result):
     signal.set(title="signal before training")
     signal.legend(fontsize="small")
     for values, color in zip(result["more"]["accuracy"].values(), COLORS):
-        accuracy.plot([1, 2, 3], values, "o-", color=color)
+        accuracy.plot(result["more"]["depths"], values, "o-", color=color)
     accuracy.axhline(0.1, ls=":", color="gray")
     accuracy.set(xlabel="hidden layers", ylabel="test accuracy", ylim=(0, 1))
     accuracy.set(xticks=[1, 2, 3], title="after training")

@@ -90,31 +90,24 @@ def test_file_brings_back_the_same_function(entry, tmp_path):
         np.testing.assert_array_equal(value, before)
 
 
-# Their training takes seconds to trace, and more to compile under XLA: `make test` fits the
-# first of each class, and under XLA the first `GlobalModel` alone.
-LONG = (
-    "GlobalModel",
-    "UNet",
-    "GRUStepVerifier",
-    "LSTMStepVerifier",
-    "SimpleRNNStepVerifier",
-)
-
-
 def fits():
-    """Each model without and with XLA."""
+    """Each model without and with XLA.
+
+    Tracing some trainings takes seconds, and compiling them under XLA more. `make test`
+    fits one model of each family, and under XLA a `GlobalModel` and a `HandNetwork`.
+    """
     seen = set()
-    for index, entry in enumerate(MODELS):
-        first = entry.name not in seen
-        seen.add(entry.name)
+    # The last of a family is the quickest, but for `GlobalModel`.
+    for index, entry in reversed(list(enumerate(MODELS))):
+        family = entry.name.replace("GRU", "").replace("LSTM", "").replace("SimpleRNN", "")
+        first = family not in seen
+        seen.add(family)
         for jit_compile in (False, True):
-            quick = entry.name not in LONG or (
-                first and (entry.name == "GlobalModel" or not jit_compile)
-            )
+            quick = entry.name in ("GlobalModel", "HandNetwork") if jit_compile else True
             yield pytest.param(
                 entry,
                 jit_compile,
-                marks=[] if quick else pytest.mark.slow,
+                marks=[] if first and quick else pytest.mark.slow,
                 id=f"{index}-{entry.name}{'-xla' * jit_compile}",
             )
 
@@ -166,7 +159,7 @@ def test_equation_passes_its_own_check(entry):
 
 
 @each(EQUATIONS)
-@pytest.mark.parametrize("dim", [1, 2])
+@pytest.mark.parametrize("dim", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_equation_works_in_any_dimension(entry, dim):
     equation = type(entry.make())(dim=dim)
     bsde.check_equation(equation, num_points=8)

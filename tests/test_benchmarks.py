@@ -196,6 +196,7 @@ def test_an_interval_holds_what_is_within_the_tolerance_of_the_reference():
     assert accuracy.holds({**run, "reference_u0": 1.5, "reference_tolerance": None})
 
 
+@pytest.mark.slow
 def test_coverage_runs(tmp_path):
     name = "quadratic gradient"
     results = coverage.main(["--quick", "--problems", name, "--out", str(tmp_path)])

@@ -19,8 +19,9 @@ def python_blocks(path):
     return re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)
 
 
-# Half a minute each: a hundred-dimensional equation twice, a user's own, and a sweep.
-LONG = ("README.md-0", "README.md-1", "README.md-2", "bsde_sweep.md-0")
+# A solve of a hundred dimensions twice, one of a user's own equation, and other trainings.
+LONG = ("README.md-0", "README.md-1", "README.md-2", "bsde.md-0", "bsde.md-1")
+LONG += ("bsde_sweep.md-0", "spiral.md-0", "generalized_dice.md-0")
 BLOCKS = [
     pytest.param(block, id=name, marks=pytest.mark.slow if name in LONG else [])
     for path in PAGES

@@ -147,7 +147,7 @@ def killed(tmp_path, victim):
     return pair, workers
 
 
-def test_a_lost_worker_is_named_and_all_go_on_with_resume(alone, tmp_path):
+def test_a_lost_worker_is_named(tmp_path):
     (victim, survivor), workers = killed(tmp_path, 0)
     assert victim.wait() == -9
     # The survivor ends by itself: it would wait for ever if it did not see the loss.
@@ -160,6 +160,11 @@ def test_a_lost_worker_is_named_and_all_go_on_with_resume(alone, tmp_path):
     # The other one never wrote any, and takes the chief's.
     kept = [path.name for path in bsde.Checkpoints(tmp_path / "checkpoints").paths]
     assert kept == ["step-000000005", "step-000000010"]
+
+
+@pytest.mark.slow
+def test_after_a_loss_all_go_on_with_resume(alone, tmp_path):
+    test_a_lost_worker_is_named(tmp_path)
     again, _ = killed(tmp_path, "resume")
     for process in again:
         process.succeed()

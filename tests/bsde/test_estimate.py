@@ -1,5 +1,7 @@
 """The estimate: what it corrects exactly, what its interval holds, what it refuses."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -233,7 +235,9 @@ def test_list_of_networks_and_unknown_processes_can_be_asked_at_one_time():
         np.testing.assert_allclose(alone, (index + 1) * x, rtol=1e-12)
 
 
-@pytest.mark.parametrize("control", ["stacked", "per-step"])
+@pytest.mark.parametrize(
+    "control", ["stacked", pytest.param("per-step", marks=pytest.mark.slow)]
+)
 def test_networks_of_one_time_each_are_estimated_on_their_own_grid(control):
     # An odd number of steps, too.
     model = bsde.GlobalModel(bsde.Heat(2), 5, control=control, terminal_skip=True)
@@ -256,6 +260,7 @@ def test_paths_that_blow_up_are_named():
         bsde.estimate_u0(model, 100)
 
 
+@functools.cache
 def heat_model():
     return bsde.GlobalModel(bsde.Heat(2), 4, control="shared")
 

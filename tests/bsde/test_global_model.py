@@ -223,11 +223,16 @@ BAD_INPUTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def heat():
+    return bsde.GlobalModel(bsde.Heat(2), 4)
+
+
 @pytest.mark.parametrize("case", BAD_INPUTS)
 @pytest.mark.parametrize("how", ["call", "predict"])
-def test_bad_inputs_are_refused_with_their_shapes(case, how):
+def test_bad_inputs_are_refused_with_their_shapes(case, how, heat):
     change, message = BAD_INPUTS[case]
-    model = bsde.GlobalModel(bsde.Heat(2), 4)
+    model = heat
     x, dw, t = paths(model, 4)
     bad = change(x.numpy(), dw.numpy(), model.grid.astype("float32"))
     with pytest.raises(ValueError, match=message):

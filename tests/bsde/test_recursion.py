@@ -118,7 +118,10 @@ def exact_bias(equation, num_steps, rule, num_paths):
     ],
     ids=["allen-cahn", "hjb"],
 )
-@pytest.mark.parametrize("rule, falls", [("left", 2.0), ("trapezoid", 4.0)])
+@pytest.mark.parametrize(
+    "rule, falls",
+    [pytest.param("left", 2.0, marks=pytest.mark.slow), ("trapezoid", 4.0)],
+)
 def test_bias_of_u0_falls_with_the_order(equation, grids, num_paths, rule, falls):
     (coarse, error), (fine, _) = (exact_bias(equation, n, rule, num_paths) for n in grids)
     # The finer bias has a standard error of about a sixth.

@@ -151,18 +151,16 @@ def equal(a, b):
     return a.history == b.history and all(np.array_equal(x, y) for x, y in weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param(
-            {"equation": bsde.HJB(2, control_cost=20.0), "drift": True},
-            marks=pytest.mark.slow,
-        ),
-        {"equation": Hand(2, a=0.3), "hidden": [4], "rule": "left", "dtype": "float64"},
-        pytest.param({}, marks=pytest.mark.slow),
-        pytest.param({"control": "per-step", "dtype": "float64"}, marks=pytest.mark.slow),
+        {},
+        {"control": "per-step", "dtype": "float64"},
+        {"equation": bsde.HJB(2, control_cost=20.0), "drift": True},
+        {"equation": Hand(2, a=0.3), "hidden": [4], "rule": "left"},
     ],
-    ids=["driven", "own equation", "default", "per step"],
+    ids=["default", "per step", "driven", "own equation"],
 )
 def test_a_stopped_solve_goes_on(options, tmp_path):
     equation = options.pop("equation", bsde.HJB(2))

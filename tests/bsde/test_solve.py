@@ -17,9 +17,8 @@ from tests.helpers import Hand
 SMALL = {"t": 2, "steps": 10, "batch_size": 8, "num_paths": 256, "max_rounds": 1}
 
 
-@pytest.mark.parametrize(
-    "control", ["stacked", pytest.param("shared", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("control", ["stacked", "shared"])
 def test_small_hjb_is_solved(control):
     solution = bsde.solve(bsde.HJB(5), 20, control=control, steps=300, hidden=[16])
     result = solution.to_dict()

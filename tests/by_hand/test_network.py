@@ -64,7 +64,12 @@ def twins(loss, activation, keras_loss, share, optimizer, l2=0.0):
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{type(pair[0]).__name__}")
 @pytest.mark.parametrize(
-    "optimizer", [lambda: keras.optimizers.SGD(0.1), lambda: keras.optimizers.Adam(0.01)]
+    "optimizer",
+    [
+        lambda: keras.optimizers.SGD(0.1),
+        pytest.param(lambda: keras.optimizers.Adam(0.01), marks=pytest.mark.slow),
+    ],
+    ids=["SGD", "Adam"],
 )
 def test_same_steps_as_keras(pair, optimizer):
     ours, theirs = twins(*pair, optimizer, l2=0.01)

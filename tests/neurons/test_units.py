@@ -111,6 +111,7 @@ def test_the_start_alone_scores_four_and_linear_training_loses_it():
     assert error == pytest.approx(0.23478260869565215, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_random_starts():
     rng = np.random.default_rng(0)
     start = {"weight": rng.normal(size=(1, 400)), "bias": rng.normal(size=400)}
