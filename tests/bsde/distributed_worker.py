@@ -76,6 +76,16 @@ def script():
     return module
 
 
+def finished(out):
+    """Leaves a mark, and waits to be killed.
+
+    A worker that ends takes the others along if they are not through with their last
+    message, because TensorFlow counts it as lost.
+    """
+    pathlib.Path(f"{out}-finished").touch()
+    signal.pause()
+
+
 def together(out, workers, index):
     """The script, and in its scope what `mirrored` does; numbers of one worker's own."""
     kept, connect = [], bsde.connect
@@ -103,7 +113,7 @@ def together(out, workers, index):
             chief=chief,
             array=array,
         )
-        distribution.agreed(0.0)
+    finished(out)
 
 
 def killed(out, workers, index, victim):
@@ -119,3 +129,4 @@ def killed(out, workers, index, victim):
     if victim == "resume":
         flags.append("--resume")
     script().main([*flags, "--workers", workers, "--worker", index])
+    finished(pathlib.Path(out) / f"worker-{index}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pathlib
 import socket
 
 import keras
@@ -31,6 +32,18 @@ def free_addresses(count):
     for one in sockets:
         one.close()
     return ",".join(addresses)
+
+
+def both_finish(processes, places):
+    """Waits until each process has left the mark of `distributed_worker.finished`."""
+    try:
+        for process, place in zip(processes, places):
+            mark = pathlib.Path(f"{place}-finished")
+            process.wait_until(mark.exists)
+            assert mark.exists(), process.stderr[-3000:]
+    finally:
+        for process in processes:
+            process.kill()
 
 
 def solved(folder):
@@ -66,12 +79,7 @@ def pair(tmp_path_factory):
         start(folder / f"streams-{k}", distributed_worker.together, file, workers, k)
         for k, file in enumerate(files)
     ]
-    try:
-        for process in processes:
-            process.succeed()
-    finally:
-        for process in processes:
-            process.kill()
+    both_finish(processes, files)
     folders = [folder / "script", folder / "script" / "worker-1"]
     return [{**np.load(file), **solved(place)} for file, place in zip(files, folders)]
 
@@ -166,8 +174,7 @@ def test_a_lost_worker_is_named(tmp_path):
 def test_after_a_loss_all_go_on_with_resume(alone, tmp_path):
     test_a_lost_worker_is_named(tmp_path)
     again, _ = killed(tmp_path, "resume")
-    for process in again:
-        process.succeed()
+    both_finish(again, [tmp_path / f"worker-{k}" for k in range(2)])
     results = [solved(tmp_path), solved(tmp_path / "worker-1")]
     for found in results:
         assert_the_same(found, alone)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kerasmodels import by_hand
 from kerasmodels.by_hand import MISTAKES, check_gradients, dense_network, explain_backward
+from kerasmodels.by_hand.check_gradients import _as_graph as as_graph
 
 RNG = np.random.default_rng(0)
 
@@ -162,3 +163,26 @@ def test_the_shapes_are_explained():
     assert text.index("5x3") < text.index("6x5")
     with pytest.raises(ValueError, match="HandNetwork"):
         explain_backward(keras.Sequential(), None, None)
+
+
+def test_the_loss_of_the_differences_is_a_graph_only_where_a_graph_gives_its_value():
+    x = tf.constant([1.0, 2.0], "float64")
+
+    def plain():
+        return tf.reduce_sum(x)
+
+    def branches():
+        # A tensor of a graph has no value.
+        return tf.reduce_sum(x if tf.reduce_sum(x).numpy() > 0 else -x)
+
+    calls = []
+
+    def counts():
+        # A graph repeats the number of calls that it was traced with.
+        calls.append(1)
+        return tf.reduce_sum(x) * len(calls)
+
+    for loss in (plain, branches, counts):
+        found = as_graph(loss, loss())
+        assert (found is loss) == (loss is not plain)
+        assert float(found()) == float(loss()) or loss is counts
