@@ -10,7 +10,6 @@ fast the machine is.
 """
 
 import multiprocessing
-import multiprocessing.forkserver
 import os
 import pathlib
 import runpy
@@ -24,11 +23,6 @@ HANG = 1200
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tensorflow", "keras", "matplotlib", "kerasmodels.bsde"])
-
-
-def warm():
-    """Starts the fork server, so that its imports run beside the tests."""
-    multiprocessing.forkserver.ensure_running()
 
 
 class Child:

@@ -111,7 +111,7 @@ def test_what_cannot_be_reached_is_said_after_the_last_round():
 
 def test_strong_drift_is_found_before_training():
     options = {"steps": 5, "batch_size": 8, "num_paths": 1, "max_rounds": 1}
-    rare = bsde.solve(bsde.HJB(5, control_cost=200.0), t=None, **options)
+    rare = bsde.solve(bsde.HJB(5, control_cost=200.0), **options)
     assert rare.model.drift and rare.model.num_steps == 100
 
 
