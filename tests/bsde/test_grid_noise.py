@@ -127,5 +127,5 @@ def test_estimate_takes_it_out_where_that_helps():
     assert estimate.milstein
     low, high = estimate.interval
     assert low < 1.6 < high
-    # 9e-4; with the noise of the grid left in, three times that.
+    # 9e-4; with the noise of the grid left in, 4e-3.
     assert estimate.half_width < 1.5e-3
