@@ -120,7 +120,10 @@ def test_values_may_be_left_out():
     [
         (keras.layers.GRU, {}, 12),
         (keras.layers.GRU, {"reset_after": False}, 11),
-        (keras.layers.GRU, {"recurrent_activation": "hard_sigmoid"}, 12),
+        pytest.param(
+            *(keras.layers.GRU, {"recurrent_activation": "hard_sigmoid"}, 12),
+            marks=pytest.mark.slow,
+        ),
         (keras.layers.LSTM, {}, 10),
         (keras.layers.SimpleRNN, {}, 6),
     ],
