@@ -160,7 +160,8 @@ def spheres(args):
         ("weights right", losses.GeneralizedDice(), False),
         ("and batch norm", losses.GeneralizedDice(), True),
     ):
-        model = segmentation.UNet(4, 3, batch_norm=batch_norm, seed=args.seed)
+        size = {"width": 2, "depth": 1} if args.quick else {}
+        model = segmentation.UNet(4, 3, batch_norm=batch_norm, seed=args.seed, **size)
         rows[name] = segmentation.train_and_score(
             model,
             loss,

@@ -30,10 +30,11 @@ def test_small_hjb_is_solved(control):
 def test_user_equation_with_linear_driver():
     # dY = -f dt with f = -0.3 u discounts: u0 = 1.25 exp(-0.3), z0 = exp(-0.3).
     solution = bsde.solve(
-        Hand(dim=1, x0=0.5, a=-0.3), 20, steps=600, hidden=[16], learning_rate=0.02
+        Hand(dim=1, x0=0.5, a=-0.3), 20, steps=200, hidden=[16], learning_rate=0.02
     )
-    assert solution.u0 == pytest.approx(0.926023, rel=0.02)
-    assert solution.z0[0] == pytest.approx(0.740818, rel=0.06)
+    # Seen: 1e-5 and 0.007.
+    assert solution.u0 == pytest.approx(0.926023, rel=1e-3)
+    assert solution.z0[0] == pytest.approx(0.740818, rel=0.02)
     assert solution.to_dict()["reference_u0"] is None
 
 
