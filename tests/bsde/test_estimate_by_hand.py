@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from kerasmodels import bsde
+from kerasmodels import _memory, bsde
 from kerasmodels.bsde import estimate as module
 from kerasmodels.bsde.estimate import COLUMNS, Estimator, _error_sizes, _grids, _summary
 from tests.helpers import Twice
@@ -178,6 +178,9 @@ def test_every_step_of_the_grid_is_halved():
     grid = _grids(heat([0.0, 0.1, 0.5, 1.0]), None)
     np.testing.assert_allclose(grid, [0.0, 0.05, 0.1, 0.3, 0.5, 0.75, 1.0], rtol=1e-15)
     np.testing.assert_array_equal(_grids(heat(), 2), [0.0, 0.5, 1.0])
+    # One a(t, g) for all times leaves the grid free as well.
+    free = heat(terminal_skip=bsde.TerminalSkip(None))
+    np.testing.assert_array_equal(_grids(free, 2), [0.0, 0.5, 1.0])
 
 
 @pytest.mark.parametrize("own", ["control", "skip"])
@@ -308,3 +311,20 @@ def test_paths_are_compiled_by_xla_where_there_are_many(monkeypatch):
     # A chunk is drawn whole.
     Estimator(heat(), chunk_size=many, most_paths=1, seed=5)
     assert asked == [(5, True), (5, True), (5, False), (5, True)]
+
+
+def test_size_of_what_does_not_fit_is_told(monkeypatch):
+    def never(*args):
+        raise AssertionError("it was begun")
+
+    model = heat()
+    monkeypatch.setattr(module, "path_sampler", never)
+    monkeypatch.setattr(_memory, "available", lambda: 16 * 10**9)
+    # Six columns on two grids, and once more while they are joined, of eight bytes.
+    words = "^`estimate_u0` expects `num_paths` .* would need 192 GB for what is kept"
+    with pytest.raises(ValueError, match=words):
+        bsde.estimate_u0(model, num_paths=10**9)
+    # Twice seven times in two dimensions.
+    words = "^`estimate_u0` expects `chunk_size` .* would need 224 GB for the noise of "
+    with pytest.raises(ValueError, match=words + "1000000000 paths of 6 steps"):
+        Estimator(model, chunk_size=10**9)
