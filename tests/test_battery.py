@@ -1,5 +1,6 @@
 """The one battery: what every public object must survive."""
 
+import inspect
 import json
 
 import keras
@@ -31,6 +32,15 @@ def test_config_survives_json(entry):
     again = keras.saving.deserialize_keras_object(plain(config))
     assert type(again) is type(thing)
     assert plain(again.get_config()) == plain(thing.get_config())
+
+
+@each(ALL)
+def test_config_names_every_argument(entry):
+    thing = entry.make()
+    kinds = inspect.signature(type(thing).__init__).parameters.values()
+    plain_kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = {p.name for p in kinds if p.kind in plain_kinds} - {"self"}
+    assert names <= set(thing.get_config())
 
 
 @each(LAYERS)

@@ -19,6 +19,16 @@ def test_failure_leaves_the_old_file_and_no_rubbish(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
 
 
+def test_text_that_cannot_be_written_leaves_the_old_file(tmp_path):
+    path = tmp_path / "result.json"
+    _files.write_text(path, "old")
+    # Half of a pair has no place in UTF-8.
+    with pytest.raises(UnicodeEncodeError):
+        _files.write_text(path, "new \ud800")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
+
+
 def test_folder_replaces_folder(tmp_path):
     for name in ("old", "new"):
         with _files.replacing(tmp_path / "export", mark="mark") as temporary:

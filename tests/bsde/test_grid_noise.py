@@ -52,6 +52,16 @@ def test_exact_for_a_diagonal_derivative_along_an_axis(draws):
     )
 
 
+def test_exact_for_the_row_along_an_axis_beside_a_diagonal(draws):
+    _, dw = draws
+    a = np.diag([1.0, -2.0, 0.5, 3.0, 1.5])
+    row = np.array([0.7, 0.0, -1.2, 0.4, 2.0])
+    a[1] += row
+    a[:, 1] += row
+    found = noise_of(lambda x: 2 * np.eye(5)[1] + x @ a, bsde.Heat(5), 0 * dw, dw)
+    np.testing.assert_allclose(found, iterated(a, dw), rtol=1e-9, atol=1e-12)
+
+
 def test_takes_most_of_a_radial_function(draws):
     rng = np.random.default_rng(4)
     x, dw = (scale * rng.normal(size=(4_000, 50)) for scale in (1.0, DT**0.5))

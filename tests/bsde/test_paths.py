@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 import tensorflow as tf
 
 from kerasmodels import bsde
@@ -110,6 +111,20 @@ def test_jitter_moves_the_inner_times_together_and_the_paths_with_them():
         equation, UNEVEN, 4, 5, start_step=39, num_batches=1, dtype="float64", jitter=True
     )
     np.testing.assert_array_equal(next(iter(rest))[0][0], x)
+
+
+def test_jitter_is_drawn_apart_from_the_increments():
+    # The normals of one pair are made of the same random bits as one uniform number
+    # would be, and the sum of their squares falls with it, strictly.
+    data = bsde.path_dataset(
+        bsde.Heat(2), 3, 1, seed=5, num_batches=40, dtype="float64", jitter=True
+    )
+    moved, size = [], []
+    for (_, dw, t), _ in data:
+        moved.append(float(t[0, 1, 0]))
+        size.append(float(tf.reduce_sum(dw[0, 0] ** 2) / t[0, 1, 0]))
+    # Four standard errors of a rank correlation of 40 independent pairs.
+    assert abs(scipy.stats.spearmanr(moved, size).statistic) < 4 / 39**0.5
 
 
 def test_float64_paths_are_float64():

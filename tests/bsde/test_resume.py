@@ -252,6 +252,16 @@ def test_a_broken_checkpoint_is_passed_over(file, harm, tmp_path):
         store.load({"seed": 0})
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_checkpoint_of_numbers_that_are_not_finite_is_passed_over(value, tmp_path):
+    store = bsde.Checkpoints(tmp_path)
+    store.save(1, [np.arange(3), np.ones(4)], {"run": {}})
+    store.save(2, [np.arange(3), np.array([1.0, 1.0, value, 1.0])], {"run": {}})
+    with pytest.warns(UserWarning, match="not finite.*Going on from the one before"):
+        values, _ = store.load({})
+    np.testing.assert_array_equal(values[1], np.ones(4))
+
+
 @pytest.mark.filterwarnings("ignore:The checkpoint")
 def test_no_flipped_bit_is_taken_for_a_number(tmp_path):
     store = bsde.Checkpoints(tmp_path)

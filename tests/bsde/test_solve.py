@@ -291,3 +291,55 @@ def test_mistake_in_the_check_is_told_with_the_seed_of_the_solve(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         bsde.solve(Hand(), seed=7)
     assert seen == {"num_points": 16, "seed": 7}
+
+
+@pytest.mark.parametrize("drift_size, num_steps", [(0.0, 20), (1e3, 100)])
+def test_seed_of_a_solve_reaches_weights_paths_and_estimate(
+    drift_size, num_steps, monkeypatch
+):
+    class Stop(Exception):
+        pass
+
+    class Estimator:
+        def __init__(self, model, seed, most_paths):
+            seeds.append(seed)
+
+        def look(self):
+            return drift_size, False
+
+    def train(model, steps, seed, **options):
+        seeds.extend([model.seed, seed])
+        assert model.num_steps == num_steps
+        raise Stop(model)
+
+    def weights(seed):
+        seeds.clear()
+        with pytest.raises(Stop) as stop:
+            bsde.solve(bsde.HJB(1), seed=seed)
+        # Of the estimator, twice where the drift asks for smaller steps, and of the rest.
+        assert seeds == [seed] * len(seeds) and len(seeds) == (4 if drift_size else 3)
+        return stop.value.args[0].get_weights()
+
+    seeds = []
+    solve = sys.modules[bsde.solve.__module__]
+    monkeypatch.setattr(solve, "Estimator", Estimator)
+    monkeypatch.setattr(solve, "train", train)
+    first, again, other = weights(7), weights(7), weights(8)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert any(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_training_draws_the_paths_of_its_seed_from_where_the_history_ends(monkeypatch):
+    class Stop(Exception):
+        pass
+
+    def paths(equation, t, batch_size, **options):
+        raise Stop(batch_size, options["seed"], options["start_step"])
+
+    monkeypatch.setattr(sys.modules[bsde.train.__module__], "distributed_paths", paths)
+    history = {"step": [3], "loss": [1.0], "u0": [1.0]}
+    for seed in (0, 7):
+        with pytest.raises(Stop) as stop:
+            model = bsde.GlobalModel(bsde.Heat(1), 1, u0=1.0, z0=[0.0])
+            bsde.train(model, 4, 8, 0.01, seed, history)
+        assert stop.value.args == (8, seed, 3)

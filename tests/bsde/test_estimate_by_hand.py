@@ -1,0 +1,330 @@
+"""The estimate from sums of a few paths: every number of it on paper, without a model."""
+
+import math
+import types
+
+import keras
+import numpy as np
+import pytest
+import scipy.stats
+
+from kerasmodels import _memory, bsde
+from kerasmodels.bsde import estimate as module
+from kerasmodels.bsde.estimate import COLUMNS, Estimator, _error_sizes, _grids, _summary
+from tests.helpers import Twice
+
+# Exact but for rounding.
+CLOSE = {"rel": 1e-12, "abs": 1e-12}
+
+
+def columns(paths, **values):
+    """`[2, columns, paths]` with the named columns, each `[2, paths]`, and zeros."""
+    found = np.zeros((2, len(COLUMNS), paths))
+    for name, value in values.items():
+        found[:, COLUMNS.index(name)] = value
+    return found
+
+
+# Two paths without sums of second order, then two with. `newton` is taken from u0 = 10.
+PLAIN = columns(
+    2,
+    newton=[[1.0, 3.0], [2.0, 2.0]],
+    mismatch=[[3.0, -3.0], [9.0, 9.0]],
+    drift=[[1.0, 2.0], [9.0, 9.0]],
+    # Not to be read, as nothing of second order is computed here.
+    curvature=[[50.0, 50.0], [50.0, 50.0]],
+    aligned=[[50.0, 50.0], [50.0, 50.0]],
+)
+CURVED = columns(
+    2,
+    newton=[[2.0, 5.0], [0.0, 7.0]],
+    mismatch=[[1.0, -1.0], [9.0, 9.0]],
+    drift=[[3.0, 6.0], [9.0, 9.0]],
+    curvature=[[0.5, 1.0], [0.2, 0.4]],
+    aligned=[[-0.3, 0.1], [9.0, 9.0]],
+)
+
+
+def summary(curved=CURVED):
+    model = types.SimpleNamespace(u0=10.0)
+    grid = np.linspace(0.0, 1.0, 7)
+    return _summary(model, grid, [PLAIN], [curved], (None, (0.0, 0.0, 0.25)), True)
+
+
+def test_estimate_of_four_paths():
+    found = summary()
+    # u0 - newton is 9, 7, 8, 5 and 8, 8, 10, 3: extrapolated (28, 20, 22, 17) / 3.
+    extrapolated = np.array([28.0, 20.0, 22.0, 17.0]) / 3
+    # The curvature (4 * 0.5 - 0.2) / 3 = 0.6 and (4 - 0.4) / 3 = 1.2.
+    assert found.correction == pytest.approx(0.9, **CLOSE)
+    assert found.u0 == pytest.approx(7.25 + 0.9, **CLOSE)
+    # On the finer grid alone: 10 - 11 / 4 + 0.75.
+    assert found.time_grid == pytest.approx(abs(8.15 - 8.0), **CLOSE)
+    error = math.hypot(extrapolated.std() / 2, 0.3 / 2**0.5)
+    assert found.standard_error == pytest.approx(error, **CLOSE)
+    # Half of the correction, and the mean of `aligned` on the finer grid in full.
+    assert found.imperfect_z == pytest.approx(0.45 + 0.1, **CLOSE)
+    assert found.mismatch_std == pytest.approx(5**0.5, **CLOSE)
+    assert found.drift_size == pytest.approx(3.0, **CLOSE)
+    assert (found.num_paths, found.num_steps) == (4, 6)
+    assert found.z_std == 0.25 and found.milstein is True
+
+
+def test_interval_is_that_of_95_per_cent():
+    found = summary()
+    quantile = scipy.stats.norm.ppf(0.975)
+    # 1.96 has three digits.
+    assert found.monte_carlo == pytest.approx(quantile * found.standard_error, rel=1e-4)
+    half = found.monte_carlo + found.time_grid + found.imperfect_z
+    assert found.half_width == pytest.approx(half, **CLOSE)
+    assert found.interval == (found.u0 - found.half_width, found.u0 + found.half_width)
+    assert found.to_dict()["half_width"] == found.half_width
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_correction_larger_than_the_mismatch_is_uncertainty_in_full(sign):
+    # 3 times 0.9 is more than the root of 5; 2 times is not.
+    curved = CURVED.copy()
+    curved[:, COLUMNS.index("curvature")] *= 3 * sign
+    found = summary(curved)
+    assert found.correction == 0.0
+    assert found.u0 == pytest.approx(7.25, **CLOSE)
+    assert found.time_grid == pytest.approx(0.0, **CLOSE)
+    assert found.imperfect_z == pytest.approx(2.7 + 0.1, **CLOSE)
+    error = np.std([28 / 3, 20 / 3, 22 / 3, 17 / 3]) / 2
+    assert found.standard_error == pytest.approx(error, **CLOSE)
+    curved[:, COLUMNS.index("curvature")] *= 2 / 3
+    assert summary(curved).correction == pytest.approx(sign * 1.8, **CLOSE)
+
+
+GRID = np.array([0.0, 0.2, 0.4, 1.2, 2.0])
+SIGNS = np.array([1.0, -1.0, 1.0, -1.0])
+
+
+def sizes(milstein, fine, coarse, newton=None, along=SIGNS, u=None):
+    newton = fine if newton is None else newton
+    values = columns(
+        4, mismatch=[fine, coarse], newton=[newton, coarse], along_z=[along, 0 * along]
+    )
+    return _error_sizes(GRID, values, np.zeros((2, 3, 4)) if u is None else u, milstein)
+
+
+@pytest.mark.parametrize(
+    "milstein, of_z, of_grid, on_coarse",
+    [
+        # Of order dt: 2 * 5 - 8, and what the coarser grid has twice.
+        (False, 2.0, np.array([0.0, 0.5, 1.0, 3.0, 5.0]), 2.0),
+        # Of order dt^2: (4 * 5 - 8) / 3, and what it has four times.
+        (True, 4.0, np.array([0.0, 0.5, 1.0, 3.0, 5.0]) / 3, 4.0),
+    ],
+)
+def test_sizes_of_the_errors(milstein, of_z, of_grid, on_coarse):
+    # Around their means the mismatches have variance 5 and 8, and the differences of u
+    # on both grids, at times 0, 0.4 and 2, variance 0, 1 and 5.
+    fine = 5.0 + np.array([3.0, -3.0, 1.0, -1.0])
+    coarse = -2.0 + np.array([4.0, -4.0, 0.0, 0.0])
+    difference = np.stack([0 * SIGNS, 3.0 + SIGNS, fine])
+    u = np.stack([difference + 1.0, np.ones_like(difference)])
+    along = 7.0 + np.array([1.0, -1.0, -1.0, 1.0])
+    u_size, (anyhow, along_z, at_end) = sizes(milstein, fine, coarse, along=along, u=u)
+    z_part = of_z * GRID / 2
+    expected = np.sqrt([of_grid + z_part, on_coarse * of_grid + z_part])
+    np.testing.assert_allclose(u_size, expected, rtol=1e-12, atol=1e-12)
+    assert anyhow == pytest.approx((of_z / 2) ** 0.5, **CLOSE)
+    assert at_end == pytest.approx(of_z**0.5, **CLOSE)
+    # The products 3, 3, -1, -1: their mean 1 and two standard errors of 2 / 4^(1/2).
+    assert along_z == pytest.approx((1.0 + 2.0) / 2, **CLOSE)
+
+
+def test_sizes_count_a_path_by_the_inverse_of_its_slope():
+    # 1 / J is -3, unknown where the mismatch is zero, 1 and 3: weights 1.5, 0.5, 0.5, 1.5.
+    fine, newton = np.array([2.0, 0.0, -2.0, 4.0]), np.array([-6.0, 0.0, -2.0, 12.0])
+    # Around the weighted mean 2: 0, -2, -4, 2, of weighted variance 16 / 4.
+    _, (_, along_z, at_end) = sizes(False, fine, SIGNS, newton)
+    assert at_end == pytest.approx((2 * 4.0 - 1.0) ** 0.5, **CLOSE)
+    # Weight, mismatch, sign: 0, 0.5 * 2, 0.5 * -4, 1.5 * -2.
+    products = np.array([0.0, 1.0, -2.0, -3.0])
+    expected = 1.0 + 2 * products.std() / 2
+    assert along_z == pytest.approx(expected / 2, **CLOSE)
+
+
+def test_no_part_of_z_is_less_than_none():
+    for milstein in (False, True):
+        _, (anyhow, _, at_end) = sizes(milstein, SIGNS, 3 * SIGNS)
+        assert anyhow == at_end == 0.0
+
+
+class AnyTime(keras.layers.Layer):
+    """z = 0 at any time, with nothing to be sampled before."""
+
+    num_times = None
+    standardized = True
+
+    def __init__(self):
+        super().__init__(dtype="float64")
+        self.built = True
+
+    def call(self, t, x, training=False):
+        return 0 * x
+
+
+def heat(t=3, control=None, **options):
+    # Far from zero, so that a tolerance is not one of nothing.
+    options = {"u0": 4.0, "z0": [0.0, 0.0], "dtype": "float64", **options}
+    return bsde.GlobalModel(bsde.Heat(2), t, control=control or AnyTime(), **options)
+
+
+def test_every_step_of_the_grid_is_halved():
+    grid = _grids(heat([0.0, 0.1, 0.5, 1.0]), None)
+    np.testing.assert_allclose(grid, [0.0, 0.05, 0.1, 0.3, 0.5, 0.75, 1.0], rtol=1e-15)
+    np.testing.assert_array_equal(_grids(heat(), 2), [0.0, 0.5, 1.0])
+    # One a(t, g) for all times leaves the grid free as well.
+    free = heat(terminal_skip=bsde.TerminalSkip(None))
+    np.testing.assert_array_equal(_grids(free, 2), [0.0, 0.5, 1.0])
+
+
+@pytest.mark.parametrize("own", ["control", "skip"])
+def test_grid_of_networks_of_one_time_each_is_that_of_the_model(own):
+    def model(times):
+        count = len(times) - 2
+        if own == "control":
+            return heat(times, [Twice(dtype="float64") for _ in range(count)])
+        return heat(times, terminal_skip=bsde.TerminalSkip(count))
+
+    # A step of length zero makes the number even.
+    for num_steps in (None, 3):
+        grid = _grids(model([0.0, 0.1, 0.5, 1.0]), num_steps)
+        np.testing.assert_array_equal(grid, [0.0, 0.1, 0.5, 1.0, 1.0])
+    np.testing.assert_array_equal(_grids(model([0.0, 0.4, 1.0]), None), [0.0, 0.4, 1.0])
+    with pytest.raises(ValueError, match="a network belongs to each time"):
+        _grids(model([0.0, 0.4, 1.0]), 4)
+
+
+def with_sampler(sampled, chunk_size=2, **options):
+    """An `Estimator` whose chunks come from a function of the milstein flag."""
+    estimator = Estimator(heat(**options), chunk_size=chunk_size)
+    calls = []
+
+    def sample(chunk, u_size, z_size, milstein):
+        calls.append((chunk, bool(milstein), z_size[0] >= 0))
+        return sampled(milstein), np.zeros((2, len(estimator.grid) // 2 + 1, chunk_size))
+
+    estimator._sample = sample
+    return estimator, calls
+
+
+def spread(size, **more):
+    """Chunks of two paths with `newton` of mean zero and this deviation."""
+    values = [[size, -size]] * 2
+    return columns(2, newton=values, mismatch=values, **more)
+
+
+@pytest.mark.parametrize("better", [False, True])
+def test_noise_of_the_grid_is_taken_out_where_that_lowers_the_variance(better):
+    drift = [[1.0, 2.0], [9.0, 9.0]]
+    estimator, calls = with_sampler(
+        lambda out: spread(0.5 if out == better else 1.0, drift=drift)
+    )
+    assert estimator.look() == (1.5, better)
+    assert sorted(calls) == [(0, False, False), (0, True, False)]
+    calls.clear()
+    estimate = estimator(1)
+    # Eight chunks at least: four say how large the errors are, four what they do.
+    assert estimate.num_paths == 16 and estimate.milstein is better
+    assert sorted(calls)[2:] == [(k, better, k >= 4) for k in range(1, 8)]
+    # A tie is left as it is.
+    estimator, _ = with_sampler(lambda out: spread(1.0))
+    assert estimator.look() == (0.0, False)
+
+
+def test_number_of_paths_is_rounded_up_to_whole_chunks():
+    estimator, calls = with_sampler(lambda out: spread(1.0))
+    assert [estimator(n).num_paths for n in (16, 17, 18, 19)] == [16, 18, 18, 20]
+    # No chunk is drawn twice.
+    calls.clear()
+    estimator(30)
+    assert [k for k, _, _ in sorted(calls)] == [0, *range(15)]
+
+
+def test_paths_are_drawn_until_the_tolerance_is_reached():
+    # 1.96 / n^(1/2) is 0.01 * 4 at n = 2401.
+    estimator, _ = with_sampler(lambda out: spread(1.0))
+    found = estimator(10**6, tolerance=0.01)
+    assert found.u0 == 4.0 and found.num_paths == 2402
+    assert found.half_width == found.monte_carlo <= 0.04
+    # No more than are allowed, and not more than the first where these do.
+    assert estimator(500, tolerance=0.01).num_paths == 500
+    assert estimator(10**6, tolerance=0.5).num_paths == 16
+
+
+@pytest.mark.parametrize(
+    "aligned, room",
+    [
+        # What the rest leaves of 0.04, or a quarter of the rest where that is more.
+        (0.01, 0.03),
+        (0.036, 0.009),
+        (0.08, 0.02),
+    ],
+)
+def test_paths_get_the_room_that_the_rest_leaves(aligned, room):
+    # The fewer the sooner: 1.96 * 0.2 / n^(1/2) = room.
+    estimator, _ = with_sampler(lambda out: spread(0.2, aligned=[[aligned] * 2] * 2))
+    found = estimator(10**6, tolerance=0.01)
+    assert found.imperfect_z == pytest.approx(aligned, **CLOSE)
+    wanted = (1.96 * 0.2 / room) ** 2
+    # Whole chunks of two, and the share of one more that rounding may make.
+    assert wanted - 1e-6 <= found.num_paths <= wanted + 2 + 1e-6
+
+
+def test_chunk_with_a_number_that_is_not_finite_is_named():
+    estimator, _ = with_sampler(lambda out: spread(np.inf if out else 1.0))
+    # Where taking the noise out fails, it is left in.
+    with np.errstate(invalid="ignore"):
+        assert estimator(1).milstein is False
+    estimator, _ = with_sampler(lambda out: spread(np.nan))
+    with pytest.raises(FloatingPointError, match=r"Heat\(.* on 6 time steps"):
+        estimator(1)
+
+
+@pytest.mark.parametrize(
+    "dim, most_paths, expected",
+    [
+        (1, None, 4096),
+        (100, None, 655),
+        (2000, None, 64),
+        (100, 4000, 500),
+        (100, 8, 64),
+    ],
+)
+def test_chunks_fill_the_cache_and_few_paths_come_in_small_ones(dim, most_paths, expected):
+    model = bsde.GlobalModel(bsde.Heat(dim), 1, u0=1.0, z0=np.zeros(dim))
+    assert Estimator(model, most_paths=most_paths).chunk_size == expected
+
+
+def test_paths_are_compiled_by_xla_where_there_are_many(monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "path_sampler", lambda *args: asked.append(args[-2:]))
+    # Two dimensions and seven times of the finer grid.
+    many = math.ceil(2**22 / (2 * 7))
+    for most_paths in (None, many, many - 1):
+        Estimator(heat(), most_paths=most_paths, seed=5)
+    # A chunk is drawn whole.
+    Estimator(heat(), chunk_size=many, most_paths=1, seed=5)
+    assert asked == [(5, True), (5, True), (5, False), (5, True)]
+
+
+def test_size_of_what_does_not_fit_is_told(monkeypatch):
+    def never(*args):
+        raise AssertionError("it was begun")
+
+    model = heat()
+    monkeypatch.setattr(module, "path_sampler", never)
+    monkeypatch.setattr(_memory, "available", lambda: 16 * 10**9)
+    # Six columns on two grids, and once more while they are joined, of eight bytes.
+    words = "^`estimate_u0` expects `num_paths` .* would need 192 GB for what is kept"
+    with pytest.raises(ValueError, match=words):
+        bsde.estimate_u0(model, num_paths=10**9)
+    # Twice seven times in two dimensions.
+    words = "^`estimate_u0` expects `chunk_size` .* would need 224 GB for the noise of "
+    with pytest.raises(ValueError, match=words + "1000000000 paths of 6 steps"):
+        Estimator(model, chunk_size=10**9)
