@@ -25,22 +25,24 @@ def plain(config):
     return json.loads(json.dumps(config))
 
 
+def arguments(thing):
+    """The names of the arguments that make such a thing."""
+    found = inspect.signature(type(thing).__init__).parameters.values()
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = {p.name for p in found if p.kind in named} - {"self"}
+    # Keras leaves the float type out of the config of every loss.
+    return names - {"dtype"} if isinstance(thing, keras.losses.Loss) else names
+
+
 @each(ALL)
 def test_config_survives_json(entry):
     thing = entry.make()
+    # A config that forgets an argument would come back equal to itself.
+    assert arguments(thing) <= set(thing.get_config())
     config = keras.saving.serialize_keras_object(thing)
     again = keras.saving.deserialize_keras_object(plain(config))
     assert type(again) is type(thing)
     assert plain(again.get_config()) == plain(thing.get_config())
-
-
-@each(ALL)
-def test_config_names_every_argument(entry):
-    thing = entry.make()
-    kinds = inspect.signature(type(thing).__init__).parameters.values()
-    plain_kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    names = {p.name for p in kinds if p.kind in plain_kinds} - {"self"}
-    assert names <= set(thing.get_config())
 
 
 @each(LAYERS)
