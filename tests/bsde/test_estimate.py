@@ -87,6 +87,7 @@ def test_error_of_u_along_the_path_is_corrected_where_the_driver_bends():
     assert abs(error(estimate, equation)) < estimate.imperfect_z
 
 
+@pytest.mark.slow
 def test_parts_add_up_and_more_paths_narrow_the_interval():
     model = wrong_model(bsde.QuadraticGradient(3), 0.9)
     few, many = (bsde.estimate_u0(model, n, chunk_size=500) for n in (4_000, 36_000))

@@ -32,6 +32,7 @@ def test_exact_labels_are_the_exact_control():
     np.testing.assert_allclose(z, 2 * x, rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_subnet_learns_a_linear_control():
     # z = 2 x with x of variance 0.1: var z = 0.4, published 10 epochs leave 0.0022.
     rng = np.random.default_rng(0)

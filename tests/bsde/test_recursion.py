@@ -114,7 +114,9 @@ def exact_bias(equation, num_steps, rule, num_paths):
     "equation, grids, num_paths",
     [
         (bsde.AllenCahn(100, terminal_time=1.0), (4, 8), 10_000),
-        (bsde.HJB(10, control_cost=20.0), (8, 16), 8_000),
+        pytest.param(
+            *(bsde.HJB(10, control_cost=20.0), (8, 16), 8_000), marks=pytest.mark.slow
+        ),
     ],
     ids=["allen-cahn", "hjb"],
 )

@@ -110,6 +110,7 @@ def test_what_cannot_be_reached_is_said_after_the_last_round():
     assert solution.history["step"][-1] == 40
 
 
+@pytest.mark.slow
 def test_strong_drift_is_found_before_training():
     options = {"steps": 5, "batch_size": 8, "num_paths": 1, "max_rounds": 1}
     rare = bsde.solve(bsde.HJB(5, control_cost=200.0), **options)

@@ -253,6 +253,7 @@ def test_perceptron_is_rosenblatts_rule(features, rate, seed):
     assert all(0 <= value <= 1 for value in history["loss"])
 
 
+@pytest.mark.slow
 def test_perceptron_stops_on_separable_data():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(60, 2))

@@ -119,12 +119,14 @@ def test_values_may_be_left_out():
     "kind, options, count",
     [
         (keras.layers.GRU, {}, 12),
-        (keras.layers.GRU, {"reset_after": False}, 11),
+        pytest.param(
+            *(keras.layers.GRU, {"reset_after": False}, 11), marks=pytest.mark.slow
+        ),
         pytest.param(
             *(keras.layers.GRU, {"recurrent_activation": "hard_sigmoid"}, 12),
             marks=pytest.mark.slow,
         ),
-        (keras.layers.LSTM, {}, 10),
+        pytest.param(*(keras.layers.LSTM, {}, 10), marks=pytest.mark.slow),
         (keras.layers.SimpleRNN, {}, 6),
     ],
     ids=str,
