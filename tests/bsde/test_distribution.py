@@ -155,7 +155,8 @@ def killed(tmp_path, victim):
     return pair, workers
 
 
-def test_a_lost_worker_is_named(tmp_path):
+def lose_a_worker(tmp_path):
+    """Kills one of two workers; the other one names it, and its checkpoints stay."""
     (victim, survivor), workers = killed(tmp_path, 0)
     assert victim.wait() == -9
     # The survivor ends by itself: it would wait for ever if it did not see the loss.
@@ -170,9 +171,13 @@ def test_a_lost_worker_is_named(tmp_path):
     assert kept == ["step-000000005", "step-000000010"]
 
 
+def test_a_lost_worker_is_named(tmp_path):
+    lose_a_worker(tmp_path)
+
+
 @pytest.mark.slow
 def test_after_a_loss_all_go_on_with_resume(alone, tmp_path):
-    test_a_lost_worker_is_named(tmp_path)
+    lose_a_worker(tmp_path)
     again, _ = killed(tmp_path, "resume")
     both_finish(again, [tmp_path / f"worker-{k}" for k in range(2)])
     results = [solved(tmp_path), solved(tmp_path / "worker-1")]

@@ -182,7 +182,7 @@ def test_the_loss_of_the_differences_is_a_graph_only_where_a_graph_gives_its_val
         calls.append(1)
         return tf.reduce_sum(x) * len(calls)
 
-    for loss in (plain, branches, counts):
-        found = as_graph(loss, loss())
-        assert (found is loss) == (loss is not plain)
-        assert float(found()) == float(loss()) or loss is counts
+    graph = as_graph(plain, plain())
+    assert graph is not plain and float(graph()) == 3.0
+    for loss in (branches, counts):
+        assert as_graph(loss, loss()) is loss

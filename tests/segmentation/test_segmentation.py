@@ -92,7 +92,8 @@ def test_training_run_is_seeded_and_learns(again):
         )
 
     first = result()
-    assert not again or result() == first
+    if again:
+        assert result() == first
     assert first["loss"][-1] < first["loss"][0]
     # Chance is about 0.4; grey value alone decides.
     assert first["mean_dice"] > 0.8
