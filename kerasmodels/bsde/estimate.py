@@ -11,10 +11,13 @@ One mean over fresh paths thus removes all that is of first order in the errors 
 z: a Newton step. What is left is of second order; it is estimated from the variance of R
 and the curvature of f along the paths, subtracted, and half of it kept as uncertainty.
 
-The same noise drives a second set of paths with steps twice as long. Comparing the two
-separates what the time grid does from what the networks do: Richardson extrapolation
-removes the leading error of the trapezoidal rule, and in the variance the part of the
-time grid falls with dt. Most of that part has mean zero and is taken out (grid_noise.py).
+The same noise drives paths with steps twice and four times as long. Comparing the three
+separates what the time grid does from what the networks do: extrapolation removes the
+leading errors of the trapezoidal rule and of the forward scheme (extrapolation.py), and in
+the variance the part of the time grid falls with dt. Most of that part has mean zero and is
+taken out (grid_noise.py). Where the driver has a kink, errors of u and z count by the
+change of f over their measured size, and what two sizes tell apart as the part of kinks
+counts half, with all of it as uncertainty.
 
 References: Kantorovich's theorem on Newton's method; El Karoui, Peng and Quenez (1997),
 https://doi.org/10.1111/1467-9965.00022, section 2 (linear BSDEs and adjoint processes).
@@ -28,6 +31,8 @@ import numpy as np
 
 from kerasmodels import _checks, _memory
 from kerasmodels.bsde.distribution import agreed
+from kerasmodels.bsde.error_sizes import error_sizes
+from kerasmodels.bsde.extrapolation import STRIDES, extrapolation
 from kerasmodels.bsde.path_sampler import COLUMNS, path_sampler
 from kerasmodels.bsde.paths import time_grid
 
@@ -47,16 +52,19 @@ class Estimate:
         u0: float. The estimate.
         standard_error: float. Of the mean over the paths.
         monte_carlo: float. Part of the half-width: 1.96 standard errors.
-        time_grid: float. Part of the half-width: the change that the last halving of the
-            time step made after extrapolation.
+        time_grid: float. Part of the half-width: what the time steps may have left after
+            extrapolation (`extrapolation.py`).
         imperfect_z: float. Part of the half-width: half of the second-order correction
-            for the error of z and u along the paths, and what the measured component of
-            that error along z, with an error of u of the same sign, would change.
+            for the error of z and u along the paths, all of what kinks of the driver may
+            add, and what the measured component of that error along z, with an error of u
+            of the same sign, would change.
         correction: float. That second-order correction, already in `u0`; zero where it
             is larger than the mismatch, and then counts in full as uncertainty.
         num_paths: int.
-        num_steps: int. Of the finer of both grids.
-        mismatch_std: float. Standard deviation of u_N - g(x_N) on the finer grid.
+        num_steps: int. Of the finest grid.
+        order: float. In dt, of the error that the three grids show: 2 where none of first
+            order is seen, 1, or a measured one below, which widens `time_grid`.
+        mismatch_std: float. Standard deviation of u_N - g(x_N) on the finest grid.
         z_std: float. The part of it that does not come from the time grid.
         milstein: bool. Whether the noise of the grid was taken out (`grid_noise.py`): where
             that lowers the variance of the mismatch.
@@ -72,6 +80,7 @@ class Estimate:
     correction: float
     num_paths: int
     num_steps: int
+    order: float
     mismatch_std: float
     z_std: float
     milstein: bool
@@ -114,9 +123,9 @@ def estimate_u0(
         model: `GlobalModel`.
         num_paths: int. Number of paths, rounded up to whole chunks, at least eight of
             them. With `tolerance`, the largest number.
-        num_steps: None or int. Equal time steps of the finer grid, an even number; the
-            coarser has half as many. None is twice the model's. Where a network belongs
-            to each time, the finer grid is the model's own.
+        num_steps: None or int. Equal time steps of the finest grid, an even number; the
+            other grids have half and a quarter as many. None is twice the model's, and 4
+            at least. Where a network belongs to each time, the finest grid is the model's.
         drift: bool. Whether paths are driven by b = df/dz. Without it an error of z
             enters in first order where the driver depends on z.
         tolerance: None or float. Relative half-width of the interval at which no more
@@ -136,7 +145,10 @@ def estimate_u0(
     if tolerance is not None:
         _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
     else:
-        numbers, what = 4 * len(COLUMNS) * num_paths, f"what is kept of {num_paths} paths"
+        numbers, what = (
+            2 * len(STRIDES) * len(COLUMNS) * num_paths,
+            f"what is kept of {num_paths} paths",
+        )
         advice = "Take fewer, or a tolerance at which to stop."
         _memory.fits(owner, "num_paths", numbers, "float64", what, advice)
     estimator = Estimator(model, num_steps, drift, chunk_size, seed, most_paths=num_paths)
@@ -194,7 +206,7 @@ class Estimator:
             f"the noise of {self.chunk_size} paths of {len(self.grid) - 1} steps",
             "Take a smaller chunk, or fewer time steps.",
         )
-        self._no_sizes = np.zeros((2, len(self.grid))), (-1.0, 0.0, 0.0)
+        self._no_sizes = np.zeros((len(STRIDES), len(self.grid))), (-1.0, 0.0, 0.0)
         numbers = math.inf
         if most_paths is not None:
             numbers = max(most_paths, self.chunk_size) * model.equation.dim * len(self.grid)
@@ -215,7 +227,7 @@ class Estimator:
         found = [first, *self._chunks(1, _PILOT, *nothing)]
         plain = [columns for columns, _ in found]
         u = np.concatenate([values for _, values in found], axis=-1)
-        sizes = _error_sizes(self.grid, np.concatenate(plain, -1), u, milstein)
+        sizes = error_sizes(self.grid, np.concatenate(plain, -1), u, milstein)
         curved = [c for c, _ in self._chunks(_PILOT, 2 * _PILOT, *sizes, milstein)]
         while True:
             result = _summary(self.model, self.grid, plain, curved, sizes, milstein)
@@ -269,7 +281,7 @@ class Estimator:
 
 
 def _grids(model, num_steps):
-    """The finer grid, with an even number of steps; every other time is the coarser's."""
+    """The times of the finest grid, in a multiple of four steps."""
     own = getattr(model.control, "num_times", None) is not None
     skip = model.terminal_skip
     if own or (skip is not None and skip.num_times is not None):
@@ -283,56 +295,25 @@ def _grids(model, num_steps):
                     'Control processes that take any time: "exchangeable", "shared".',
                 )
             )
-        grid = model.grid
-        # A step of length zero changes nothing and makes the number even.
-        return np.append(grid, grid[-1]) if model.num_steps % 2 else grid
+        return _whole(model.grid)
     if num_steps is None:
         # Also where the training grid is not uniform: every step is halved.
-        middle = (model.grid[1:] + model.grid[:-1]) / 2
-        return np.sort(np.concatenate([model.grid, middle]))
+        grid = model.grid
+        while len(grid) <= max(model.num_steps + 1, STRIDES[-1]):
+            grid = np.sort(np.concatenate([grid, (grid[1:] + grid[:-1]) / 2]))
+        return _whole(grid)
     num_steps = _checks.positive_int("estimate_u0", "num_steps", num_steps, minimum=2)
     if num_steps % 2:
         raise _checks.ArgumentError(
             _checks.message("estimate_u0", "num_steps", "even", f"num_steps={num_steps}")
         )
-    return time_grid(model.equation.terminal_time, num_steps)
+    return _whole(time_grid(model.equation.terminal_time, num_steps))
 
 
-def _error_sizes(grid, columns, u, milstein):
-    """How large the errors of u and z are: `u_size` and `z_size` of `path_sampler`.
-
-    variance of the mismatch = part of z + (part of the grid) dt^p, on both grids, with
-    p = 1, or 2 where its noise was taken out; what `grid_noise` leaves of order dt counts
-    as a part of z. The part of z is taken as spread evenly over the time and over the
-    coordinates. Its component along z, which would count most, is measured: int delta . e
-    dt is the covariance of the mismatch and int e . dW. The part of the grid at each time
-    is seen in the difference of u on both grids: the coarser one makes the errors of the
-    finer and others beside them, so its variance is (2^p - 1) times that of the finer.
-    Paths count by 1 / J, as their errors do in the estimate.
-    """
-    mismatch = columns[:, COLUMNS.index("mismatch")]
-    along = columns[0, COLUMNS.index("along_z")]
-    # 1 / J: where the errors of a path count much, their size is wanted.
-    newton = columns[0, COLUMNS.index("newton")]
-    weight = np.divide(
-        newton, mismatch[0], out=np.ones_like(newton), where=mismatch[0] != 0
-    )
-    weight = np.abs(weight) / np.mean(np.abs(weight))
-
-    def centred(values):
-        return values - np.mean(weight * values, axis=-1, keepdims=True)
-
-    fine, coarse = np.mean(weight * centred(mismatch) ** 2, axis=-1)
-    of_z = max(0.0, (4 * fine - coarse) / 3 if milstein else 2 * fine - coarse)
-    shared = np.append(grid[:-1:2], grid[-1])
-    finer = np.mean(weight * centred(u[0] - u[1]) ** 2, axis=-1) / (3 if milstein else 1)
-    of_grid = np.interp(grid, shared, finer)
-    z_part = of_z * grid / grid[-1]
-    u_size = np.sqrt([of_grid + z_part, (4 if milstein else 2) * of_grid + z_part])
-    products = weight * centred(mismatch[0]) * centred(along)
-    along_z = abs(np.mean(products)) + 2 * _standard_error(products)
-    of_z = math.sqrt(of_z)
-    return u_size, (of_z / math.sqrt(grid[-1]), along_z / grid[-1], of_z)
+def _whole(grid):
+    """The grid with as many steps as the coarsest grid needs, by steps of length zero."""
+    missing = -(len(grid) - 1) % STRIDES[-1]
+    return np.append(grid, [grid[-1]] * missing)
 
 
 def _summary(model, grid, plain, curved, sizes, milstein):
@@ -340,42 +321,42 @@ def _summary(model, grid, plain, curved, sizes, milstein):
         return np.concatenate(found, axis=-1)[:, COLUMNS.index(name)]
 
     u0 = float(np.asarray(model.u0, "float64"))
-    # Per path, so that the standard error knows how both grids go together.
+    # Per path, so that the standard error counts how the grids go together.
     newton = column("newton", plain + curved)
-    extrapolated = _extrapolate(u0 - newton)
-    curvature = _extrapolate(column("curvature", curved))
-    second_order = float(np.mean(curvature))
+    found = extrapolation(grid, u0 - newton)
+    extrapolated = found.weights @ (u0 - newton)
+    # Half of what kinks make, because it depends on where exactly z is wrong.
+    second_order = column("curvature", curved) - column("kink", curved) / 2
+    second_order = found.weights @ second_order
+    correction = float(np.mean(second_order))
+    kink = float(np.mean(found.weights @ column("kink", curved)))
     aligned = float(np.mean(column("aligned", curved)[0]))
     mismatch_std = float(np.std(column("mismatch", plain + curved)[0]))
     value = float(np.mean(extrapolated))
-    on_finer_grid = u0 - np.mean(newton[0])
     standard_error = _standard_error(extrapolated)
     # A correction of second order that is larger than the mismatch itself is not one.
-    usable = abs(second_order) <= mismatch_std
+    usable = abs(correction) <= mismatch_std
     if usable:
-        standard_error = math.hypot(standard_error, _standard_error(curvature))
-        value += second_order
-        on_finer_grid += np.mean(column("curvature", curved)[0])
+        standard_error = math.hypot(standard_error, _standard_error(second_order))
+        value += correction
+        imperfect = abs(correction - kink / 2) / 2 + abs(kink)
+    else:
+        imperfect = abs(correction) + abs(kink) / 2
     return Estimate(
         u0=value,
         standard_error=standard_error,
         monte_carlo=QUANTILE * standard_error,
-        time_grid=float(abs(value - on_finer_grid)),
-        imperfect_z=abs(second_order) * (0.5 if usable else 1.0) + abs(aligned),
-        correction=second_order if usable else 0.0,
+        time_grid=found.uncertainty,
+        imperfect_z=imperfect + abs(aligned),
+        correction=correction if usable else 0.0,
         num_paths=newton.shape[-1],
         num_steps=len(grid) - 1,
+        order=found.order,
         mismatch_std=mismatch_std,
         z_std=sizes[1][2],
         milstein=milstein,
         drift_size=float(np.mean(column("drift", plain + curved)[0])),
     )
-
-
-def _extrapolate(values):
-    """Richardson's combination of the finer and the coarser grid, for second order."""
-    fine, coarse = values
-    return (4 * fine - coarse) / 3
 
 
 def _standard_error(values):

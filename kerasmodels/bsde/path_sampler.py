@@ -1,27 +1,30 @@
-"""The paths behind an estimate: driven by the control, on two grids with the same noise."""
+"""The paths behind an estimate: driven by the control, on three grids with one noise."""
 
 import numpy as np
 import tensorflow as tf
 
 from kerasmodels.bsde.closed_loop import control_drift
+from kerasmodels.bsde.extrapolation import STRIDES
 from kerasmodels.bsde.grid_noise import grid_noise, probes
 from kerasmodels.bsde.recursion import recursion_step
 
 # Seeds (seed, -1), (seed, -2), ... start a model; from here on, far below, they are here.
 _STREAM = -(2**40)
 # What is known of each path at its end, in the order in which it is stacked: (u_N - g) / J,
-# u_N - g, the terms of second order, and int e . dW along e = z / |z| and int |b|^2 dt.
-COLUMNS = ("newton", "mismatch", "curvature", "aligned", "along_z", "drift")
+# u_N - g, the terms of second order (the part of kinks in them, and what errors along z
+# would make), int e . dW along e = z / |z|, and int |b|^2 dt.
+COLUMNS = ("newton", "mismatch", "curvature", "kink", "aligned", "along_z", "drift")
 
 
 def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
-    """A function (chunk, u_size, z_size, milstein) -> (columns, u) of both grids.
+    """A function (chunk, u_size, z_size, milstein) -> (columns, u) of the grids.
 
-    u_size `[2, N + 1]` and z_size (anyhow, along z, of u_N by z) are how large the errors
+    u_size `[3, N + 1]` and z_size (anyhow, along z, of u_N by z) are how large the errors
     of u at each time and of z may be; where the first of z_size is negative nothing of
     second order is computed. With milstein the noise of the grid is taken out
-    (`grid_noise.py`). The columns are `[2, columns, paths]`; u is that of every second
-    time, `[2, N / 2 + 1, paths]`.
+    (`grid_noise.py`). The columns are `[3, columns, paths]`, one for each of `STRIDES`; u
+    is that of every second time, `[3, N / 2 + 1, paths]`, and on the coarsest grid zero at
+    times between its own.
     """
     equation, dtype = model.equation, model.variable_dtype
     shape, num_steps = (chunk_size, equation.dim), len(grid) - 1
@@ -36,7 +39,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
             # XLA on a processor half the time of `stateless_normal`.
             return tf.math.ndtri(uniform + np.finfo(dtype).eps / 2)
 
-        # All at once, for both grids: random numbers are most of the work.
+        # All at once, for all grids: random numbers are most of the work.
         root_dt = tf.sqrt(times[1:] - times[:-1])
         increments = root_dt[:, None, None] * normal(0, (num_steps, *shape))
         one = tf.ones((chunk_size, 1), dtype)
@@ -63,7 +66,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
                     noise,
                     drift,
                     direction,
-                    (u_size[stride - 1, n], z_size),
+                    (u_size[stride // 2, n], z_size),
                     milstein,
                 )
                 # A time that only the finer grid has is overwritten by the next one.
@@ -75,6 +78,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
                 "z": tf.zeros(shape, dtype) + tf.cast(model.z0, dtype),
                 "slope": one,
                 "curvature": 0 * one,
+                "kink": 0 * one,
                 "aligned": 0 * one,
                 "along_z": 0 * one,
                 "drift": 0 * one,
@@ -85,8 +89,8 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
             )
             return _columns(equation, end), u.stack()[..., 0]
 
-        # A loop over both grids, because its body is compiled once.
-        return tf.map_fn(along, tf.constant([1, 2]), fn_output_signature=(dtype, dtype))
+        # A loop over the grids, because its body is compiled once.
+        return tf.map_fn(along, tf.constant(STRIDES), fn_output_signature=(dtype, dtype))
 
     def run(chunk, u_size, z_size, milstein):
         u_size, z_size = (tf.constant(size, "float64") for size in (u_size, z_size))
@@ -145,21 +149,27 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes, mils
             below = equation.driver(t, x, u - du, z - dz)
             return ((above + below) / 2 - f) * dt / slope
 
-        anyhow = second_order(sizes[0], 0.0) + second_order(0.0, sizes[1][0] * direction)
+        def anyhow(share):
+            du, dz = share * sizes[0], share * sizes[1][0]
+            return second_order(du, 0.0) + second_order(0.0, dz * direction)
+
+        # Of errors half as large, a second derivative makes a quarter, a kink a half.
+        whole = anyhow(1.0)
+        kink = 4 * anyhow(0.5) - whole
         # Where u and z err together, as where the driver is a product of both.
         u_error = sizes[1][2] * tf.sqrt(t / model.grid[-1])
-        return anyhow, second_order(u_error, sizes[1][1] * along_z)
+        return whole, kink, second_order(u_error, sizes[1][1] * along_z)
 
     along_z = _unit(z)
-    anyhow, aligned = tf.cond(
-        sizes[1][0] >= 0, curvature, lambda: (tf.zeros_like(u), tf.zeros_like(u))
-    )
+    nothing = (tf.zeros_like(u),) * 3
+    whole, kink, aligned = tf.cond(sizes[1][0] >= 0, curvature, lambda: nothing)
     return {
         "x": x_end,
         "u": u_end,
         "z": z_end,
         "slope": slope * step_slope,
-        "curvature": state["curvature"] + anyhow,
+        "curvature": state["curvature"] + whole,
+        "kink": state["kink"] + kink,
         "aligned": state["aligned"] + aligned,
         "along_z": state["along_z"] + tf.reduce_sum(along_z * noise, -1, keepdims=True),
         "drift": state["drift"] + dt * tf.reduce_sum(b * b, axis=-1, keepdims=True),

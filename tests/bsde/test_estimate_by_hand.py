@@ -10,7 +10,8 @@ import scipy.stats
 
 from kerasmodels import _memory, bsde
 from kerasmodels.bsde import estimate as module
-from kerasmodels.bsde.estimate import COLUMNS, Estimator, _error_sizes, _grids, _summary
+from kerasmodels.bsde.error_sizes import error_sizes
+from kerasmodels.bsde.estimate import COLUMNS, Estimator, _grids, _summary
 from tests.helpers import Twice
 
 # Exact but for rounding.
@@ -18,37 +19,39 @@ CLOSE = {"rel": 1e-12, "abs": 1e-12}
 
 
 def columns(paths, **values):
-    """`[2, columns, paths]` with the named columns, each `[2, paths]`, and zeros."""
-    found = np.zeros((2, len(COLUMNS), paths))
+    """`[3, columns, paths]` with the named columns, each `[3, paths]`, and zeros."""
+    found = np.zeros((3, len(COLUMNS), paths))
     for name, value in values.items():
         found[:, COLUMNS.index(name)] = value
     return found
 
 
+NINE = [9.0, 9.0]
 # Two paths without sums of second order, then two with. `newton` is taken from u0 = 10.
 PLAIN = columns(
     2,
-    newton=[[1.0, 3.0], [2.0, 2.0]],
-    mismatch=[[3.0, -3.0], [9.0, 9.0]],
-    drift=[[1.0, 2.0], [9.0, 9.0]],
+    newton=[[1.0, 3.0], [2.0, 2.0], [1.0, 6.0]],
+    mismatch=[[3.0, -3.0], NINE, NINE],
+    drift=[[1.0, 2.0], NINE, NINE],
     # Not to be read, as nothing of second order is computed here.
-    curvature=[[50.0, 50.0], [50.0, 50.0]],
-    aligned=[[50.0, 50.0], [50.0, 50.0]],
+    curvature=[[50.0, 50.0]] * 3,
+    kink=[[50.0, 50.0]] * 3,
+    aligned=[[50.0, 50.0]] * 3,
 )
 CURVED = columns(
     2,
-    newton=[[2.0, 5.0], [0.0, 7.0]],
-    mismatch=[[1.0, -1.0], [9.0, 9.0]],
-    drift=[[3.0, 6.0], [9.0, 9.0]],
-    curvature=[[0.5, 1.0], [0.2, 0.4]],
-    aligned=[[-0.3, 0.1], [9.0, 9.0]],
+    newton=[[2.0, 5.0], [0.0, 7.0], [4.0, 2.0]],
+    mismatch=[[1.0, -1.0], NINE, NINE],
+    drift=[[3.0, 6.0], NINE, NINE],
+    curvature=[[0.5, 1.0], [0.2, 0.4], NINE],
+    aligned=[[-0.3, 0.1], NINE, NINE],
 )
 
 
-def summary(curved=CURVED):
+def summary(curved=CURVED, plain=PLAIN):
     model = types.SimpleNamespace(u0=10.0)
-    grid = np.linspace(0.0, 1.0, 7)
-    return _summary(model, grid, [PLAIN], [curved], (None, (0.0, 0.0, 0.25)), True)
+    grid = np.linspace(0.0, 1.0, 9)
+    return _summary(model, grid, [plain], [curved], (None, (0.0, 0.0, 0.25)), True)
 
 
 def test_estimate_of_four_paths():
@@ -58,16 +61,46 @@ def test_estimate_of_four_paths():
     # The curvature (4 * 0.5 - 0.2) / 3 = 0.6 and (4 - 0.4) / 3 = 1.2.
     assert found.correction == pytest.approx(0.9, **CLOSE)
     assert found.u0 == pytest.approx(7.25 + 0.9, **CLOSE)
-    # On the finer grid alone: 10 - 11 / 4 + 0.75.
-    assert found.time_grid == pytest.approx(abs(8.15 - 8.0), **CLOSE)
+    # Before the extrapolation: 10 - 11 / 4.
+    assert found.time_grid == pytest.approx(abs(7.25 - 7.25), **CLOSE)
+    assert found.order == 2.0
     error = math.hypot(extrapolated.std() / 2, 0.3 / 2**0.5)
     assert found.standard_error == pytest.approx(error, **CLOSE)
-    # Half of the correction, and the mean of `aligned` on the finer grid in full.
+    # Half of the correction, and the mean of `aligned` on the finest grid in full.
     assert found.imperfect_z == pytest.approx(0.45 + 0.1, **CLOSE)
     assert found.mismatch_std == pytest.approx(5**0.5, **CLOSE)
     assert found.drift_size == pytest.approx(3.0, **CLOSE)
-    assert (found.num_paths, found.num_steps) == (4, 6)
+    assert (found.num_paths, found.num_steps) == (4, 8)
     assert found.z_std == 0.25 and found.milstein is True
+
+
+def test_error_of_first_order_is_taken_out_of_four_paths():
+    # Errors h + 0.1 h^2 of a value of 7 on grids of h = 1, 2, 4, without any noise.
+    values = [7.0 + h + 0.1 * h**2 for h in (1, 2, 4)]
+    newton = np.repeat(10.0 - np.array(values)[:, None], 2, axis=1)
+    curvature = np.zeros((3, 2))
+    curvature[0] = 0.03
+    found = summary(
+        columns(2, newton=newton, curvature=curvature), columns(2, newton=newton)
+    )
+    # The mismatch is zero here, so a correction of 8 / 3 * 0.03 is not used.
+    assert found.u0 == pytest.approx(7.0, **CLOSE)
+    assert found.order == 1.0
+    # Two grids alone would leave -2 * 0.1.
+    assert found.time_grid == pytest.approx(0.2, **CLOSE)
+    assert found.imperfect_z == pytest.approx(0.08, **CLOSE)
+    assert found.standard_error == pytest.approx(0.0, **CLOSE)
+
+
+def test_kinks_count_half_and_are_uncertain_in_full():
+    curved = CURVED.copy()
+    # (4 * 0.25 - 0.4) / 3 = 0.2 in the mean.
+    curved[:, COLUMNS.index("kink")] = [[0.2, 0.3], [0.4, 0.4], [9.0, 9.0]]
+    found = summary(curved)
+    assert found.correction == pytest.approx(0.9 - 0.1, **CLOSE)
+    assert found.u0 == pytest.approx(7.25 + 0.8, **CLOSE)
+    # Half of the smooth part 0.7, the kinks, and `aligned`.
+    assert found.imperfect_z == pytest.approx(0.35 + 0.2 + 0.1, **CLOSE)
 
 
 def test_interval_is_that_of_95_per_cent():
@@ -89,7 +122,6 @@ def test_correction_larger_than_the_mismatch_is_uncertainty_in_full(sign):
     found = summary(curved)
     assert found.correction == 0.0
     assert found.u0 == pytest.approx(7.25, **CLOSE)
-    assert found.time_grid == pytest.approx(0.0, **CLOSE)
     assert found.imperfect_z == pytest.approx(2.7 + 0.1, **CLOSE)
     error = np.std([28 / 3, 20 / 3, 22 / 3, 17 / 3]) / 2
     assert found.standard_error == pytest.approx(error, **CLOSE)
@@ -103,10 +135,14 @@ SIGNS = np.array([1.0, -1.0, 1.0, -1.0])
 
 def sizes(milstein, fine, coarse, newton=None, along=SIGNS, u=None):
     newton = fine if newton is None else newton
+    nothing = 0 * along
     values = columns(
-        4, mismatch=[fine, coarse], newton=[newton, coarse], along_z=[along, 0 * along]
+        4,
+        mismatch=[fine, coarse, nothing],
+        newton=[newton, coarse, nothing],
+        along_z=[along, nothing, nothing],
     )
-    return _error_sizes(GRID, values, np.zeros((2, 3, 4)) if u is None else u, milstein)
+    return error_sizes(GRID, values, np.zeros((3, 3, 4)) if u is None else u, milstein)
 
 
 @pytest.mark.parametrize(
@@ -124,11 +160,13 @@ def test_sizes_of_the_errors(milstein, of_z, of_grid, on_coarse):
     fine = 5.0 + np.array([3.0, -3.0, 1.0, -1.0])
     coarse = -2.0 + np.array([4.0, -4.0, 0.0, 0.0])
     difference = np.stack([0 * SIGNS, 3.0 + SIGNS, fine])
-    u = np.stack([difference + 1.0, np.ones_like(difference)])
+    # The coarsest grid has no part in it.
+    u = np.stack([difference + 1.0, np.ones_like(difference), 99 * difference])
     along = 7.0 + np.array([1.0, -1.0, -1.0, 1.0])
     u_size, (anyhow, along_z, at_end) = sizes(milstein, fine, coarse, along=along, u=u)
     z_part = of_z * GRID / 2
-    expected = np.sqrt([of_grid + z_part, on_coarse * of_grid + z_part])
+    factors = (1, on_coarse, on_coarse**2)
+    expected = np.sqrt([factor * of_grid + z_part for factor in factors])
     np.testing.assert_allclose(u_size, expected, rtol=1e-12, atol=1e-12)
     assert anyhow == pytest.approx((of_z / 2) ** 0.5, **CLOSE)
     assert at_end == pytest.approx(of_z**0.5, **CLOSE)
@@ -176,11 +214,15 @@ def heat(t=3, control=None, **options):
 
 def test_every_step_of_the_grid_is_halved():
     grid = _grids(heat([0.0, 0.1, 0.5, 1.0]), None)
-    np.testing.assert_allclose(grid, [0.0, 0.05, 0.1, 0.3, 0.5, 0.75, 1.0], rtol=1e-15)
-    np.testing.assert_array_equal(_grids(heat(), 2), [0.0, 0.5, 1.0])
+    halved = [0.0, 0.05, 0.1, 0.3, 0.5, 0.75, 1.0]
+    # Steps of length zero make a multiple of four.
+    np.testing.assert_allclose(grid, [*halved, 1.0, 1.0], rtol=1e-15)
+    np.testing.assert_array_equal(_grids(heat(), 2), [0.0, 0.5, 1.0, 1.0, 1.0])
+    # One step is halved twice.
+    np.testing.assert_array_equal(_grids(heat(1), None), [0.0, 0.25, 0.5, 0.75, 1.0])
     # One a(t, g) for all times leaves the grid free as well.
     free = heat(terminal_skip=bsde.TerminalSkip(None))
-    np.testing.assert_array_equal(_grids(free, 2), [0.0, 0.5, 1.0])
+    np.testing.assert_array_equal(_grids(free, 4), [0.0, 0.25, 0.5, 0.75, 1.0])
 
 
 @pytest.mark.parametrize("own", ["control", "skip"])
@@ -191,11 +233,12 @@ def test_grid_of_networks_of_one_time_each_is_that_of_the_model(own):
             return heat(times, [Twice(dtype="float64") for _ in range(count)])
         return heat(times, terminal_skip=bsde.TerminalSkip(count))
 
-    # A step of length zero makes the number even.
+    # A step of length zero makes a multiple of four.
     for num_steps in (None, 3):
         grid = _grids(model([0.0, 0.1, 0.5, 1.0]), num_steps)
         np.testing.assert_array_equal(grid, [0.0, 0.1, 0.5, 1.0, 1.0])
-    np.testing.assert_array_equal(_grids(model([0.0, 0.4, 1.0]), None), [0.0, 0.4, 1.0])
+    grid = _grids(model([0.0, 0.4, 1.0]), None)
+    np.testing.assert_array_equal(grid, [0.0, 0.4, 1.0, 1.0, 1.0])
     with pytest.raises(ValueError, match="a network belongs to each time"):
         _grids(model([0.0, 0.4, 1.0]), 4)
 
@@ -207,7 +250,7 @@ def with_sampler(sampled, chunk_size=2, **options):
 
     def sample(chunk, u_size, z_size, milstein):
         calls.append((chunk, bool(milstein), z_size[0] >= 0))
-        return sampled(milstein), np.zeros((2, len(estimator.grid) // 2 + 1, chunk_size))
+        return sampled(milstein), np.zeros((3, len(estimator.grid) // 2 + 1, chunk_size))
 
     estimator._sample = sample
     return estimator, calls
@@ -215,13 +258,13 @@ def with_sampler(sampled, chunk_size=2, **options):
 
 def spread(size, **more):
     """Chunks of two paths with `newton` of mean zero and this deviation."""
-    values = [[size, -size]] * 2
+    values = [[size, -size]] * 3
     return columns(2, newton=values, mismatch=values, **more)
 
 
 @pytest.mark.parametrize("better", [False, True])
 def test_noise_of_the_grid_is_taken_out_where_that_lowers_the_variance(better):
-    drift = [[1.0, 2.0], [9.0, 9.0]]
+    drift = [[1.0, 2.0], NINE, NINE]
     estimator, calls = with_sampler(
         lambda out: spread(0.5 if out == better else 1.0, drift=drift)
     )
@@ -268,7 +311,7 @@ def test_paths_are_drawn_until_the_tolerance_is_reached():
 )
 def test_paths_get_the_room_that_the_rest_leaves(aligned, room):
     # The fewer the sooner: 1.96 * 0.2 / n^(1/2) = room.
-    estimator, _ = with_sampler(lambda out: spread(0.2, aligned=[[aligned] * 2] * 2))
+    estimator, _ = with_sampler(lambda out: spread(0.2, aligned=[[aligned] * 2] * 3))
     found = estimator(10**6, tolerance=0.01)
     assert found.imperfect_z == pytest.approx(aligned, **CLOSE)
     wanted = (1.96 * 0.2 / room) ** 2
@@ -282,7 +325,7 @@ def test_chunk_with_a_number_that_is_not_finite_is_named():
     with np.errstate(invalid="ignore"):
         assert estimator(1).milstein is False
     estimator, _ = with_sampler(lambda out: spread(np.nan))
-    with pytest.raises(FloatingPointError, match=r"Heat\(.* on 6 time steps"):
+    with pytest.raises(FloatingPointError, match=r"Heat\(.* on 8 time steps"):
         estimator(1)
 
 
@@ -304,8 +347,8 @@ def test_chunks_fill_the_cache_and_few_paths_come_in_small_ones(dim, most_paths,
 def test_paths_are_compiled_by_xla_where_there_are_many(monkeypatch):
     asked = []
     monkeypatch.setattr(module, "path_sampler", lambda *args: asked.append(args[-2:]))
-    # Two dimensions and seven times of the finer grid.
-    many = math.ceil(2**22 / (2 * 7))
+    # Two dimensions and nine times of the finest grid.
+    many = math.ceil(2**22 / (2 * 9))
     for most_paths in (None, many, many - 1):
         Estimator(heat(), most_paths=most_paths, seed=5)
     # A chunk is drawn whole.
@@ -320,11 +363,11 @@ def test_size_of_what_does_not_fit_is_told(monkeypatch):
     model = heat()
     monkeypatch.setattr(module, "path_sampler", never)
     monkeypatch.setattr(_memory, "available", lambda: 16 * 10**9)
-    # Six columns on two grids, and once more while they are joined, of eight bytes.
-    words = "^`estimate_u0` expects `num_paths` .* would need 192 GB for what is kept"
+    # Seven columns on three grids, and once more while they are joined, of eight bytes.
+    words = "^`estimate_u0` expects `num_paths` .* would need 336 GB for what is kept"
     with pytest.raises(ValueError, match=words):
         bsde.estimate_u0(model, num_paths=10**9)
-    # Twice seven times in two dimensions.
-    words = "^`estimate_u0` expects `chunk_size` .* would need 224 GB for the noise of "
-    with pytest.raises(ValueError, match=words + "1000000000 paths of 6 steps"):
+    # Twice nine times in two dimensions.
+    words = "^`estimate_u0` expects `chunk_size` .* would need 288 GB for the noise of "
+    with pytest.raises(ValueError, match=words + "1000000000 paths of 8 steps"):
         Estimator(model, chunk_size=10**9)

@@ -1,0 +1,104 @@
+"""Extrapolation to a time step of zero from three grids with the same noise.
+
+The middle grid takes every second time of the finest, the coarsest every fourth. Where the
+steps of the finest are of one length h, an error a h + b h^2 of the means f (finest), m
+(middle) and c (coarsest) is taken out by one of
+
+    second order:   (4 f - m) / 3            right where a = 0
+    first order:    (8 f - 6 m + c) / 3      right for any a and b
+
+The first combination has the smaller variance, and the difference of both shows a. Steps
+of other lengths change the weights: a counts with the sum of h^2 over a grid, b with that
+of h^3.
+
+The ratio (m - c) / (f - m) is 4 for an error of second order, 2 for one of first order and
+2^(1/2) for one of order one half, as a square root near zero or a barrier leaves it. A
+ratio below 2 may also come from a and b of opposite signs: then the uncertainty contains
+both answers.
+
+References: Talay and Tubaro (1990), https://doi.org/10.1080/07362999008809220 (expansion of
+the error of the Euler scheme); Aitken (1927), https://doi.org/10.1017/S0370164600022070
+(the limit of a geometric sequence from three terms).
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+# Steps of the finest grid in one step of each grid.
+STRIDES = (1, 2, 4)
+# Standard errors from which the mean of paired differences counts as different from zero.
+_SIGNIFICANT = 2.0
+# A ratio of two differences below the first may mean an order below one; none below the
+# second is used, because the limit of the sequence would be lost in noise.
+_LOW, _LOWEST = 1.8, 1.2
+
+
+class Extrapolation(NamedTuple):
+    """How values on three grids are combined, and how far that may be wrong.
+
+    weights: array `[3]`, of the finest, the middle and the coarsest grid; their sum is one.
+    uncertainty: float. What the time steps may have left in the combined mean.
+    order: float. The order of the error that the grids show: 2, 1 or a measured one below.
+    """
+
+    weights: np.ndarray
+    uncertainty: float
+    order: float
+
+
+def extrapolation(grid, values):
+    """The `Extrapolation` of paired values.
+
+    Args:
+        grid: array `[N + 1]`. The times of the finest grid; N is a multiple of 4.
+        values: array `[3, paths]`. One value per path on each of the three grids.
+
+    Returns:
+        An `Extrapolation`. The uncertainty is infinite where the three grids are one.
+    """
+    second, first, both = _weights(grid)
+    fine, middle, coarse = np.mean(values, axis=-1)
+    if second is None:
+        return Extrapolation(np.array([1.0, 0.0, 0.0]), math.inf, 2.0)
+    if not _differs((both - second) @ values, values):
+        change = second @ (fine, middle, coarse) - fine
+        return Extrapolation(second, float(abs(change)), 2.0)
+    value = both @ (fine, middle, coarse)
+    uncertainty, order = float(abs(value - first @ (fine, middle, coarse))), 1.0
+    ratio = (middle - coarse) / (fine - middle) if fine != middle else math.inf
+    if ratio < _LOW and _differs(values[0] - values[1], values):
+        ratio = max(ratio, _LOWEST)
+        # Where the differences go on to shrink by this ratio.
+        limit = fine + (fine - middle) / (ratio - 1)
+        uncertainty = max(uncertainty, float(abs(limit - value)))
+        order = math.log2(ratio)
+    return Extrapolation(both, uncertainty, order)
+
+
+def _weights(grid):
+    """What takes out an error of second order, of first order, and of both."""
+    # 1, the sum of h^2 and the sum of h^3 of each grid.
+    sums = np.array([[np.sum(np.diff(grid[::k]) ** p) for k in STRIDES] for p in (1, 2, 3)])
+    sums /= sums[:, :1]
+
+    def solved(rows, grids):
+        weights = np.zeros(3)
+        weights[:grids] = np.linalg.solve(sums[rows, :grids], np.eye(grids)[0])
+        return weights
+
+    if sums[1, 1] < 1.01:
+        return None, None, None
+    second, first = solved([0, 2], 2), solved([0, 1], 2)
+    if sums[1, 2] < 1.01 * sums[1, 1]:
+        # Two steps: the coarser grids are one.
+        return second, first, first
+    return second, first, solved([0, 1, 2], 3)
+
+
+def _differs(differences, values):
+    """Whether their mean is further from zero than noise and rounding explain."""
+    error = np.std(differences) / math.sqrt(len(differences))
+    rounding = 1e-12 * np.max(np.abs(values))
+    return bool(abs(np.mean(differences)) > _SIGNIFICANT * error + rounding)

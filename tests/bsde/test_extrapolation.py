@@ -1,0 +1,98 @@
+"""Extrapolation from three grids: weights from exact sums, orders of known errors."""
+
+import math
+
+import numpy as np
+import pytest
+
+from kerasmodels.bsde.extrapolation import extrapolation
+
+UNIFORM = np.linspace(0.0, 2.0, 17)
+# Exact but for rounding.
+CLOSE = {"rel": 1e-12, "abs": 1e-12}
+CLOSE_ARRAY = {"rtol": 1e-12, "atol": 1e-12}
+
+
+def values(errors, noise=0.0, limit=5.0):
+    """Four paths with these errors of a limit, and differences of mean zero."""
+    pattern = np.array([1.0, -1.0, 1.0, -1.0])
+    errors = limit + np.array(errors)[:, None]
+    return errors + noise * np.array([0.0, 1.0, 3.0])[:, None] * pattern
+
+
+def test_error_of_second_order_is_left_to_the_two_finest_grids():
+    found = extrapolation(UNIFORM, values([1.0, 4.0, 16.0]))
+    np.testing.assert_allclose(found.weights, [4 / 3, -1 / 3, 0.0], **CLOSE_ARRAY)
+    assert found.order == 2.0
+    assert found.weights @ [6.0, 9.0, 21.0] == pytest.approx(5.0, **CLOSE)
+    # What the extrapolation changed.
+    assert found.uncertainty == pytest.approx(1.0, **CLOSE)
+
+
+def test_first_and_second_order_are_both_taken_out():
+    # a = 1, b = 0.25.
+    found = extrapolation(UNIFORM, values([1.25, 3.0, 8.0]))
+    np.testing.assert_allclose(found.weights, [8 / 3, -2.0, 1 / 3], **CLOSE_ARRAY)
+    assert found.order == 1.0
+    # 2 f - m would leave -2 b.
+    assert found.uncertainty == pytest.approx(0.5, **CLOSE)
+
+
+def test_first_order_counts_only_where_it_is_above_the_noise():
+    # (4 f - 5 m + c) / 3 has mean 2 / 3 and, by the pattern, deviation 2 noise / 3, so its
+    # standard error is a third of the noise.
+    for noise, order in ((0.9, 1.0), (1.1, 2.0)):
+        found = extrapolation(UNIFORM, values([-1.0, -2.0, -4.0], noise))
+        assert found.order == order
+
+
+@pytest.mark.parametrize("order", [0.5, 0.3])
+def test_lower_orders_are_measured_and_their_limit_is_inside(order):
+    errors = [h**order for h in (1.0, 2.0, 4.0)]
+    found = extrapolation(UNIFORM, values(errors))
+    assert found.order == pytest.approx(order, **CLOSE)
+    value = found.weights @ (5.0 + np.array(errors))
+    assert abs(value - 5.0) == pytest.approx(found.uncertainty, **CLOSE)
+
+
+def test_differences_that_do_not_shrink_get_the_lowest_ratio():
+    # 1 and -2: nothing converges. The limit is taken as f + (f - m) / 0.2.
+    found = extrapolation(UNIFORM, values([0.0, -1.0, 1.0]))
+    value = found.weights @ [5.0, 4.0, 6.0]
+    assert found.uncertainty == pytest.approx(abs(5.0 + 5.0 - value), **CLOSE)
+    assert found.order == pytest.approx(math.log2(1.2), **CLOSE)
+
+
+def test_equal_means_are_exact():
+    found = extrapolation(UNIFORM, values([0.0, 0.0, 0.0]))
+    assert found.order == 2.0
+    assert found.uncertainty == pytest.approx(0.0, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        [0.0, 0.1, 0.3, 0.6, 1.0, 1.1, 1.7, 1.9, 2.0],
+        # Filled up by steps of length zero.
+        [0.0, 0.1, 0.5, 1.0, 1.0],
+        [0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0],
+    ],
+)
+def test_weights_fit_the_lengths_of_the_steps(grid):
+    grid = np.array(grid)
+    sums = np.array([[sum(np.diff(grid[::k]) ** p) for k in (1, 2, 4)] for p in (2, 3)])
+    found = extrapolation(grid, values(sums[0] + 3 * sums[1]))
+    assert found.order == 1.0
+    assert found.weights @ (5.0 + sums[0] + 3 * sums[1]) == pytest.approx(5.0, **CLOSE)
+    found = extrapolation(grid, values(sums[1]))
+    assert found.order == 2.0
+    assert found.weights @ (5.0 + sums[1]) == pytest.approx(5.0, **CLOSE)
+
+
+def test_two_steps_show_one_order_and_one_step_none():
+    # The middle and the coarsest grid are one.
+    found = extrapolation(np.array([0.0, 0.5, 1.0, 1.0, 1.0]), values([1.0, 2.0, 2.0]))
+    assert found.weights @ [6.0, 7.0, 7.0] == pytest.approx(5.0, **CLOSE)
+    found = extrapolation(np.array([0.0, 1.0, 1.0, 1.0, 1.0]), values([1.0] * 3))
+    np.testing.assert_array_equal(found.weights, [1.0, 0.0, 0.0])
+    assert found.uncertainty == math.inf
