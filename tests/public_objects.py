@@ -81,6 +81,7 @@ class Entry(NamedTuple):
 LAYERS = [
     Entry(lambda: bsde.ZSubnet(3, hidden=[5, 4]), (normal(7, 3),)),
     Entry(lambda: bsde.ZSubnet(3, hidden=[5], batch_norm=True), (normal(7, 3),)),
+    Entry(lambda: bsde.ZSubnet(3, hidden=[5], noise_dim=2), (normal(7, 3),)),
     Entry(
         lambda: bsde.PerStepControl([bsde.ZSubnet(3), bsde.ZSubnet(3, seed=1)]),
         (times(7, 2, 1), normal(7, 2, 3)),
@@ -93,6 +94,11 @@ LAYERS = [
         lambda: bsde.StackedControl(2, 3, batch_norm=True),
         (times(7, 2, 1), normal(7, 2, 3)),
     ),
+    Entry(
+        lambda: bsde.StackedControl(2, 3, noise_dim=1),
+        (times(7, 2, 1), normal(7, 2, 3)),
+    ),
+    Entry(lambda: bsde.SharedControl(3, noise_dim=5), (times(7, 2, 1), normal(7, 2, 3))),
     Entry(lambda: bsde.SharedControl(3), (times(7, 2, 1), normal(7, 2, 3))),
     Entry(lambda: bsde.ExactControl(bsde.Burgers(3)), (times(7, 2, 1), normal(7, 2, 3))),
     Entry(

@@ -22,7 +22,14 @@ def resolve_control(equation, grid, control, seed, dtype):
     if num_steps == 1:
         return None
     if isinstance(control, str):
-        return make_control(control, grid[1:-1], equation.dim, dtype=dtype, seed=seed)
+        return make_control(
+            control,
+            grid[1:-1],
+            equation.dim,
+            noise_dim=equation.noise_dim,
+            dtype=dtype,
+            seed=seed,
+        )
     if isinstance(control, (list, tuple)):
         control = PerStepControl(control, dtype=dtype)
     if not isinstance(control, keras.layers.Layer) or isinstance(control, ZSubnet):
@@ -46,6 +53,13 @@ def resolve_control(equation, grid, control, seed, dtype):
         raise _checks.ArgumentError(
             f"`GlobalModel` solves an equation in dimension {equation.dim}. "
             f"Received a control process for dimension {dim}."
+        )
+    noise_dim = getattr(control, "noise_dim", equation.noise_dim)
+    if noise_dim != equation.noise_dim:
+        raise _checks.ArgumentError(
+            "`GlobalModel` solves an equation with noise, and so z, of size "
+            f"{equation.noise_dim}. Received: a control process whose z has size "
+            f"{noise_dim}."
         )
     return control
 
@@ -85,7 +99,7 @@ def initial_values(equation, grid, control, u0, z0, units, skip, seed, policy):
     """
     owner, num_times = "GlobalModel", len(grid) - 2
     if z0 is not None:
-        z0 = _checks.point(owner, "z0", z0, equation.dim)
+        z0 = _checks.point(owner, "z0", z0, equation.noise_dim)
     if u0 is not None:
         u0 = _checks.finite_float(owner, "u0", u0)
     if isinstance(skip, TerminalSkip) and skip.num_times not in (None, num_times):
@@ -135,13 +149,14 @@ def check_control(control, equation, grid, dtype):
     """Builds and calls a control process, so that one that cannot work is named.
 
     Raises:
-        ValueError: it cannot be called, or returns another shape than that of x.
+        ValueError: it cannot be called, or returns another shape than that of z.
     """
-    times, dim = len(grid) - 2, equation.dim
-    shape = (1, times, dim)
+    times, dim, noise_dim = len(grid) - 2, equation.dim, equation.noise_dim
+    shape, expected = (1, times, dim), (1, times, noise_dim)
     t = tile_times(grid[1:-1], 1, dtype)
     x = ops.ones(shape, dtype)
-    terminal = (t, x) if getattr(control, "uses_terminal", False) else ()
+    gradient = ops.ones(expected, dtype)
+    terminal = (t, gradient) if getattr(control, "uses_terminal", False) else ()
     try:
         if not control.built:
             control.build((None, times, 1), (None, times, dim))
@@ -150,10 +165,11 @@ def check_control(control, equation, grid, dtype):
         raise _checks.ArgumentError(
             "`GlobalModel` cannot call its control process on t of shape "
             f"{tuple(t.shape)} and x of shape {shape}. Received: {error} A model of one "
-            f"time step, `[batch, dim]` -> `[batch, dim]`, belongs in a list of {times}."
+            f"time step, `[batch, {dim}]` -> `[batch, {noise_dim}]`, belongs in a list of "
+            f"{times}."
         ) from error
-    if received != shape:
+    if received != expected:
         raise _checks.ArgumentError(
-            f"`GlobalModel` expects its control process to return z of shape {shape} "
-            f"for x of that shape. Received: {received}."
+            f"`GlobalModel` expects its control process to return z of shape {expected} "
+            f"for x of shape {shape}. Received: {received}."
         )

@@ -82,9 +82,9 @@ def _normal(shape, seed, dtype):
     return tf.random.stateless_normal(shape, (seed, 1), dtype=dtype, alg="philox")
 
 
-def _unit_noise(x, k):
-    """Noise along coordinate k alone, shaped like `x`."""
-    return tf.one_hot(tf.fill((x.shape[0],), k), x.shape[1], dtype=x.dtype)
+def _unit_noise(equation, x, k):
+    """Noise along coordinate k alone, `[batch, noise_dim]`."""
+    return tf.one_hot(tf.fill((x.shape[0],), k), equation.noise_dim, dtype=x.dtype)
 
 
 def _fail(equation, text):
@@ -128,7 +128,7 @@ def check_config(equation):
 
 
 def _check_coefficients(equation, t, x, seed):
-    z = _normal(x.shape, seed, x.dtype.name)
+    z = _normal((len(x), equation.noise_dim), seed, x.dtype.name)
     for name, (arguments, shape) in coefficient_calls(equation, t, x, z[:, :1], z).items():
         method = getattr(equation, name)
         value = coefficient(equation, name, arguments, shape)
@@ -176,7 +176,8 @@ def _check_rows(equation, name, arguments, value):
 
 
 def _check_linearity(equation, t, x, seed):
-    a, b = (_normal(x.shape, s, x.dtype) for s in (seed, seed + 1))
+    shape = (len(x), equation.noise_dim)
+    a, b = (_normal(shape, s, x.dtype) for s in (seed, seed + 1))
     apart = equation.diffusion_prod(t, x, a) - 2 * equation.diffusion_prod(t, x, b)
     error = np.max(np.abs(equation.diffusion_prod(t, x, a - 2 * b) - apart), axis=1)
     size = np.max(np.abs(apart)) + 1e-300
@@ -194,10 +195,11 @@ def _check_step(equation, t, x, seed):
     """Over a short step, `step` has the noise and the mean of the SDE.
 
     The noise: it differs from Euler-Maruyama by O(dt) when dw ~ dt^1/2. The mean: over
-    the 2 d increments +-sqrt(d dt) e_k, which have the mean and the covariance of dw, it
-    is x + mu dt up to O(dt^2).
+    the 2 m increments +-sqrt(m dt) e_k, m = noise_dim, which have the mean and the
+    covariance of dw, it is x + mu dt up to O(dt^2).
     """
-    noise = _normal(x.shape, seed, x.dtype)
+    noise_dim = equation.noise_dim
+    noise = _normal((len(x), noise_dim), seed, x.dtype)
     drift = equation.drift(t, x)
     gaps, means = [], []
     for dt in (1e-4, 1e-6):
@@ -207,16 +209,16 @@ def _check_step(equation, t, x, seed):
         euler = x + drift * dt + equation.diffusion_prod(t, x, dw)
         exact = equation.step(t, step_dt, x, dw)
         gaps.append(np.max(np.abs(exact - euler), axis=1) / dt)
-        if equation.dim > 256:
+        if noise_dim > 256:
             # Two evaluations per dimension would take too long.
             means.append(np.zeros(len(x)))
             continue
         total = tf.zeros_like(x)
-        for k in range(equation.dim):
-            unit = _unit_noise(x, k) * (equation.dim * dt) ** 0.5
+        for k in range(noise_dim):
+            unit = _unit_noise(equation, x, k) * (noise_dim * dt) ** 0.5
             for dw in (unit, -unit):
                 total += equation.step(t, step_dt, x, dw) - x
-        mean = total / (2 * equation.dim)
+        mean = total / (2 * noise_dim)
         means.append(np.max(np.abs(mean / dt - drift), axis=1))
     scale = 1e-3 * (np.max(np.abs(x)) + np.max(np.abs(drift)))
     # gap / dt stays bounded, and the error of the mean falls with dt; where one does not
@@ -259,12 +261,13 @@ def _trace(equation, t, x):
     no matter for.
     """
     num_points, dim = x.shape
+    columns = equation.noise_dim
     trace = tf.zeros_like(x[:, :1])
-    block = max(1, min(dim, 2**21 // (num_points * dim)))
-    for first in range(0, dim, block):
-        count = min(block, dim - first)
+    block = max(1, min(columns, 2**21 // (num_points * max(dim, columns))))
+    for first in range(0, columns, block):
+        count = min(block, columns - first)
         t_k, x_k = (tf.repeat(value, count, axis=0) for value in (t, x))
-        noise = tf.one_hot(tf.range(first, first + count), dim, dtype=x.dtype)
+        noise = tf.one_hot(tf.range(first, first + count), columns, dtype=x.dtype)
         column = equation.diffusion_prod(t_k, x_k, tf.tile(noise, (num_points, 1)))
         with tf.GradientTape() as outer:
             outer.watch(x_k)
@@ -285,7 +288,8 @@ def pde_terms(equation, t, x):
     Returns:
         A dict of `[batch, 1]` float arrays: `u_t`, `diffusion`
         (1/2 Tr(sigma sigma^T Hess u)), `drift` (mu . grad u), `driver`; and, to explain a
-        residual, `driver_of_gradient`, the driver fed with grad u in place of z.
+        residual, `driver_of_gradient`, the driver fed with grad u in place of z, where
+        both have one size.
     """
     with tf.GradientTape() as tape:
         tape.watch((t, x))
@@ -298,8 +302,9 @@ def pde_terms(equation, t, x):
         "diffusion": trace / 2,
         "drift": tf.reduce_sum(equation.drift(t, x) * gradient, axis=-1, keepdims=True),
         "driver": equation.driver(t, x, u, z),
-        "driver_of_gradient": equation.driver(t, x, u, gradient),
     }
+    if equation.noise_dim == equation.dim:
+        terms["driver_of_gradient"] = equation.driver(t, x, u, gradient)
     return {name: np.asarray(value) for name, value in terms.items()}
 
 
@@ -322,8 +327,8 @@ def _check_residual(equation, t, x):
             ),
             "with half the driver: is a factor 1/2 missing?": driver / 2,
             "with twice the driver: is there a factor 1/2 too many?": 2 * driver,
-            "when `driver` is given grad u: its `z` is sigma^T grad u": (
-                terms["driver_of_gradient"]
+            "when `driver` is given grad u: its `z` is sigma^T grad u": terms.get(
+                "driver_of_gradient", driver
             ),
             "with twice the second-order term: `diffusion_prod` may lack a factor "
             "sqrt(2)": driver + terms["diffusion"],

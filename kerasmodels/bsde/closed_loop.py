@@ -20,6 +20,7 @@ import math
 
 import tensorflow as tf
 
+from kerasmodels.bsde.paths import start_states
 from kerasmodels.bsde.recursion import recursion_step
 
 # Longest drift over one step, against the unit of its noise in one direction.
@@ -27,10 +28,11 @@ _LIMIT = 2.0
 
 
 def control_drift(equation, t, dt, x, u, z):
-    """The pair (f, b): the driver, and df/dz, `[batch, dim]`, by automatic differentiation.
+    """The pair (f, b): the driver, and df/dz, by automatic differentiation.
 
-    b is shortened where |b| dt exceeds twice sqrt(dt): the equation holds for any b, and a
-    z that is not trained yet must not throw the paths out of the region that matters.
+    b, `[batch, noise_dim]`, is shortened where |b| dt exceeds twice sqrt(dt): the equation
+    holds for any b, and a z that is not trained yet must not throw the paths out of the
+    region that matters.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(z)
@@ -46,18 +48,18 @@ def controlled_paths(model, t, noise):
     Args:
         model: `GlobalModel`.
         t: Tensor `[batch, N + 1, 1]`, the same times for every path.
-        noise: Tensor `[batch, N, dim]`. dW^Q, variance dt.
+        noise: Tensor `[batch, N, noise_dim]`. dW^Q, variance dt.
 
     Returns:
         The triple (x, dw, slope) without derivatives: x `[batch, N + 1, dim]`; dw
-        `[batch, N, dim]`, the increments with their drift; and slope `[batch, 1]`, the
-        derivative of u_N by u_0 along the path, kept within e^-10 and e^10.
+        `[batch, N, noise_dim]`, the increments with their drift; and slope `[batch, 1]`,
+        the derivative of u_N by u_0 along the path, kept within e^-10 and e^10.
     """
     equation, num_steps = model.equation, model.num_steps
     t, noise = (tf.transpose(value, (1, 0, 2)) for value in (t, noise))
-    x0 = tf.zeros_like(noise[0]) + tf.constant(equation.x0, noise.dtype)
+    x0 = start_states(equation, noise[0])
     u0 = tf.zeros_like(t[0]) + tf.cast(model.u0, noise.dtype)
-    z0 = tf.zeros_like(x0) + tf.cast(model.z0, noise.dtype)
+    z0 = tf.zeros_like(noise[0]) + tf.cast(model.z0, noise.dtype)
 
     def step(n, x, u, z, slope, path, increments):
         dt = t[n + 1] - t[n]
@@ -81,7 +83,7 @@ def controlled_paths(model, t, noise):
         )
 
     path = tf.TensorArray(x0.dtype, num_steps + 1, element_shape=x0.shape).write(0, x0)
-    increments = tf.TensorArray(x0.dtype, num_steps, element_shape=x0.shape)
+    increments = tf.TensorArray(z0.dtype, num_steps, element_shape=z0.shape)
     *_, slope, path, increments = tf.while_loop(
         lambda n, *_: n < num_steps,
         step,

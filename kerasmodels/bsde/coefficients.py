@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels import _checks
-from kerasmodels.bsde.equation import Equation
+from kerasmodels.bsde.equation import Equation, noise_size
 
 
 class EquationError(ValueError):
@@ -53,10 +53,16 @@ def coefficient(equation, name, arguments, shape):
     except (TypeError, ValueError):
         received = _checks.describe(value)
     if received != shape:
+        advice = "Sums and means over coordinates need axis=-1, keepdims=True."
+        if name == "diffusion_prod":
+            noise = equation.noise_dim
+            advice = (
+                f"It maps noise (batch, {noise}) to the state (batch, {equation.dim}); "
+                "noise of another size than the state is declared by `noise_dim`."
+            )
         raise EquationError(
             f"`{owner}` returned the wrong shape from `{name}` for a batch of "
-            f"{num_points}. Expected: {shape}. Received: {received}. Sums and means over "
-            "coordinates need axis=-1, keepdims=True."
+            f"{num_points}. Expected: {shape}. Received: {received}. {advice}"
         )
     if value.dtype != dtype:
         raise EquationError(
@@ -72,14 +78,17 @@ def check_shapes(owner, equation, dtype):
     The exact solution is not called: nothing that trains may read it.
 
     Raises:
-        ValueError: `equation` is no `Equation`; an `EquationError` names the coefficient
-            that cannot be called, or returns another shape or dtype.
+        ValueError: `equation` is no `Equation`, or its `noise_dim` is no positive integer;
+            an `EquationError` names the coefficient that cannot be called, or returns
+            another shape or dtype.
     """
     _checks.instance(owner, "equation", equation, Equation)
+    # A property of the user's own passes no setter.
+    noise_dim = noise_size(type(equation).__name__, equation.noise_dim)
     with tf.init_scope():
         x = tf.constant(np.tile(equation.x0, (3, 1)), dtype)
         t = tf.fill((3, 1), tf.constant(equation.terminal_time / 3, dtype))
-        u, z = tf.ones_like(t), tf.ones_like(x)
+        u, z = tf.ones_like(t), tf.ones((3, noise_dim), dtype)
         for name, call in coefficient_calls(equation, t, x, u, z).items():
             if name != "exact_solution":
                 coefficient(equation, name, *call)

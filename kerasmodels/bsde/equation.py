@@ -50,16 +50,21 @@ class Equation(abc.ABC):
     `get_config` collects the arguments of the subclass's constructor from attributes of
     the same names, so a constructor stores each argument under its own name.
 
+    Noise of another size than the state is declared by `noise_dim`, as an attribute of the
+    class (`noise_dim = 1`) or of the object (`self.noise_dim = num_factors` in the
+    constructor): five factors may drive a hundred assets, one factor two rates, and a
+    running mean is a coordinate of x that no noise reaches.
+
     Args:
-        dim: int. State dimension d; the noise has the same dimension.
+        dim: int. State dimension d.
         terminal_time: float. T > 0, in the equation's own unit of time.
         x0: float or `dim` floats. The point at which u(0, x0) is wanted.
 
     Shapes, in every method:
-        t: `[batch, 1]`; x, dw, z: `[batch, dim]`; u: `[batch, 1]`.
+        t: `[batch, 1]`; x: `[batch, dim]`; dw, z: `[batch, noise_dim]`; u: `[batch, 1]`.
 
     Raises:
-        ValueError: `dim`, `terminal_time` or `x0` is not of the form above.
+        ValueError: `dim`, `terminal_time`, `x0` or `noise_dim` is not of the form above.
 
     Reference: Pardoux and Peng (1990), https://doi.org/10.1016/0167-6911(90)90082-6
     """
@@ -69,10 +74,22 @@ class Equation(abc.ABC):
     def __init__(self, dim, terminal_time, x0=0.0):
         owner = type(self).__name__
         self.dim = state_size(owner, dim)
+        if not isinstance(type(self).noise_dim, property):
+            # Declared as an attribute of the class, which no setter has seen.
+            noise_size(owner, self.noise_dim)
         self.terminal_time = _checks.finite_float(
             owner, "terminal_time", terminal_time, above=0.0
         )
         self.x0 = _checks.point(owner, "x0", x0, self.dim)
+
+    @property
+    def noise_dim(self):
+        """Number m of Brownian motions, the size of dw and z: `dim` unless declared."""
+        return getattr(self, "_noise_dim", self.dim)
+
+    @noise_dim.setter
+    def noise_dim(self, value):
+        self._noise_dim = noise_size(type(self).__name__, value)
 
     def drift(self, t, x):
         """mu(t, x), `[batch, dim]`. Zero unless overridden."""
@@ -119,10 +136,10 @@ class Equation(abc.ABC):
         return x + self.drift(t, x) * dt + self.diffusion_prod(t, x, dw)
 
     def diffusion_transpose_prod(self, t, x, v):
-        """sigma(t, x)^T v, `[batch, dim]`, by a vector-Jacobian product."""
+        """sigma(t, x)^T v, `[batch, noise_dim]`, by a vector-Jacobian product."""
         # diffusion_prod is linear in dw, so its derivative at 0 is sigma everywhere.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            dw = tf.zeros_like(v)
+            dw = tf.zeros_like(v[:, :1]) + tf.zeros((self.noise_dim,), v.dtype)
             tape.watch(dw)
             noise = self.diffusion_prod(t, x, dw)
         return tape.gradient(noise, dw, output_gradients=v, unconnected_gradients="zero")
@@ -190,6 +207,14 @@ def state_size(owner, dim):
     what = f"x0, a state, its noise and z in dimension {dim}"
     _memory.fits(owner, "dim", 4 * dim, "float64", what, "Take a smaller dimension.")
     return dim
+
+
+def noise_size(owner, noise_dim):
+    """Returns `noise_dim` as an int, or raises ValueError; also if no noise fits."""
+    noise_dim = _checks.positive_int(owner, "noise_dim", noise_dim)
+    what = f"noise and z of size {noise_dim}"
+    _memory.fits(owner, "noise_dim", 2 * noise_dim, "float64", what, "Take fewer factors.")
+    return noise_dim
 
 
 def squared_norm(x):

@@ -188,8 +188,9 @@ class Estimator:
                 _checks.message(owner, "model", "a `GlobalModel`", _checks.describe(model))
             )
         drift = _checks.boolean(owner, "drift", drift)
+        numbers_per_step = max(model.equation.dim, model.equation.noise_dim)
         if chunk_size is None:
-            chunk_size = 2**16 // model.equation.dim
+            chunk_size = 2**16 // numbers_per_step
             if most_paths is not None:
                 chunk_size = min(chunk_size, most_paths // (2 * _PILOT))
             chunk_size = int(np.clip(chunk_size, 64, 4096))
@@ -201,7 +202,7 @@ class Estimator:
         _memory.fits(
             owner,
             "chunk_size",
-            2 * self.chunk_size * len(self.grid) * model.equation.dim,
+            2 * self.chunk_size * len(self.grid) * model.equation.noise_dim,
             model.variable_dtype,
             f"the noise of {self.chunk_size} paths of {len(self.grid) - 1} steps",
             "Take a smaller chunk, or fewer time steps.",
@@ -209,7 +210,7 @@ class Estimator:
         self._no_sizes = np.zeros((len(STRIDES), len(self.grid))), (-1.0, 0.0, 0.0)
         numbers = math.inf
         if most_paths is not None:
-            numbers = max(most_paths, self.chunk_size) * model.equation.dim * len(self.grid)
+            numbers = max(most_paths, self.chunk_size) * numbers_per_step * len(self.grid)
         self._sample = path_sampler(
             model, self.grid, drift, self.chunk_size, seed, numbers >= _COMPILED
         )

@@ -18,7 +18,8 @@ def export_saved_model(model, filepath, verbose=False, **kwargs):
     Raises:
         FileExistsError: `filepath` is a folder that holds something else than an export.
     """
-    times, dim, dtype = model.num_steps + 1, model.equation.dim, model.variable_dtype
+    times, dtype = model.num_steps + 1, model.variable_dtype
+    dim, noise_dim = model.equation.dim, model.equation.noise_dim
 
     def spec(name, *shape):
         return tf.TensorSpec((None, *shape), dtype, name=name)
@@ -30,7 +31,7 @@ def export_saved_model(model, filepath, verbose=False, **kwargs):
         lambda x, dw, t: {"u": model((x, dw, t), training=False)},
         input_signature=[
             spec("x", times, dim),
-            spec("dw", times - 1, dim),
+            spec("dw", times - 1, noise_dim),
             spec("t", times, 1),
         ],
     )

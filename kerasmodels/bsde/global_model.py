@@ -63,7 +63,8 @@ class GlobalModel(DistributedModel):
             (`closed_loop.py`), and weight each path by 1 / J with J the derivative of
             u_N by u_0 along it. A call of the model takes paths as they are.
         u0: None or float. Start of u0; None is the mean of g(x_N) over a sample.
-        z0: None or `dim` floats. Start of z0; None is the mean of sigma^T grad g(x_N).
+        z0: None or `noise_dim` floats. Start of z0; None is the mean of
+            sigma^T grad g(x_N).
         units: None or a pair of floats > 0. The weights behind u0 and z0 count the
             distance from the start in these units, so that one learning rate suits
             solutions of any size. None is the standard deviation of g(x_N) and the root
@@ -71,8 +72,9 @@ class GlobalModel(DistributedModel):
         seed: int. Seed of the initial weights and of that sample.
 
     Call arguments:
-        inputs: the tuple (x, dw, t): x `[batch, N + 1, dim]`; dw `[batch, N, dim]`,
-            variance dt; t `[batch, N + 1, 1]`, or `[N + 1]` for all paths alike.
+        inputs: the tuple (x, dw, t): x `[batch, N + 1, dim]`; dw `[batch, N, noise_dim]`
+            (the equation's, in general d), variance dt; t `[batch, N + 1, 1]`, or
+            `[N + 1]` for all paths alike.
         training: bool.
 
     Output shape:
@@ -148,7 +150,7 @@ class GlobalModel(DistributedModel):
             "z0": np.asarray(initial.z0, "float64").tolist(),
             "units": [float(initial.u_unit), float(initial.z_unit)],
         }
-        for name, shape in (("u0", ()), ("z0", (equation.dim,))):
+        for name, shape in (("u0", ()), ("z0", (equation.noise_dim,))):
             weight = self.add_weight(
                 shape=shape, initializer="zeros", name=name, autocast=False
             )
@@ -164,7 +166,7 @@ class GlobalModel(DistributedModel):
 
     @property
     def z0(self):
-        """sigma^T grad u(0, x0) as it stands, a Tensor `[dim]`."""
+        """sigma^T grad u(0, x0) as it stands, a Tensor `[noise_dim]`."""
         start = ops.convert_to_tensor(self._initial["z0"], self.variable_dtype)
         return start + self._initial["units"][1] * tf.convert_to_tensor(self._z0)
 
@@ -214,7 +216,7 @@ class GlobalModel(DistributedModel):
             training: bool.
 
         Returns:
-            The pair (u, z): u `[batch, N + 1, 1]`, z `[batch, N, dim]`.
+            The pair (u, z): u `[batch, N + 1, 1]`, z `[batch, N, noise_dim]`.
         """
         x, dw, t = validated_inputs(self, inputs)
         z = self._control_path(t, x, training)
@@ -253,7 +255,7 @@ class GlobalModel(DistributedModel):
             x: Tensor `[batch, dim]`. States. At t < t_1 the state is x0 and z is z0.
 
         Returns:
-            z = sigma^T grad u, `[batch, dim]`.
+            z = sigma^T grad u, `[batch, noise_dim]`.
         """
         owner, dim = "GlobalModel.z", self.equation.dim
         x = ops.cast(_checks.tensor(owner, "x", x), self.variable_dtype)
@@ -276,8 +278,8 @@ class GlobalModel(DistributedModel):
         return tf.gather(z, index, batch_dims=1)
 
     def _control_path(self, t, x, training):
-        """z_n for n = 0, ..., N, `[batch, N + 1, dim]`."""
-        z0 = ops.zeros_like(x[:, :1]) + ops.cast(self.z0, x.dtype)
+        """z_n for n = 0, ..., N, `[batch, N + 1, noise_dim]`."""
+        z0 = ops.zeros_like(x[:, :1, :1]) + ops.cast(self.z0, x.dtype)
         inner, dim = self.num_steps - 1, self.equation.dim
         # Only what is read is computed: not every g has a gradient that costs nothing.
         last = ops.zeros_like(z0)
@@ -290,7 +292,7 @@ class GlobalModel(DistributedModel):
         if self._reads_terminal:
             g, gradient = self._terminal(ops.reshape(t, (-1, 1)), ops.reshape(x, (-1, dim)))
             g = ops.reshape(g, (-1, inner, 1))
-            gradient = ops.reshape(gradient, (-1, inner, dim))
+            gradient = ops.reshape(gradient, (-1, inner, self.equation.noise_dim))
         terminal = (g, gradient) if getattr(self.control, "uses_terminal", False) else ()
         z = ops.cast(self.control(t, x, *terminal, training=training), x.dtype)
         if self.terminal_skip is not None:
@@ -319,7 +321,7 @@ class GlobalModel(DistributedModel):
             x: Tensor `[batch, dim]`.
 
         Returns:
-            Tensor `[batch, dim]`.
+            Tensor `[batch, noise_dim]`.
         """
         g, gradient = self._terminal(t, x)
         if self.control is None:

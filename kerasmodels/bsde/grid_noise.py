@@ -29,16 +29,17 @@ def probes(equation, t, dt, x, z, other):
         equation: `Equation`.
         t: Tensor `[batch, 1]`. The start of the step.
         dt: Tensor `[batch, 1]`.
-        x, z: Tensors `[batch, dim]`, at t.
-        other: Tensor `[batch, dim]`. Increments over dt that are independent of the
+        x: Tensor `[batch, dim]`, at t.
+        z: Tensor `[batch, noise_dim]`, at t.
+        other: Tensor `[batch, noise_dim]`. Increments over dt that are independent of the
             step's own.
 
     Returns:
         The pair (states, along): states `[4 * batch, dim]`, and the direction of the noise
-        along z, `[batch, dim]`.
+        along z, `[batch, noise_dim]`.
     """
     along = z / (tf.norm(z, axis=-1, keepdims=True) + 1e-30)
-    signs = _signs(x)
+    signs = _signs(z)
     across = signs - _dot(signs, along) * along
     # Around a place where a path may be after the step: learnt functions are not to be
     # asked where no path ever is, and small moves from x are such places. Along z, where
@@ -57,8 +58,8 @@ def grid_noise(dt, along, z_probed, dw):
     Args:
         dt: Tensor `[batch, 1]`.
         along: as `probes` returned it.
-        z_probed: Tensor `[4 * batch, dim]`. z at the states of `probes`.
-        dw: Tensor `[batch, dim]`.
+        z_probed: Tensor `[4 * batch, noise_dim]`. z at the states of `probes`.
+        dw: Tensor `[batch, noise_dim]`.
 
     Returns:
         Tensor `[batch, 1]`: of mean zero, whatever z is, where dW has no drift.
@@ -82,9 +83,9 @@ def grid_noise(dt, along, z_probed, dw):
     )
 
 
-def _signs(x):
+def _signs(z):
     """1, -1, 1, ...: any signs will do that do not look at the increments."""
-    return tf.constant((-1.0) ** np.arange(x.shape[-1]), x.dtype)
+    return tf.constant((-1.0) ** np.arange(z.shape[-1]), z.dtype)
 
 
 def _dot(a, b):

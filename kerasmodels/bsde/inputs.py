@@ -35,13 +35,13 @@ def validated_inputs(model, inputs):
         ops.cast(_checks.tensor("GlobalModel", name, value), model.variable_dtype)
         for name, value in zip(("x", "dw", "t"), inputs)
     )
-    n, dim = model.num_steps, model.equation.dim
+    n, dim, noise_dim = model.num_steps, model.equation.dim, model.equation.noise_dim
     received = (
         f"x.shape={tuple(x.shape)}, dw.shape={tuple(dw.shape)}, t.shape={tuple(t.shape)}"
     )
     expected = (
         f"`GlobalModel` steps over {n} intervals in dimension {dim}, so it expects x "
-        f"of shape (batch, {n + 1}, {dim}), dw of shape (batch, {n}, {dim}) and t of "
+        f"of shape (batch, {n + 1}, {dim}), dw of shape (batch, {n}, {noise_dim}) and t of "
         f"shape (batch, {n + 1}, 1) or ({n + 1},). Received: {received}."
     )
     for value in (x, dw):
@@ -52,7 +52,7 @@ def validated_inputs(model, inputs):
             )
     if len(t.shape) == 1 and t.shape[0] == n + 1:
         t = ops.broadcast_to(t[None, :, None], (ops.shape(x)[0], n + 1, 1))
-    wanted = ((x, (n + 1, dim)), (dw, (n, dim)), (t, (n + 1, 1)))
+    wanted = ((x, (n + 1, dim)), (dw, (n, noise_dim)), (t, (n + 1, 1)))
     if any(tuple(value.shape[1:]) != shape for value, shape in wanted):
         raise _checks.ArgumentError(
             f"{expected} Sample the paths on the grid of this model: "

@@ -6,6 +6,7 @@ import tensorflow as tf
 from kerasmodels.bsde.closed_loop import control_drift
 from kerasmodels.bsde.extrapolation import STRIDES
 from kerasmodels.bsde.grid_noise import grid_noise, probes
+from kerasmodels.bsde.paths import start_states
 from kerasmodels.bsde.recursion import recursion_step
 
 # Seeds (seed, -1), (seed, -2), ... start a model; from here on, far below, they are here.
@@ -27,7 +28,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
     times between its own.
     """
     equation, dtype = model.equation, model.variable_dtype
-    shape, num_steps = (chunk_size, equation.dim), len(grid) - 1
+    shape, num_steps = (chunk_size, equation.noise_dim), len(grid) - 1
     times = tf.constant(grid, dtype)
 
     @tf.function(jit_compile=jit_compile, autograph=False)
@@ -73,7 +74,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
                 return n + stride, state, u.write((n + stride + 1) // 2, state["u"])
 
             state = {
-                "x": tf.zeros(shape, dtype) + tf.constant(equation.x0, dtype),
+                "x": start_states(equation, one),
                 "u": one * tf.cast(model.u0, dtype),
                 "z": tf.zeros(shape, dtype) + tf.cast(model.z0, dtype),
                 "slope": one,
@@ -123,7 +124,7 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes, mils
     z_end = model.z_at(index, t_end, x_end)
 
     def beyond():
-        other = tf.sqrt(equation.dim * dt) * direction
+        other = tf.sqrt(equation.noise_dim * dt) * direction
         states, along = probes(equation, t, dt, x, z, other)
         z_probed = model.z_at(index, tf.tile(t_end, (4, 1)), states)
         return grid_noise(dt, along, z_probed, noise)

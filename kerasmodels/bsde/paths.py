@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kerasmodels import _checks, _memory
 from kerasmodels.bsde.coefficients import check_shapes
+from kerasmodels.bsde.equation import noise_size
 
 # Grid times up to which the steps of a data set are unrolled.
 _UNROLLED = 51
@@ -68,10 +69,12 @@ def paths_fit(owner, argument, equation, num_steps, batch_size, dtype, copies=2)
 
     `copies`: how often they are there at one time, with those made on the way.
     """
+    noise_dim = noise_size(type(equation).__name__, equation.noise_dim)
+    numbers = (num_steps + 1) * equation.dim + num_steps * noise_dim
     _memory.fits(
         owner,
         argument,
-        copies * batch_size * (2 * num_steps + 1) * equation.dim,
+        copies * batch_size * numbers,
         dtype or keras.config.floatx(),
         f"paths: {batch_size} of {num_steps} steps in dimension {equation.dim}",
         "Take fewer paths at a time, or fewer time steps.",
@@ -115,18 +118,23 @@ def simulate(equation, t, dw):
     Args:
         equation: `Equation`.
         t: array or Tensor `[N + 1]`. The time grid.
-        dw: Tensor `[batch, N, dim]`. Brownian increments, variance dt.
+        dw: Tensor `[batch, N, noise_dim]`. Brownian increments, variance dt.
 
     Returns:
         The list of N + 1 tensors X_n, each `[batch, dim]`.
     """
     grid = _as_tensor(t, dw.dtype)
-    x = tf.zeros_like(dw[:, 0]) + tf.constant(equation.x0, dw.dtype)
+    x = start_states(equation, dw[:, 0])
     path = [x]
     for n, dw_n in enumerate(tf.unstack(dw, axis=1)):
         x = _step(equation, grid, n, x, dw_n)
         path.append(x)
     return path
+
+
+def start_states(equation, dw):
+    """x0 for each path of `dw` `[batch, noise_dim]`, `[batch, dim]`."""
+    return tf.zeros_like(dw[:, :1]) + tf.constant(equation.x0, dw.dtype)
 
 
 def _step(equation, grid, n, x, dw):
@@ -145,7 +153,7 @@ def _paths(equation, t, dw, unroll):
         return tf.stack(simulate(equation, t, dw), axis=1)
     grid, num_steps = _as_tensor(t, dw.dtype), dw.shape[1]
     dw = tf.transpose(dw, (1, 0, 2))
-    x = tf.zeros_like(dw[0]) + tf.constant(equation.x0, dw.dtype)
+    x = start_states(equation, dw[0])
 
     def step(n, x, path):
         x = _step(equation, grid, n, x, dw[n])
@@ -229,7 +237,8 @@ def sample_paths(equation, t, batch_size, seed, dtype=None):
         dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
 
     Returns:
-        The pair (x, dw): x `[batch_size, N + 1, dim]`, dw `[batch_size, N, dim]`.
+        The pair (x, dw): x `[batch_size, N + 1, dim]`, dw
+        `[batch_size, N, noise_dim]`.
 
     Raises:
         ValueError: an argument is not of the form above, a coefficient of the equation
@@ -242,7 +251,7 @@ def sample_paths(equation, t, batch_size, seed, dtype=None):
     batch_size = _checks.positive_int(owner, "batch_size", batch_size)
     seed = _checks.seed_pair(owner, seed)
     paths_fit(owner, "batch_size", equation, len(t) - 1, batch_size, dtype)
-    dw = brownian_increments(t, batch_size, equation.dim, seed, dtype)
+    dw = brownian_increments(t, batch_size, equation.noise_dim, seed, dtype)
     return _paths(equation, t, dw, unroll=tf.executing_eagerly()), dw
 
 
@@ -279,8 +288,8 @@ def path_dataset(
             the same. A list of indices gives these parts one after another.
 
     Returns:
-        A data set whose elements are x `[batch, N + 1, dim]`, dw `[batch, N, dim]` and
-        t `[batch, N + 1, 1]` as inputs, and g(x_N) `[batch, 1]` as target.
+        A data set whose elements are x `[batch, N + 1, dim]`, dw `[batch, N, noise_dim]`
+        and t `[batch, N + 1, 1]` as inputs, and g(x_N) `[batch, 1]` as target.
 
     Raises:
         ValueError: as `sample_paths`.
@@ -322,7 +331,7 @@ def path_dataset(
             first_path = index * batch_size
         grid = _jittered(t, (seed, step)) if jitter else t
         dw = brownian_increments(
-            grid, batch_size, equation.dim, (seed, step), dtype, first_path
+            grid, batch_size, equation.noise_dim, (seed, step), dtype, first_path
         )
         x = _paths(equation, grid, dw, unroll=len(t) <= _UNROLLED)
         return (x, dw, tile_times(grid, batch_size, dtype)), equation.terminal(x[:, -1])

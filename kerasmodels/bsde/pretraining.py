@@ -58,7 +58,8 @@ def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
         dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
 
     Returns:
-        The pair (x, z) of arrays `[num_paths, N - 1, dim]`.
+        The pair (x, z) of arrays, x `[num_paths, N - 1, dim]` and z
+        `[num_paths, N - 1, noise_dim]`.
 
     Raises:
         ValueError: `labels` is none of these, or is "exact" for an equation without an
@@ -88,7 +89,7 @@ def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
                 owner, "t", "a grid with inner times", f"{len(t) - 1} time step"
             )
         )
-    dw = brownian_increments(t, num_paths, equation.dim, seed, dtype)
+    dw = brownian_increments(t, num_paths, equation.noise_dim, seed, dtype)
     label = {"exact": _exact, "pathwise": _pathwise, "malliavin": _malliavin}[labels]
     x, z = tf.function(lambda dw: label(equation, t, dw))(dw)
     return x.numpy(), z.numpy()
@@ -137,7 +138,7 @@ def fit_subnets(x, z, epochs=10, batch_size=32, learning_rate=1e-3, seed=0, **op
 
     Args:
         x: array `[num_paths, N - 1, dim]`. States.
-        z: array `[num_paths, N - 1, dim]`. Labels.
+        z: array `[num_paths, N - 1, noise_dim]`. Labels.
         epochs: int.
         batch_size: int.
         learning_rate: float. Of Adam, decaying to a hundredth along a cosine.
@@ -148,22 +149,23 @@ def fit_subnets(x, z, epochs=10, batch_size=32, learning_rate=1e-3, seed=0, **op
         The pair (subnets, losses): N - 1 `ZSubnet`s and their final training losses.
 
     Raises:
-        ValueError: the shapes of x and z are not as above, or not equal.
+        ValueError: the shapes of x and z are not as above.
     """
     owner = "fit_subnets"
     for name, value in (("x", x), ("z", z)):
         _checks.finite_array(owner, name, value)
     x, z = np.asarray(x), np.asarray(z)
-    if x.ndim != 3 or x.shape != z.shape or x.size == 0:
+    if x.ndim != 3 or z.ndim != 3 or x.shape[:2] != z.shape[:2] or not x.size * z.size:
         raise _checks.ArgumentError(
-            "`fit_subnets` expects `x` and `z` of one shape (num_paths, num_times, dim). "
-            f"Received: x.shape={x.shape}, z.shape={z.shape}."
+            "`fit_subnets` expects `x` of shape (num_paths, num_times, dim) and `z` of "
+            f"shape (num_paths, num_times, noise_dim). Received: x.shape={x.shape}, "
+            f"z.shape={z.shape}."
         )
     _check_fit(owner, epochs, batch_size, learning_rate, seed)
     num_paths, num_times, dim = x.shape
     subnets, losses = [], []
     for n, subnet_seed in enumerate(init_seeds(seed, num_times)):
-        subnet = ZSubnet(dim, seed=subnet_seed, **options)
+        subnet = ZSubnet(dim, seed=subnet_seed, noise_dim=z.shape[2], **options)
         subnet.standardize(x[:, n], np.sqrt(np.mean(z[:, n] ** 2)))
         steps = epochs * -(-num_paths // batch_size)
         subnet.compile(decaying_adam(learning_rate, steps), loss="mse")
@@ -267,7 +269,8 @@ def pretrain_subnets(equation, t, folder, num_paths=4096, seed=0, labels=None, *
     fit = {"epochs": 1, "batch_size": 1, "learning_rate": 1.0, "seed": seed}
     _check_fit(owner, **{name: options.get(name, value) for name, value in fit.items()})
     named = ("hidden", "activation", "batch_norm")
-    ZSubnet(equation.dim, **{k: v for k, v in options.items() if k in named})
+    named = {k: v for k, v in options.items() if k in named}
+    ZSubnet(equation.dim, noise_dim=equation.noise_dim, **named)
     if labels is None:
         labels = "exact" if equation.has_exact_solution else "pathwise"
     x, z = z_samples(equation, t, num_paths, seed, labels, dtype)

@@ -25,11 +25,11 @@ def recursion_step(equation, rule, start, end, dw, u, drift=None, extra=None):
     Args:
         equation: `Equation`.
         rule: "left" or "trapezoid".
-        start, end: the triples (t, x, z) at both ends of the step: t `[batch, 1]`, x and z
-            `[batch, dim]`. `left` does not read `end`.
-        dw: Tensor `[batch, dim]`.
+        start, end: the triples (t, x, z) at both ends of the step: t `[batch, 1]`, x
+            `[batch, dim]` and z `[batch, noise_dim]`. `left` does not read `end`.
+        dw: Tensor `[batch, noise_dim]`.
         u: Tensor `[batch, 1]`.
-        drift: None or Tensor `[batch, dim]`. b.
+        drift: None or Tensor `[batch, noise_dim]`. b.
         extra: None or Tensor `[batch, 1]`.
 
     Returns:
@@ -63,9 +63,9 @@ def forward_recursion(equation, t, x, dw, u0, z, rule="left", extra=None):
         equation: `Equation`.
         t: Tensor `[batch, N + 1, 1]`.
         x: Tensor `[batch, N + 1, dim]`.
-        dw: Tensor `[batch, N, dim]`.
+        dw: Tensor `[batch, N, noise_dim]`.
         u0: scalar Tensor.
-        z: Tensor `[batch, N + 1, dim]`; `left` does not read the last time.
+        z: Tensor `[batch, N + 1, noise_dim]`; `left` does not read the last time.
         rule: "left" or "trapezoid".
         extra: None or Tensor `[batch, N, 1]`, added to z . dW in each step.
 

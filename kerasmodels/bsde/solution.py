@@ -65,7 +65,7 @@ class Solution:
 
     @property
     def z0(self):
-        """sigma^T grad u(0, x0) as trained, `[dim]`."""
+        """sigma^T grad u(0, x0) as trained, `[noise_dim]`."""
         return self.model.z0.numpy()
 
     def to_dict(self):

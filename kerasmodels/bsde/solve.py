@@ -157,6 +157,7 @@ def solve(
         _checks.instance(owner, "callbacks", callback, keras.callbacks.Callback)
     _checks.one_of(owner, "verbose", verbose, (0, 1, 2))
     settings = default_settings(equation)
+    numbers_per_step = max(equation.dim, equation.noise_dim)
     grid = as_time_grid(owner, equation, settings.num_steps if t is None else t)
     steps = settings.steps if steps is None else steps
     steps = _checks.positive_int(owner, "steps", steps)
@@ -169,7 +170,7 @@ def solve(
         check_config(equation)
     else:
         check_equation(
-            equation, num_points=max(2, min(16, 1600 // equation.dim)), seed=seed
+            equation, num_points=max(2, min(16, 1600 // numbers_per_step)), seed=seed
         )
     keeper = _keeper(
         checkpoints,
@@ -207,7 +208,7 @@ def solve(
     model.milstein = milstein and not strong
     if num_paths is None:
         work = settings.work * _MAX_NUMBERS
-        num_paths = max(1, int(work / (equation.dim * model.num_steps)))
+        num_paths = max(1, int(work / (numbers_per_step * model.num_steps)))
         num_paths = min(_MAX_PATHS, num_paths)
     progress = keeper.progress
     if keeper.loaded:
@@ -334,7 +335,13 @@ def _model(equation, grid, control, hidden, subnets, rule, drift, seed, dtype):
             control = "shared" if dense else "exchangeable"
         options = {} if hidden is None else {"hidden": hidden}
         control = make_control(
-            control, grid[1:-1], equation.dim, dtype=dtype, seed=seed, **options
+            control,
+            grid[1:-1],
+            equation.dim,
+            noise_dim=equation.noise_dim,
+            dtype=dtype,
+            seed=seed,
+            **options,
         )
     else:
         control = "stacked"  # not used: there are no inner times

@@ -23,7 +23,7 @@ class Start:
     u0: mean of g(x_N), the trivial baseline for u(0, x0) (exact where f = 0);
     u0_standard_error: of that mean;
     g_std: standard deviation of g(x_N), the scale of u;
-    z0: mean of sigma^T grad g(x_N), `[dim]`;
+    z0: mean of sigma^T grad g(x_N), `[noise_dim]`;
     z_scale: root mean square of sigma^T grad g(x_N) per coordinate;
     x_inner: states at the inner times, `[paths, N - 1, dim]`, to standardise inputs by;
         None once that is done.
@@ -46,7 +46,7 @@ def estimate_start(equation, t, seed, dtype=None):
         seed: int.
         dtype: "float32" or "float64".
     """
-    per_path = (len(t) - 1) * equation.dim
+    per_path = (len(t) - 1) * max(equation.dim, equation.noise_dim)
     block = int(np.clip(2**21 // per_path, 16, 4096))
     paths_fit("GlobalModel", "t", equation, len(t) - 1, block, dtype)
     num_blocks = max(1, min(2**14, _MAX_NORMALS // per_path) // block)
@@ -107,7 +107,8 @@ def baseline(equation, num_steps=20, seed=0, num_paths=8192):
     num_steps = _checks.positive_int("baseline", "num_steps", num_steps)
     num_paths = _checks.positive_int("baseline", "num_paths", num_paths)
     grid = time_grid(equation.terminal_time, num_steps)
-    block = int(np.clip(2**22 // (num_steps * equation.dim), 1, num_paths))
+    per_path = num_steps * max(equation.dim, equation.noise_dim)
+    block = int(np.clip(2**22 // per_path, 1, num_paths))
     means = []
     for k in range(-(-num_paths // block)):
         x, _ = sample_paths(equation, grid, block, (seed, _STREAM - k))

@@ -17,7 +17,8 @@ def is_exchangeable(equation, num_points=8, seed=0):
     for every permutation P. Then u(t, P x) = u(t, x), and z reorders with x: that is what
     `ExchangeableControl` assumes. Tested at random points of forward paths, in float64,
     for a swap and a rotation, which together make every permutation; x0 need not have
-    equal coordinates.
+    equal coordinates. Noise of another size than the state cannot be reordered with it:
+    then the answer is False.
 
     Args:
         equation: `Equation`.
@@ -25,12 +26,14 @@ def is_exchangeable(equation, num_points=8, seed=0):
         seed: int.
 
     Returns:
-        A bool. True for dim = 1.
+        A bool. True for dim = noise_dim = 1.
     """
     _checks.instance("is_exchangeable", "equation", equation, Equation)
     num_points = _checks.positive_int("is_exchangeable", "num_points", num_points)
     seed = _checks.seed_int("is_exchangeable", seed)
     paths_fit("is_exchangeable", "num_points", equation, 2, num_points, "float64", 4)
+    if equation.noise_dim != equation.dim:
+        return False
     path, _ = sample_paths(equation, 2, num_points, (seed, 0), "float64")
     rng = np.random.default_rng(seed)
     coordinates = np.arange(equation.dim)

@@ -199,6 +199,7 @@ NETWORK = {
     "batch_norm": (False, BOOLEAN),
     "seed": (0, SEED),
     "standardized": (False, BOOLEAN),
+    "noise_dim": (3, optional(COUNT)),
 }
 FOLDER = [None, 3, 1.5, [], {}, object(), b"folder"]
 

@@ -96,8 +96,8 @@ def test_missing_file_is_named(tmp_path):
         (lambda: bsde.z_samples(bsde.Heat(2), 1, 8), "inner times"),
         (lambda: bsde.fit_subnets(np.ones((4, 2)), np.ones((4, 2))), r"\(4, 2\)"),
         (
-            lambda: bsde.fit_subnets(np.ones((4, 2, 1)), np.ones((4, 2, 3))),
-            "of one shape",
+            lambda: bsde.fit_subnets(np.ones((4, 2, 1)), np.ones((4, 3, 1))),
+            r"z.shape=\(4, 3, 1\)",
         ),
     ],
 )

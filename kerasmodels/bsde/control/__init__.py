@@ -1,7 +1,7 @@
 """Control processes: (t, x) -> z = sigma^T grad u at all inner times at once.
 
 A control process is a Keras layer called on the inner times t_1, ..., t_{N-1} together:
-t `[batch, N-1, 1]` and x `[batch, N-1, dim]` give z `[batch, N-1, dim]`. It knows no
+t `[batch, N-1, 1]` and x `[batch, N-1, dim]` give z `[batch, N-1, noise_dim]`. It knows no
 equation. At t_0 the state is the constant x0, so z_0 is a weight of the model instead.
 
 Attributes that a control process may have: `num_times`, the number of inner times it has
@@ -36,13 +36,14 @@ __all__ = [
 CONTROLS = ("exchangeable", "shared", "stacked", "per-step")
 
 
-def make_control(name, times, dim, dtype=None, **options):
+def make_control(name, times, dim, noise_dim=None, dtype=None, **options):
     """Returns a fresh control process by its name in `CONTROLS`.
 
     Args:
         name: str.
         times: list of float. The inner times.
-        dim: int.
+        dim: int. Size of x.
+        noise_dim: None or int. Size of z; None is `dim`.
         dtype: as in Keras.
         **options: passed on to the class.
 
@@ -50,7 +51,19 @@ def make_control(name, times, dim, dtype=None, **options):
         ValueError: the name is none of these, or an option does not belong to it.
     """
     _checks.one_of("GlobalModel", "control", name, CONTROLS)
+    noise_dim = dim if noise_dim is None else noise_dim
     if name == "exchangeable":
+        if noise_dim != dim:
+            raise _checks.ArgumentError(
+                _checks.message(
+                    "GlobalModel",
+                    "control",
+                    '"shared", "stacked" or "per-step" for noise of another size than '
+                    "the state",
+                    f'control="exchangeable" for x of size {dim}, z of size {noise_dim}',
+                    "It reorders z with the coordinates of x.",
+                )
+            )
         if "hidden" in options:
             raise _checks.ArgumentError(
                 _checks.message(
@@ -64,10 +77,11 @@ def make_control(name, times, dim, dtype=None, **options):
             )
         return ExchangeableControl(dim, times, dtype=dtype, **options)
     if name == "shared":
-        return SharedControl(dim, dtype=dtype, **options)
+        return SharedControl(dim, noise_dim=noise_dim, dtype=dtype, **options)
     if name == "per-step":
+        options = {"noise_dim": noise_dim, **options}
         return PerStepControl.fresh(len(times), dim, dtype=dtype, **options)
-    return StackedControl(len(times), dim, dtype=dtype, **options)
+    return StackedControl(len(times), dim, noise_dim=noise_dim, dtype=dtype, **options)
 
 
 def control_at(control, index, t, x, g, gradient):
@@ -77,11 +91,12 @@ def control_at(control, index, t, x, g, gradient):
         control: a control process.
         index: int Tensor. Which inner time, from 0; not read where t is enough.
         t: Tensor `[batch, 1]`.
-        x, gradient: Tensor `[batch, dim]`.
+        x: Tensor `[batch, dim]`.
+        gradient: Tensor `[batch, noise_dim]`.
         g: Tensor `[batch, 1]`.
 
     Returns:
-        Tensor `[batch, dim]`.
+        Tensor `[batch, noise_dim]`.
     """
     num_times = getattr(control, "num_times", None)
     if num_times is not None and hasattr(control, "at"):

@@ -21,7 +21,7 @@ class ExactControl(keras.layers.Layer):
         x: Tensor `[batch, times, dim]`.
 
     Output shape:
-        `[batch, times, dim]`.
+        `[batch, times, noise_dim]`.
 
     Raises:
         ValueError: the equation has no exact solution.
@@ -47,7 +47,7 @@ class ExactControl(keras.layers.Layer):
     def call(self, t, x, training=False):
         dim = self.equation.dim
         z = self.equation.exact_z(ops.reshape(t, (-1, 1)), ops.reshape(x, (-1, dim)))
-        return ops.reshape(z, ops.shape(x))
+        return ops.reshape(z, (*ops.shape(x)[:-1], self.equation.noise_dim))
 
     def get_config(self):
         return {

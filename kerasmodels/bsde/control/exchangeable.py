@@ -57,6 +57,11 @@ class ExchangeableControl(keras.Model):
     num_times = None
     uses_terminal = True
 
+    @property
+    def noise_dim(self):
+        """The size of z: that of x."""
+        return self.dim
+
     def __init__(
         self, dim, times, units=32, features=0, seed=0, standardized=False, **kwargs
     ):

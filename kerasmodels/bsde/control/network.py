@@ -28,12 +28,23 @@ class Network(keras.Model):
     """
 
     def __init__(
-        self, dim, hidden, activation, batch_norm, seed, standardized, stats, **kwargs
+        self,
+        dim,
+        hidden,
+        activation,
+        batch_norm,
+        seed,
+        standardized,
+        noise_dim,
+        stats,
+        **kwargs,
     ):
         owner = type(self).__name__
         _checks.policy(owner, kwargs.get("dtype"))
         super().__init__(**kwargs)
         self.dim = _checks.positive_int(owner, "dim", dim)
+        noise_dim = self.dim if noise_dim is None else noise_dim
+        self.noise_dim = _checks.positive_int(owner, "noise_dim", noise_dim)
         if hidden is None:
             hidden = default_hidden(self.dim)
         if not isinstance(hidden, (list, tuple)):
@@ -65,7 +76,7 @@ class Network(keras.Model):
 
     def _check_size(self, owner, stats):
         """Raises ValueError if the weights do not fit into memory."""
-        widths = (self._input_width(), *self.hidden, self.dim)
+        widths = (self._input_width(), *self.hidden, self.noise_dim)
         networks = stats[0] if len(stats) == 2 else 1
         _memory.fits(
             owner,
@@ -88,7 +99,7 @@ class Network(keras.Model):
             fan_in = width
         # z starts small against its scale, so that training starts near z = 0 (or near
         # the terminal gradient, where the model adds that), but not at a saddle point.
-        self.last = self._dense(self.dim, 0.1 * (1 / fan_in) ** 0.5, seeds[-1], True)
+        self.last = self._dense(self.noise_dim, 0.1 * (1 / fan_in) ** 0.5, seeds[-1], True)
 
     def _input_width(self):
         return self.dim
@@ -157,4 +168,5 @@ class Network(keras.Model):
             "batch_norm": self.batch_norm,
             "seed": self.seed,
             "standardized": self.standardized,
+            "noise_dim": self.noise_dim,
         }

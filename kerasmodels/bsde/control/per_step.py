@@ -14,8 +14,8 @@ class PerStepControl(keras.Model):
     """One network per inner time, held as a list: z_n = subnets[n - 1](x_n).
 
     Args:
-        subnets: list of N - 1 Keras models, each `[batch, dim]` -> `[batch, dim]`, in the
-            order of the times. They may be the user's own, loaded from files.
+        subnets: list of N - 1 Keras models, each `[batch, dim]` -> `[batch, noise_dim]`,
+            in the order of the times. They may be the user's own, loaded from files.
 
     Call arguments:
         t: Tensor `[batch, N - 1, 1]`. Not used: each network belongs to one time.
@@ -23,7 +23,7 @@ class PerStepControl(keras.Model):
         training: bool.
 
     Output shape:
-        `[batch, N - 1, dim]`.
+        `[batch, N - 1, noise_dim]`.
 
     Raises:
         ValueError: `subnets` is empty or holds something that is not a Keras model.
@@ -79,7 +79,7 @@ class PerStepControl(keras.Model):
         return ops.stack(z, axis=1)
 
     def at(self, index, x):
-        """The network of one inner time, x `[batch, dim]` -> z `[batch, dim]`."""
+        """The network of one inner time, x `[batch, dim]` -> z `[batch, noise_dim]`."""
         return tf.switch_case(index, [lambda net=net: net(x) for net in self.subnets])
 
     def standardize(self, t, x, output_scale):

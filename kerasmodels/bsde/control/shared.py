@@ -16,7 +16,8 @@ class SharedControl(Network):
     between the grid times. One mean and one scale per coordinate serve all times.
 
     Args:
-        dim, hidden, activation, batch_norm, seed, standardized: as in `ZSubnet`.
+        dim, hidden, activation, batch_norm, seed, standardized, noise_dim: as in
+            `ZSubnet`.
 
     Call arguments:
         t: Tensor `[batch, times, 1]`.
@@ -24,7 +25,7 @@ class SharedControl(Network):
         training: bool.
 
     Output shape:
-        `[batch, times, dim]`.
+        `[batch, times, noise_dim]`.
 
     Raises:
         ValueError: an argument is not of the form above.
@@ -40,11 +41,20 @@ class SharedControl(Network):
         batch_norm=False,
         seed=0,
         standardized=False,
+        noise_dim=None,
         **kwargs,
     ):
         stats = (_checks.positive_int("SharedControl", "dim", dim) + 1,)
         super().__init__(
-            dim, hidden, activation, batch_norm, seed, standardized, stats, **kwargs
+            dim,
+            hidden,
+            activation,
+            batch_norm,
+            seed,
+            standardized,
+            noise_dim,
+            stats,
+            **kwargs,
         )
         self.build()
 

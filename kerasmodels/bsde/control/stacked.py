@@ -18,7 +18,8 @@ class StackedControl(Network):
 
     Args:
         num_times: int. N - 1.
-        dim, hidden, activation, batch_norm, seed, standardized: as in `ZSubnet`.
+        dim, hidden, activation, batch_norm, seed, standardized, noise_dim: as in
+            `ZSubnet`.
 
     Call arguments:
         t: Tensor `[batch, N - 1, 1]`. Not used: each slice belongs to one time.
@@ -26,7 +27,7 @@ class StackedControl(Network):
         training: bool.
 
     Output shape:
-        `[batch, N - 1, dim]`.
+        `[batch, N - 1, noise_dim]`.
 
     Raises:
         ValueError: an argument is not of the form above.
@@ -41,12 +42,21 @@ class StackedControl(Network):
         batch_norm=False,
         seed=0,
         standardized=False,
+        noise_dim=None,
         **kwargs,
     ):
         self._num_times = _checks.positive_int("StackedControl", "num_times", num_times)
         stats = (self._num_times, dim)
         super().__init__(
-            dim, hidden, activation, batch_norm, seed, standardized, stats, **kwargs
+            dim,
+            hidden,
+            activation,
+            batch_norm,
+            seed,
+            standardized,
+            noise_dim,
+            stats,
+            **kwargs,
         )
         self.build()
 
@@ -81,7 +91,7 @@ class StackedControl(Network):
         return _swapped(self._run(_swapped(self._standardized(x)), training))
 
     def at(self, index, x):
-        """The network of one inner time, x `[batch, dim]` -> z `[batch, dim]`."""
+        """The network of one inner time, x `[batch, dim]` -> z `[batch, noise_dim]`."""
 
         def row(weight):
             return ops.cast(ops.take(weight, index, axis=0), x.dtype)
@@ -139,7 +149,7 @@ class StackedControl(Network):
             raise _checks.ArgumentError(
                 "`StackedControl.from_subnets` expects `subnets` of one architecture. "
                 "Received subnets whose dim, hidden, activation, batch_norm, "
-                "standardized or dtype differ. Use `PerStepControl` for those."
+                "standardized, noise_dim or dtype differ. Use `PerStepControl` for those."
             )
         first = subnets[0]
         stack = cls(
@@ -149,6 +159,7 @@ class StackedControl(Network):
             first.activation,
             first.batch_norm,
             standardized=True,
+            noise_dim=first.noise_dim,
             dtype=first.dtype_policy,
         )
         columns = zip(*([np.asarray(w.numpy()) for w in s.weights] for s in subnets))

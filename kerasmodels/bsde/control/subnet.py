@@ -19,20 +19,21 @@ class ZSubnet(Network):
     Reference: E, Han, Jentzen (2017), https://doi.org/10.1007/s40304-017-0117-6
 
     Args:
-        dim: int. Size of x and z.
+        dim: int. Size of x.
         hidden: None or list of int. Widths of the hidden layers; None is two of d + 10.
         activation: name or function.
         batch_norm: bool. Batch normalisation before each activation.
         seed: int. Seed of the initial weights.
         standardized: bool. True keeps the constants as they are (0, 1, 1 or loaded):
             a model that is handed a subnet with False sets them from its own paths.
+        noise_dim: None or int. Size of z; None is `dim`.
 
     Call arguments:
         x: Tensor `[batch, dim]`.
         training: bool. Whether batch norm uses the statistics of the batch.
 
     Output shape:
-        `[batch, dim]`.
+        `[batch, noise_dim]`.
 
     Raises:
         ValueError: an argument is not of the form above.
@@ -46,10 +47,19 @@ class ZSubnet(Network):
         batch_norm=False,
         seed=0,
         standardized=False,
+        noise_dim=None,
         **kwargs,
     ):
         super().__init__(
-            dim, hidden, activation, batch_norm, seed, standardized, (dim,), **kwargs
+            dim,
+            hidden,
+            activation,
+            batch_norm,
+            seed,
+            standardized,
+            noise_dim,
+            (dim,),
+            **kwargs,
         )
         # With its shape: an export asks every model for the shape it was built with.
         self.build((None, self.dim))

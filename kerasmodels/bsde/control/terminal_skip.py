@@ -29,10 +29,10 @@ class TerminalSkip(keras.layers.Layer):
     Call arguments:
         t: Tensor `[batch, N - 1, 1]`. Read only without `num_times`.
         g: Tensor `[batch, N - 1, 1]`. g(x_n).
-        gradient: Tensor `[batch, N - 1, dim]`. sigma^T grad g(x_n).
+        gradient: Tensor `[batch, N - 1, noise_dim]`. sigma^T grad g(x_n).
 
     Output shape:
-        `[batch, N - 1, dim]`.
+        `[batch, N - 1, noise_dim]`.
 
     Raises:
         ValueError: an argument is not of the form above.
@@ -91,7 +91,7 @@ class TerminalSkip(keras.layers.Layer):
         return self._amount(t, g, lambda weight: weight) * gradient
 
     def at(self, index, t, g, gradient):
-        """The same at one time for all paths: g `[batch, 1]`, gradient `[batch, dim]`."""
+        """The same at one time: g `[batch, 1]`, gradient `[batch, noise_dim]`."""
         own = self.num_times is not None
         return (
             self._amount(t, g, lambda w: ops.take(w, index, axis=0) if own else w)
