@@ -70,6 +70,12 @@ class Estimate:
             that lowers the variance of the mismatch.
         drift_size: float. Mean of int |b|^2 dt: how far the driven paths are from the
             undriven ones.
+        growth: float. Mean of log |J|, the logarithm of how much an error of u0 grows up
+            to the terminal time: large where the driver is stiff in u.
+        reach: float. Mean of max(|R|, |R / J|): how far the mismatch lets the trained u0
+            be off where the driver is not linear.
+        refused: bool. Whether Newton's step from the trained u0 left `reach`, so that u0
+            is the trained one and the interval is made of `reach`.
     """
 
     u0: float
@@ -85,6 +91,9 @@ class Estimate:
     z_std: float
     milstein: bool
     drift_size: float
+    growth: float
+    reach: float
+    refused: bool = False
 
     @property
     def half_width(self):
@@ -169,9 +178,15 @@ class Estimator:
     Call arguments:
         num_paths, tolerance: as in `estimate_u0`.
 
+    Attributes:
+        on_chunk: None or function (done, wanted, estimate), called after each chunk of
+            paths with the last `Estimate`, None before the first.
+
     Raises:
         ValueError: an argument is not of the form there.
     """
+
+    on_chunk = None
 
     def __init__(
         self,
@@ -207,6 +222,7 @@ class Estimator:
             f"the noise of {self.chunk_size} paths of {len(self.grid) - 1} steps",
             "Take a smaller chunk, or fewer time steps.",
         )
+        self._progress = 0, 0, None
         self._no_sizes = np.zeros((len(STRIDES), len(self.grid))), (-1.0, 0.0, 0.0)
         numbers = math.inf
         if most_paths is not None:
@@ -222,6 +238,7 @@ class Estimator:
                 "estimate_u0", "tolerance", tolerance, above=0.0
             )
         max_chunks = -(-num_paths // self.chunk_size)
+        self._progress = 0, 2 * _PILOT, None
         # The first chunks say how large the errors are, the next how much that matters.
         milstein, first = self._first_chunk()
         nothing = *self._no_sizes, milstein
@@ -242,6 +259,7 @@ class Estimator:
                 room = max(goal - rest, rest / 4)
                 wanted = done * (result.monte_carlo / max(room, 1e-300)) ** 2
                 wanted = math.ceil(min(max_chunks, wanted))
+            self._progress = done, wanted, result
             if wanted <= done:
                 return Estimate(**agreed(dataclasses.asdict(result)))
             plain += [columns for columns, _ in self._chunks(done, wanted, *nothing)]
@@ -268,9 +286,15 @@ class Estimator:
         return self._finite(self._sampled(calls))
 
     def _sampled(self, calls):
+        found = []
         # Two at a time: one of them alone does not keep two cores busy.
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            return list(pool.map(lambda call: self._sample(*call), calls))
+            for chunk in pool.map(lambda call: self._sample(*call), calls):
+                found.append(chunk)
+                if self.on_chunk is not None:
+                    done, wanted, estimate = self._progress
+                    self.on_chunk(done + len(found), wanted, estimate)
+        return found
 
     def _finite(self, found):
         if not all(np.all(np.isfinite(columns)) for columns, _ in found):
@@ -332,7 +356,11 @@ def _summary(model, grid, plain, curved, sizes, milstein):
     correction = float(np.mean(second_order))
     kink = float(np.mean(found.weights @ column("kink", curved)))
     aligned = float(np.mean(column("aligned", curved)[0]))
-    mismatch_std = float(np.std(column("mismatch", plain + curved)[0]))
+    mismatch = column("mismatch", plain + curved)[0]
+    mismatch_std = float(np.std(mismatch))
+    slope = np.abs(
+        np.divide(mismatch, newton[0], out=np.ones_like(mismatch), where=newton[0] != 0)
+    )
     value = float(np.mean(extrapolated))
     standard_error = _standard_error(extrapolated)
     # A correction of second order that is larger than the mismatch itself is not one.
@@ -357,6 +385,8 @@ def _summary(model, grid, plain, curved, sizes, milstein):
         z_std=sizes[1][2],
         milstein=milstein,
         drift_size=float(np.mean(column("drift", plain + curved)[0])),
+        growth=float(np.mean(np.log(np.maximum(slope, 1e-300)))),
+        reach=float(np.mean(np.maximum(np.abs(mismatch), np.abs(newton[0])))),
     )
 
 

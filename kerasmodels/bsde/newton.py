@@ -1,6 +1,12 @@
 """After a round of training: u0 by Newton's method, and what more paths can bring."""
 
+import dataclasses
 import math
+import warnings
+
+
+class NewtonWarning(UserWarning):
+    """Newton's method left the trained u0 by more than the mismatch allows."""
 
 
 def settle(model, estimator, tolerance):
@@ -8,8 +14,15 @@ def settle(model, estimator, tolerance):
 
     Where the driver depends on u, the recursion carries an error of u0 along; Newton's
     method converges in two or three turns. Few paths will do for that.
+
+    Newton's method follows the slope of the driver at the model's own u and z. Where that
+    slope is another one nearby, as with a stiff driver that has a kink, the method may end
+    anywhere. By the comparison theorem u0 is off by E |R / J| for the slope J between the
+    model and the solution, which is at most `Estimate.reach` where the driver falls with u.
+    An answer further away is refused: the trained u0 stays, with `reach` as its half-width.
     """
-    estimate, start, last = None, float(model.u0), math.inf
+    estimate, first, start, last = None, None, float(model.u0), math.inf
+    trained = start
     for _ in range(5):
         try:
             found = estimator(1, tolerance)
@@ -22,11 +35,36 @@ def settle(model, estimator, tolerance):
             # It does not converge: a model that is far from trained.
             model.set_u0(start)
             break
+        first = found if first is None else first
         estimate, start, last = found, float(model.u0), moved
         model.set_u0(estimate.u0)
         if moved <= estimate.half_width:
             break
+    if abs(estimate.u0 - trained) > first.reach + first.monte_carlo:
+        model.set_u0(trained)
+        _warn(model, estimate.u0 - trained, first)
+        return dataclasses.replace(
+            first, u0=trained, imperfect_z=first.reach, correction=0.0, refused=True
+        )
     return estimate
+
+
+def _warn(model, moved, estimate):
+    growth = ""
+    if estimate.growth > 3:
+        slope = estimate.growth / model.equation.terminal_time
+        growth = (
+            f" The driver is stiff: an error of u0 grows by e^{estimate.growth:.0f} over "
+            f"the horizon, as df/du is about -{slope:.3g}, and the forward recursion "
+            "cannot follow that."
+        )
+    warnings.warn(
+        f"Newton's method moves the trained u0 of {model.equation!r} by {moved:.3g}, where "
+        f"the mismatch at the terminal time allows {estimate.reach:.3g}. The move is "
+        "refused, and the interval is that of the trained u0." + growth,
+        NewtonWarning,
+        stacklevel=3,
+    )
 
 
 def reachable_half_width(estimate, num_paths):

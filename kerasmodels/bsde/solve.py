@@ -55,6 +55,7 @@ def solve(
     dtype="float32",
     callbacks=(),
     verbose=0,
+    progress=None,
     checkpoints=None,
     checkpoint_every=200,
     resume=False,
@@ -105,6 +106,8 @@ def solve(
             in float32).
         callbacks: list of Keras callbacks.
         verbose: 0, 1 or 2, as in `keras.Model.fit`.
+        progress: None or bool. Whether one line on the standard error shows the phase, the
+            present u0 and the time left; None shows it on a terminal where `verbose` is 0.
         checkpoints: None, str or path. A folder in which the state of the run is kept. A
             run that was stopped at any moment goes on from there with `resume=True`, and
             ends (on the same machine and versions) with the same bits as one that was
@@ -251,7 +254,7 @@ def solve(
                 model.compiled = False
             progress.next_stage(model.drift, reachable)
         wide = not estimate.half_width <= tolerance * abs(estimate.u0)
-        if wide and estimate.num_paths < num_paths:
+        if wide and not estimate.refused and estimate.num_paths < num_paths:
             try:
                 estimate = estimator(num_paths, tolerance)
             except FloatingPointError:

@@ -70,6 +70,9 @@ def test_estimate_of_four_paths():
     assert found.imperfect_z == pytest.approx(0.45 + 0.1, **CLOSE)
     assert found.mismatch_std == pytest.approx(5**0.5, **CLOSE)
     assert found.drift_size == pytest.approx(3.0, **CLOSE)
+    # R is 3, -3, 1, -1 and R / J is 1, 3, 2, 5: |J| is 3, 1, 1/2, 1/5.
+    assert found.growth == pytest.approx(math.log(3 / 10) / 4, **CLOSE)
+    assert found.reach == pytest.approx((3 + 3 + 2 + 5) / 4, **CLOSE)
     assert (found.num_paths, found.num_steps) == (4, 8)
     assert found.z_std == 0.25 and found.milstein is True
 
