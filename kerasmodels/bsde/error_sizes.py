@@ -12,9 +12,12 @@ def error_sizes(grid, columns, u, milstein):
 
     variance of the mismatch = part of z + (part of the grid) dt^p, on the finest and the
     middle grid, with p = 1, or 2 where the noise of the grid was taken out; what
-    `grid_noise` leaves of order dt counts as a part of z. The part of z is taken as spread
-    evenly over the time and over the coordinates. Its component along z, which would count
-    most, is measured: int delta . e dt is the covariance of the mismatch and int e . dW.
+    `grid_noise` leaves of order dt counts as a part of z. The part of z is spread over time
+    and space as even^2 + relative^2 |z|^2, where the slope of the squared mismatch by
+    int |z|^2 dt, one path against another, shows the relative part: where a driver has a
+    kink at z = 0, it matters that small z have small errors. The component along z, which
+    would count most, is measured: int delta . e dt is the covariance of the mismatch and
+    int e . dW.
     The part of the grid at each time is seen in the difference of u on both grids: the
     middle one makes the errors of the finest and others beside them, so its variance is
     (2^p - 1) times that of the finest. Paths count by 1 / J, as their errors do in the
@@ -27,7 +30,8 @@ def error_sizes(grid, columns, u, milstein):
         milstein: bool.
 
     Returns:
-        The pair (u_size `[3, N + 1]`, z_size of 3 floats: anyhow, along z, of u_N by z).
+        The pair (u_size `[3, N + 1]`, z_size of 4 floats: the even part, the relative part,
+        along z, and of u_N by z).
     """
     mismatch = columns[:2, COLUMNS.index("mismatch")]
     along = columns[0, COLUMNS.index("along_z")]
@@ -50,7 +54,26 @@ def error_sizes(grid, columns, u, milstein):
     z_part = of_z * grid / grid[-1]
     u_size = np.sqrt([factor * of_grid + z_part for factor in (1, growth, growth**2)])
     products = weight * centred(mismatch[0]) * centred(along)
-    error = np.std(products) / math.sqrt(len(products))
-    along_z = abs(np.mean(products)) + 2 * error
-    of_z = math.sqrt(of_z)
-    return u_size, (of_z / math.sqrt(grid[-1]), along_z / grid[-1], of_z)
+    along_z = abs(np.mean(products)) + 2 * _standard_error(products)
+    z_square = columns[0, COLUMNS.index("z_square")]
+    share = _relative_share(weight, centred(mismatch[0]) ** 2, z_square)
+    mean_square = np.mean(weight * z_square)
+    even = math.sqrt((1 - share) * of_z / grid[-1])
+    relative = math.sqrt(share * of_z / mean_square) if share > 0 else 0.0
+    return u_size, (even, relative, along_z / grid[-1], math.sqrt(of_z))
+
+
+def _relative_share(weight, square, z_square):
+    """The share of the mean of `square` that goes with `z_square`, by least squares."""
+    mean, centre = np.mean(weight * square), np.mean(weight * z_square)
+    away = weight * (z_square - centre)
+    spread = np.mean(away * (z_square - centre))
+    # No more than is sure: the even part is the larger one near z = 0.
+    slope = np.mean(away * square) - _standard_error(away * (square - mean))
+    if not (mean > 0 and spread > 0 and slope > 0):
+        return 0.0
+    return float(min(1.0, slope / spread * centre / mean))
+
+
+def _standard_error(values):
+    return float(np.std(values) / math.sqrt(len(values)))

@@ -42,6 +42,9 @@ QUANTILE = 1.96
 _PILOT = 4
 # Random numbers in all from which compiling the paths by XLA pays.
 _COMPILED = 2**22
+# For |z| and errors of size e: the integral of e - |z| over |z| < e, by that of
+# |4 max(e / 2 - |z|, 0) - max(e - |z|, 0)|.
+_KINK = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,7 +226,7 @@ class Estimator:
             "Take a smaller chunk, or fewer time steps.",
         )
         self._progress = 0, 0, None
-        self._no_sizes = np.zeros((len(STRIDES), len(self.grid))), (-1.0, 0.0, 0.0)
+        self._no_sizes = np.zeros((len(STRIDES), len(self.grid))), (-1.0, 0.0, 0.0, 0.0)
         numbers = math.inf
         if most_paths is not None:
             numbers = max(most_paths, self.chunk_size) * numbers_per_step * len(self.grid)
@@ -350,11 +353,13 @@ def _summary(model, grid, plain, curved, sizes, milstein):
     newton = column("newton", plain + curved)
     found = extrapolation(grid, u0 - newton)
     extrapolated = found.weights @ (u0 - newton)
-    # Half of what kinks make, because it depends on where exactly z is wrong.
-    second_order = column("curvature", curved) - column("kink", curved) / 2
-    second_order = found.weights @ second_order
-    correction = float(np.mean(second_order))
-    kink = float(np.mean(found.weights @ column("kink", curved)))
+    curvature = found.weights @ column("curvature", curved)
+    second_order = float(np.mean(curvature))
+    # A kink that z crosses evenly makes this of what it adds in all.
+    kink = _KINK * float(np.mean(column("kink", curved)[0]))
+    kink = math.copysign(min(kink, abs(second_order)), second_order)
+    # What kinks add depends on where exactly z is wrong, and lies between nothing and all.
+    correction = second_order - kink / 2
     aligned = float(np.mean(column("aligned", curved)[0]))
     mismatch = column("mismatch", plain + curved)[0]
     mismatch_std = float(np.std(mismatch))
@@ -366,7 +371,7 @@ def _summary(model, grid, plain, curved, sizes, milstein):
     # A correction of second order that is larger than the mismatch itself is not one.
     usable = abs(correction) <= mismatch_std
     if usable:
-        standard_error = math.hypot(standard_error, _standard_error(second_order))
+        standard_error = math.hypot(standard_error, _standard_error(curvature))
         value += correction
         imperfect = abs(correction - kink / 2) / 2 + abs(kink)
     else:
@@ -382,7 +387,7 @@ def _summary(model, grid, plain, curved, sizes, milstein):
         num_steps=len(grid) - 1,
         order=found.order,
         mismatch_std=mismatch_std,
-        z_std=sizes[1][2],
+        z_std=sizes[1][3],
         milstein=milstein,
         drift_size=float(np.mean(column("drift", plain + curved)[0])),
         growth=float(np.mean(np.log(np.maximum(slope, 1e-300)))),

@@ -12,17 +12,18 @@ from kerasmodels.bsde.recursion import recursion_step
 # Seeds (seed, -1), (seed, -2), ... start a model; from here on, far below, they are here.
 _STREAM = -(2**40)
 # What is known of each path at its end, in the order in which it is stacked: (u_N - g) / J,
-# u_N - g, the terms of second order (the part of kinks in them, and what errors along z
-# would make), int e . dW along e = z / |z|, and int |b|^2 dt.
-COLUMNS = ("newton", "mismatch", "curvature", "kink", "aligned", "along_z", "drift")
+# u_N - g, the terms of second order, how far they are from quadratic step by step, what
+# errors along z would make, int e . dW along e = z / |z|, int |z|^2 dt and int |b|^2 dt.
+COLUMNS = ("newton", "mismatch", "curvature", "kink", "aligned", "along_z", "z_square")
+COLUMNS += ("drift",)
 
 
 def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
     """A function (chunk, u_size, z_size, milstein) -> (columns, u) of the grids.
 
-    u_size `[3, N + 1]` and z_size (anyhow, along z, of u_N by z) are how large the errors
-    of u at each time and of z may be; where the first of z_size is negative nothing of
-    second order is computed. With milstein the noise of the grid is taken out
+    u_size `[3, N + 1]` and z_size (`error_sizes.py`) are how large the errors of u at each
+    time and of z may be; where the first of z_size is negative nothing of second order is
+    computed. With milstein the noise of the grid is taken out
     (`grid_noise.py`). The columns are `[3, columns, paths]`, one for each of `STRIDES`; u
     is that of every second time, `[3, N / 2 + 1, paths]`, and on the coarsest grid zero at
     times between its own.
@@ -82,6 +83,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
                 "kink": 0 * one,
                 "aligned": 0 * one,
                 "along_z": 0 * one,
+                "z_square": 0 * one,
                 "drift": 0 * one,
             }
             u = tf.TensorArray(dtype, num_steps // 2 + 1, element_shape=one.shape)
@@ -150,18 +152,21 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes, mils
             below = equation.driver(t, x, u - du, z - dz)
             return ((above + below) / 2 - f) * dt / slope
 
-        def anyhow(share):
-            du, dz = share * sizes[0], share * sizes[1][0]
-            return second_order(du, 0.0) + second_order(0.0, dz * direction)
+        def parts(share):
+            """Of errors of u, and of z, that are a share of the measured ones."""
+            of_u = second_order(share * sizes[0], 0.0)
+            return of_u, second_order(0.0, share * z_error * direction)
 
-        # Of errors half as large, a second derivative makes a quarter, a kink a half.
-        whole = anyhow(1.0)
-        kink = 4 * anyhow(0.5) - whole
+        z_error = tf.sqrt(sizes[1][0] ** 2 + sizes[1][1] ** 2 * z_square)
+        whole, half = parts(1.0), parts(0.5)
+        # Of errors half as large, a second derivative makes a quarter; a kink does not.
+        kink = tf.add_n([tf.abs(4 * h - w) for h, w in zip(half, whole)])
+        whole = tf.add_n(whole)
         # Where u and z err together, as where the driver is a product of both.
-        u_error = sizes[1][2] * tf.sqrt(t / model.grid[-1])
-        return whole, kink, second_order(u_error, sizes[1][1] * along_z)
+        u_error = sizes[1][3] * tf.sqrt(t / model.grid[-1])
+        return whole, kink, second_order(u_error, sizes[1][2] * along_z)
 
-    along_z = _unit(z)
+    along_z, z_square = _unit(z), tf.reduce_sum(z * z, axis=-1, keepdims=True)
     nothing = (tf.zeros_like(u),) * 3
     whole, kink, aligned = tf.cond(sizes[1][0] >= 0, curvature, lambda: nothing)
     return {
@@ -173,5 +178,6 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes, mils
         "kink": state["kink"] + kink,
         "aligned": state["aligned"] + aligned,
         "along_z": state["along_z"] + tf.reduce_sum(along_z * noise, -1, keepdims=True),
+        "z_square": state["z_square"] + dt * z_square,
         "drift": state["drift"] + dt * tf.reduce_sum(b * b, axis=-1, keepdims=True),
     }

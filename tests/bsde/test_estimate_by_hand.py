@@ -51,7 +51,7 @@ CURVED = columns(
 def summary(curved=CURVED, plain=PLAIN):
     model = types.SimpleNamespace(u0=10.0)
     grid = np.linspace(0.0, 1.0, 9)
-    return _summary(model, grid, [plain], [curved], (None, (0.0, 0.0, 0.25)), True)
+    return _summary(model, grid, [plain], [curved], (None, (0.0, 0.0, 0.0, 0.25)), True)
 
 
 def test_estimate_of_four_paths():
@@ -97,13 +97,29 @@ def test_error_of_first_order_is_taken_out_of_four_paths():
 
 def test_kinks_count_half_and_are_uncertain_in_full():
     curved = CURVED.copy()
-    # (4 * 0.25 - 0.4) / 3 = 0.2 in the mean.
-    curved[:, COLUMNS.index("kink")] = [[0.2, 0.3], [0.4, 0.4], [9.0, 9.0]]
+    # 1.5 times the mean of the finest grid: 0.6 of 0.9.
+    curved[:, COLUMNS.index("kink")] = [[0.3, 0.5], NINE, NINE]
     found = summary(curved)
-    assert found.correction == pytest.approx(0.9 - 0.1, **CLOSE)
-    assert found.u0 == pytest.approx(7.25 + 0.8, **CLOSE)
-    # Half of the smooth part 0.7, the kinks, and `aligned`.
-    assert found.imperfect_z == pytest.approx(0.35 + 0.2 + 0.1, **CLOSE)
+    assert found.correction == pytest.approx(0.9 - 0.3, **CLOSE)
+    assert found.u0 == pytest.approx(7.25 + 0.6, **CLOSE)
+    # Half of the smooth part 0.3, the kinks, and `aligned`.
+    assert found.imperfect_z == pytest.approx(0.15 + 0.6 + 0.1, **CLOSE)
+    # No more than all of it can come from kinks.
+    curved[:, COLUMNS.index("kink")] *= 2
+    found = summary(curved)
+    assert found.correction == pytest.approx(0.45, **CLOSE)
+    assert found.imperfect_z == pytest.approx(0.9 + 0.1, **CLOSE)
+    curved[:, COLUMNS.index("curvature")] *= -1
+    assert summary(curved).correction == pytest.approx(-0.45, **CLOSE)
+
+
+def test_share_of_an_even_crossing_of_a_kink():
+    # f = |z| and errors of size 1, at 2000 points of z around 0.
+    z = np.linspace(-1.0, 1.0, 2001)[:-1] + 0.0005
+    whole, half = (np.maximum(e - np.abs(z), 0.0) for e in (1.0, 0.5))
+    # The sums are off by the width of their cells squared.
+    share = np.sum(whole) / np.sum(np.abs(4 * half - whole))
+    assert share == pytest.approx(module._KINK, rel=1e-5)
 
 
 def test_interval_is_that_of_95_per_cent():
@@ -166,12 +182,15 @@ def test_sizes_of_the_errors(milstein, of_z, of_grid, on_coarse):
     # The coarsest grid has no part in it.
     u = np.stack([difference + 1.0, np.ones_like(difference), 99 * difference])
     along = 7.0 + np.array([1.0, -1.0, -1.0, 1.0])
-    u_size, (anyhow, along_z, at_end) = sizes(milstein, fine, coarse, along=along, u=u)
+    u_size, (even, relative, along_z, at_end) = sizes(
+        milstein, fine, coarse, along=along, u=u
+    )
     z_part = of_z * GRID / 2
     factors = (1, on_coarse, on_coarse**2)
     expected = np.sqrt([factor * of_grid + z_part for factor in factors])
     np.testing.assert_allclose(u_size, expected, rtol=1e-12, atol=1e-12)
-    assert anyhow == pytest.approx((of_z / 2) ** 0.5, **CLOSE)
+    assert even == pytest.approx((of_z / 2) ** 0.5, **CLOSE)
+    assert relative == 0.0
     assert at_end == pytest.approx(of_z**0.5, **CLOSE)
     # The products 3, 3, -1, -1: their mean 1 and two standard errors of 2 / 4^(1/2).
     assert along_z == pytest.approx((1.0 + 2.0) / 2, **CLOSE)
@@ -181,7 +200,7 @@ def test_sizes_count_a_path_by_the_inverse_of_its_slope():
     # 1 / J is -3, unknown where the mismatch is zero, 1 and 3: weights 1.5, 0.5, 0.5, 1.5.
     fine, newton = np.array([2.0, 0.0, -2.0, 4.0]), np.array([-6.0, 0.0, -2.0, 12.0])
     # Around the weighted mean 2: 0, -2, -4, 2, of weighted variance 16 / 4.
-    _, (_, along_z, at_end) = sizes(False, fine, SIGNS, newton)
+    _, (*_, along_z, at_end) = sizes(False, fine, SIGNS, newton)
     assert at_end == pytest.approx((2 * 4.0 - 1.0) ** 0.5, **CLOSE)
     # Weight, mismatch, sign: 0, 0.5 * 2, 0.5 * -4, 1.5 * -2.
     products = np.array([0.0, 1.0, -2.0, -3.0])
@@ -191,8 +210,45 @@ def test_sizes_count_a_path_by_the_inverse_of_its_slope():
 
 def test_no_part_of_z_is_less_than_none():
     for milstein in (False, True):
-        _, (anyhow, _, at_end) = sizes(milstein, SIGNS, 3 * SIGNS)
-        assert anyhow == at_end == 0.0
+        _, (even, relative, _, at_end) = sizes(milstein, SIGNS, 3 * SIGNS)
+        assert even == relative == at_end == 0.0
+
+
+def test_errors_of_z_that_grow_with_z_are_told_from_even_ones():
+    z_square = np.array([1.0, 3.0, 1.0, 3.0])
+
+    def parts(squares, z_square=z_square):
+        mismatch = np.sqrt(squares) * np.array([1.0, 1.0, -1.0, -1.0])
+        nothing = np.zeros(4)
+        values = columns(
+            4,
+            mismatch=[mismatch, nothing, nothing],
+            newton=[mismatch, nothing, nothing],
+            z_square=[z_square, nothing, nothing],
+        )
+        found = error_sizes(GRID, values, np.zeros((3, 3, 4)), False)[1]
+        return found[0], found[1]
+
+    # Where the squares of the mismatch are 2 int |z|^2 dt, all is relative: the part of z
+    # is 2 * 4, and 8 = relative^2 * 2. No path is off the line, so the slope is sure.
+    even, relative = parts(2 * z_square)
+    # The root of what rounding leaves of zero.
+    assert even == pytest.approx(0.0, abs=1e-7)
+    assert relative == pytest.approx(2.0, **CLOSE)
+    # Squares of one size: nothing is relative, and 2 * 4 = even^2 * 2.
+    even, relative = parts(np.full(4, 4.0))
+    assert (even, relative) == (pytest.approx(2.0, **CLOSE), 0.0)
+    # Nor can anything be where int |z|^2 dt is the same on all paths, or where the squares
+    # fall with it.
+    assert parts(2 * z_square, np.ones(4))[1] == 0.0
+    assert parts(8 - 2 * z_square)[1] == 0.0
+    # Half of the slope: half is relative, less a standard error of the slope.
+    squares = 2.0 + z_square
+    away = (z_square - 2.0) * (squares - 4.0)
+    slope = away.mean() - np.std((z_square - 2.0) * (squares - 4.0)) / 2
+    even, relative = parts(squares)
+    assert relative**2 == pytest.approx(slope * 2.0 / 4.0 * 8.0 / 2.0, **CLOSE)
+    assert even**2 * 2.0 + relative**2 * 2.0 == pytest.approx(8.0, **CLOSE)
 
 
 class AnyTime(keras.layers.Layer):
@@ -366,8 +422,8 @@ def test_size_of_what_does_not_fit_is_told(monkeypatch):
     model = heat()
     monkeypatch.setattr(module, "path_sampler", never)
     monkeypatch.setattr(_memory, "available", lambda: 16 * 10**9)
-    # Seven columns on three grids, and once more while they are joined, of eight bytes.
-    words = "^`estimate_u0` expects `num_paths` .* would need 336 GB for what is kept"
+    # Eight columns on three grids, and once more while they are joined, of eight bytes.
+    words = "^`estimate_u0` expects `num_paths` .* would need 384 GB for what is kept"
     with pytest.raises(ValueError, match=words):
         bsde.estimate_u0(model, num_paths=10**9)
     # Twice nine times in two dimensions.
