@@ -77,6 +77,8 @@ class Estimate:
             to the terminal time: large where the driver is stiff in u.
         reach: float. Mean of max(|R|, |R / J|): how far the mismatch lets the trained u0
             be off where the driver is not linear.
+        stiffness: float. How far log J may be off, because the slope f_u changes within
+            the error of u: from 1 on, what that does to u0 is part of `imperfect_z`.
         refused: bool. Whether Newton's step from the trained u0 left `reach`, so that u0
             is the trained one and the interval is made of `reach`.
     """
@@ -96,6 +98,7 @@ class Estimate:
     drift_size: float
     growth: float
     reach: float
+    stiffness: float
     refused: bool = False
 
     @property
@@ -361,6 +364,7 @@ def _summary(model, grid, plain, curved, sizes, milstein):
     # What kinks add depends on where exactly z is wrong, and lies between nothing and all.
     correction = second_order - kink / 2
     aligned = float(np.mean(column("aligned", curved)[0]))
+    stiffness, slack = _stiffness(column, curved)
     mismatch = column("mismatch", plain + curved)[0]
     mismatch_std = float(np.std(mismatch))
     slope = np.abs(
@@ -381,7 +385,7 @@ def _summary(model, grid, plain, curved, sizes, milstein):
         standard_error=standard_error,
         monte_carlo=QUANTILE * standard_error,
         time_grid=found.uncertainty,
-        imperfect_z=imperfect + abs(aligned),
+        imperfect_z=imperfect + abs(aligned) + slack,
         correction=correction if usable else 0.0,
         num_paths=newton.shape[-1],
         num_steps=len(grid) - 1,
@@ -392,7 +396,23 @@ def _summary(model, grid, plain, curved, sizes, milstein):
         drift_size=float(np.mean(column("drift", plain + curved)[0])),
         growth=float(np.mean(np.log(np.maximum(slope, 1e-300)))),
         reach=float(np.mean(np.maximum(np.abs(mismatch), np.abs(newton[0])))),
+        stiffness=stiffness,
     )
+
+
+def _stiffness(column, curved):
+    """How uncertain the slope J is, and what that adds to the uncertainty of u0.
+
+    Within the error of u the slope f_u may be another one, as above and below a kink. The
+    error of u0 is E R / J for a slope between both. Where log J is known to less than one,
+    second order covers that; elsewhere all of |R| times the range of 1 / J counts.
+    """
+    least, most = (column(name, curved)[0] for name in ("least", "most"))
+    stiffness = float(np.mean(most - least))
+    if stiffness < 1:
+        return stiffness, 0.0
+    inverse = np.exp(np.minimum(most, 80.0)) - np.exp(np.minimum(least, 80.0))
+    return stiffness, float(np.mean(np.abs(column("mismatch", curved)[0]) * inverse))
 
 
 def _standard_error(values):

@@ -50,20 +50,25 @@ def settle(model, estimator, tolerance):
 
 
 def _warn(model, moved, estimate):
-    growth = ""
-    if estimate.growth > 3:
-        slope = estimate.growth / model.equation.terminal_time
-        growth = (
-            f" The driver is stiff: an error of u0 grows by e^{estimate.growth:.0f} over "
-            f"the horizon, as df/du is about -{slope:.3g}, and the forward recursion "
-            "cannot follow that."
-        )
     warnings.warn(
         f"Newton's method moves the trained u0 of {model.equation!r} by {moved:.3g}, where "
         f"the mismatch at the terminal time allows {estimate.reach:.3g}. The move is "
-        "refused, and the interval is that of the trained u0." + growth,
+        "refused, and the interval is that of the trained u0." + _stiff(model, estimate),
         NewtonWarning,
         stacklevel=3,
+    )
+
+
+def _stiff(model, estimate):
+    """A sentence on a driver along which errors of u grow fast, or nothing."""
+    horizon = model.equation.terminal_time
+    growth = max(estimate.growth, estimate.stiffness)
+    if growth < 3:
+        return ""
+    return (
+        f" The driver is stiff: an error of u0 grows by up to e^{growth:.0f} over the "
+        f"horizon, as df/du is about -{growth / horizon:.3g}, and the forward recursion "
+        "cannot follow that."
     )
 
 

@@ -17,9 +17,10 @@ from kerasmodels.bsde.recursion import recursion_step
 _STREAM = -(2**40)
 # What is known of each path at its end, in the order in which it is stacked: (u_N - g) / J,
 # u_N - g, the terms of second order, how far they are from quadratic step by step, what
-# errors along z would make, int e . dW along e = z / |z|, int |z|^2 dt and int |b|^2 dt.
-COLUMNS = ("newton", "mismatch", "curvature", "kink", "aligned", "along_z", "z_square")
-COLUMNS += ("drift",)
+# errors along z would make, the smallest and the largest int f_u dt within the error of u,
+# int e . dW along e = z / |z|, int |z|^2 dt and int |b|^2 dt.
+COLUMNS = ("newton", "mismatch", "curvature", "kink", "aligned", "least", "most")
+COLUMNS += ("along_z", "z_square", "drift")
 
 
 def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
@@ -86,6 +87,8 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
                 "curvature": 0 * one,
                 "kink": 0 * one,
                 "aligned": 0 * one,
+                "least": 0 * one,
+                "most": 0 * one,
                 "along_z": 0 * one,
                 "z_square": 0 * one,
                 "drift": 0 * one,
@@ -180,11 +183,25 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes, mils
         whole = tf.add_n(whole)
         # Where u and z err together, as where the driver is a product of both.
         u_error = sizes[1][3] * tf.sqrt(t / model.grid[-1])
-        return whole, kink, second_order(u_error, sizes[1][2] * along_z)
+        aligned = second_order(u_error, sizes[1][2] * along_z)
+        return whole, kink, aligned, *slopes(sizes[1][3])
+
+    def slopes(error):
+        """The smallest and the largest of df/du dt at u and on both sides of it."""
+        found = []
+        for shift in (0.0, error, -error):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                shifted = u + shift
+                tape.watch(shifted)
+                driver = equation.driver(t, x, shifted, z)
+            found.append(tape.gradient(driver, shifted, unconnected_gradients="zero"))
+        return tf.reduce_min(found, axis=0) * dt, tf.reduce_max(found, axis=0) * dt
 
     along_z, z_square = _unit(z), tf.reduce_sum(z * z, axis=-1, keepdims=True)
-    nothing = (tf.zeros_like(u),) * 3
-    whole, kink, aligned = tf.cond(sizes[1][0] >= 0, curvature, lambda: nothing)
+    nothing = (tf.zeros_like(u),) * 5
+    whole, kink, aligned, least, most = tf.cond(
+        sizes[1][0] >= 0, curvature, lambda: nothing
+    )
     return {
         "x": x_end,
         "u": u_end,
@@ -193,6 +210,8 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes, mils
         "curvature": state["curvature"] + whole,
         "kink": state["kink"] + kink,
         "aligned": state["aligned"] + aligned,
+        "least": state["least"] + least,
+        "most": state["most"] + most,
         "along_z": state["along_z"] + tf.reduce_sum(along_z * noise, -1, keepdims=True),
         "z_square": state["z_square"] + dt * z_square,
         "drift": state["drift"] + dt * tf.reduce_sum(b * b, axis=-1, keepdims=True),

@@ -7,6 +7,7 @@ import warnings
 import keras
 
 from kerasmodels import _interrupt
+from kerasmodels.bsde.causes import cause_of_divergence
 from kerasmodels.bsde.checkpoints import finite
 from kerasmodels.bsde.progress import restore, snapshot
 
@@ -76,12 +77,19 @@ class Watch(keras.callbacks.Callback):
             kept = f" The last finite state is in {str(newest)!r}."
         raise FloatingPointError(
             f"{what} of {self.model.equation!r} is no longer a finite number after "
-            f"{where}; the model is set to its state before. Usual causes: too large a "
-            f"learning_rate (here {self.learning_rate:g}; --learning-rate), too few time "
-            f"steps (here {self.model.num_steps}; t, --num-steps), or a driver that grows "
-            "faster than linearly (a shorter terminal_time helps: --param "
-            "terminal_time=...)." + kept
+            f"{where}; the model is set to its state before. {self._cause()}." + kept
         )
+
+    def _cause(self):
+        rate = f"a smaller learning_rate (here {self.learning_rate:g}; --learning-rate)"
+        steps = f"more time steps (here {self.model.num_steps}; t, --num-steps)"
+        found = cause_of_divergence(self.model)
+        if found is None:
+            return (
+                f"Neither X nor the driver grows out of bounds, so take {rate} or {steps}"
+            )
+        shorter = "a shorter terminal_time (--param terminal_time=...)"
+        return f"{found}. Take {steps}, {shorter}, or {rate}"
 
     def _warn(self):
         self._warned = True

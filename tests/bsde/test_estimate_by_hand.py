@@ -113,6 +113,22 @@ def test_kinks_count_half_and_are_uncertain_in_full():
     assert summary(curved).correction == pytest.approx(-0.45, **CLOSE)
 
 
+def test_a_slope_that_is_not_known_widens_the_interval():
+    curved = CURVED.copy()
+    curved[:, COLUMNS.index("least")] = [[-2.0, -1.0], NINE, NINE]
+    curved[:, COLUMNS.index("most")] = [[0.0, -0.1], NINE, NINE]
+    found = summary(curved)
+    # The mean of 2 and 0.9; |R| is one on both paths.
+    assert found.stiffness == pytest.approx(1.45, **CLOSE)
+    slack = (1 - math.exp(-2) + math.exp(-0.1) - math.exp(-1)) / 2
+    assert found.imperfect_z == pytest.approx(0.45 + 0.1 + slack, **CLOSE)
+    # Second order covers what is less.
+    curved[:, COLUMNS.index("least")] = [[-1.0, -1.0], NINE, NINE]
+    found = summary(curved)
+    assert found.stiffness == pytest.approx(0.95, **CLOSE)
+    assert found.imperfect_z == pytest.approx(0.45 + 0.1, **CLOSE)
+
+
 def test_share_of_an_even_crossing_of_a_kink():
     # f = |z| and errors of size 1, at 2000 points of z around 0.
     z = np.linspace(-1.0, 1.0, 2001)[:-1] + 0.0005
@@ -422,8 +438,8 @@ def test_size_of_what_does_not_fit_is_told(monkeypatch):
     model = heat()
     monkeypatch.setattr(module, "path_sampler", never)
     monkeypatch.setattr(_memory, "available", lambda: 16 * 10**9)
-    # Eight columns on three grids, and once more while they are joined, of eight bytes.
-    words = "^`estimate_u0` expects `num_paths` .* would need 384 GB for what is kept"
+    # Ten columns on three grids, and once more while they are joined, of eight bytes.
+    words = "^`estimate_u0` expects `num_paths` .* would need 480 GB for what is kept"
     with pytest.raises(ValueError, match=words):
         bsde.estimate_u0(model, num_paths=10**9)
     # Twice nine times in two dimensions.

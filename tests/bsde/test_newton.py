@@ -69,7 +69,7 @@ def test_a_move_beyond_the_mismatch_is_refused_with_the_interval_of_the_trained_
     assert estimate.refused and estimate.imperfect_z == 1.0
     assert estimate.interval == pytest.approx((5.0 - 1.1, 5.0 + 1.1))
     # A stiff driver is named: e^50 over a horizon of 2.
-    with pytest.warns(NewtonWarning, match=r"stiff: .* e\^50 .* about -25,"):
+    with pytest.warns(NewtonWarning, match=r"stiff: .* to e\^50 .* about -25,"):
         settled(5.0, lambda u0: 8.0, growth=50.0)
 
 
