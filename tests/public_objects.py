@@ -256,6 +256,7 @@ EQUATIONS = [
 ]
 
 OTHERS = [
+    Entry(lambda: bsde.Discounted(bsde.AllenCahn(3), 0.5)),
     Entry(lambda: by_hand.ProductUniform(3)),
     Entry(lambda: by_hand.ShiftedUniform(3)),
     Entry(lambda: descent.SGD(0.1, 0.5, velocity_initializer="ones", nesterov=True)),

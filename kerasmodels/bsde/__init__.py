@@ -12,6 +12,7 @@ from kerasmodels.bsde.control import (
     TerminalSkip,
     ZSubnet,
 )
+from kerasmodels.bsde.discounted import Discounted
 from kerasmodels.bsde.distribution import (
     WorkerLost,
     connect,
@@ -30,6 +31,7 @@ from kerasmodels.bsde.equations import __all__ as _equations
 from kerasmodels.bsde.estimate import Estimate, estimate_u0
 from kerasmodels.bsde.global_model import GlobalModel
 from kerasmodels.bsde.losses import ClippedSquaredError, clipped_squared_error
+from kerasmodels.bsde.newton import NewtonWarning
 from kerasmodels.bsde.on_ray import solve_on_ray
 from kerasmodels.bsde.optimizer import decaying_adam
 from kerasmodels.bsde.paths import path_dataset, sample_paths, tile_times, time_grid
@@ -54,6 +56,7 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "ClippedSquaredError",
+    "Discounted",
     "DivergenceWarning",
     "Equation",
     "EquationError",
@@ -62,6 +65,7 @@ __all__ = [
     "ExchangeableControl",
     "GeometricBrownian",
     "GlobalModel",
+    "NewtonWarning",
     "PerStepControl",
     "Published",
     "Reference",

@@ -57,7 +57,8 @@ def cause_of_divergence(model, seed=0):
             rate = np.median(growth) / grid[n + 1]
             return (
                 f"The driver is stiff: up to t = {grid[n + 1]:.4g} an error of u0 grows by "
-                f"e^{np.median(growth):.0f}, as df/du is about {-rate:.3g}"
+                f"e^{np.median(growth):.0f}, as df/du is about {-rate:.3g}. Solve "
+                f"`bsde.Discounted(equation, rate={rate:.3g})`, which has the same u0"
             )
     return None
 

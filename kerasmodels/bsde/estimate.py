@@ -32,7 +32,7 @@ import numpy as np
 from kerasmodels import _checks, _memory
 from kerasmodels.bsde.distribution import agreed
 from kerasmodels.bsde.error_sizes import error_sizes
-from kerasmodels.bsde.extrapolation import STRIDES, extrapolation
+from kerasmodels.bsde.extrapolation import STRIDES, composes, extrapolation
 from kerasmodels.bsde.path_sampler import COLUMNS, path_sampler
 from kerasmodels.bsde.paths import time_grid
 
@@ -229,6 +229,7 @@ class Estimator:
             "Take a smaller chunk, or fewer time steps.",
         )
         self._progress = 0, 0, None
+        self._first_order = not composes(model.equation)
         self._no_sizes = np.zeros((len(STRIDES), len(self.grid))), (-1.0, 0.0, 0.0, 0.0)
         numbers = math.inf
         if most_paths is not None:
@@ -254,7 +255,9 @@ class Estimator:
         sizes = error_sizes(self.grid, np.concatenate(plain, -1), u, milstein)
         curved = [c for c, _ in self._chunks(_PILOT, 2 * _PILOT, *sizes, milstein)]
         while True:
-            result = _summary(self.model, self.grid, plain, curved, sizes, milstein)
+            result = _summary(
+                self.model, self.grid, plain, curved, sizes, milstein, self._first_order
+            )
             done = len(plain) + len(curved)
             wanted = max_chunks
             if tolerance is not None:
@@ -347,14 +350,14 @@ def _whole(grid):
     return np.append(grid, [grid[-1]] * missing)
 
 
-def _summary(model, grid, plain, curved, sizes, milstein):
+def _summary(model, grid, plain, curved, sizes, milstein, first_order):
     def column(name, found):
         return np.concatenate(found, axis=-1)[:, COLUMNS.index(name)]
 
     u0 = float(np.asarray(model.u0, "float64"))
     # Per path, so that the standard error counts how the grids go together.
     newton = column("newton", plain + curved)
-    found = extrapolation(grid, u0 - newton)
+    found = extrapolation(grid, u0 - newton, first_order)
     extrapolated = found.weights @ (u0 - newton)
     curvature = found.weights @ column("curvature", curved)
     second_order = float(np.mean(curvature))

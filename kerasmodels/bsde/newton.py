@@ -68,7 +68,8 @@ def _stiff(model, estimate):
     return (
         f" The driver is stiff: an error of u0 grows by up to e^{growth:.0f} over the "
         f"horizon, as df/du is about -{growth / horizon:.3g}, and the forward recursion "
-        "cannot follow that."
+        f"cannot follow that. `bsde.Discounted(equation, rate={growth / horizon:.3g})` has "
+        "the same u0 without that growth."
     )
 
 

@@ -442,6 +442,12 @@ ENTRIES = [
         equation=(HEAT, plus(EQUATION, bsde.AllenCahn(2))),
     ),
     entry(
+        "bsde.Discounted",
+        bsde.Discounted,
+        equation=(HEAT, EQUATION),
+        rate=(2.0, FLOAT),
+    ),
+    entry(
         "bsde.TerminalSkip",
         bsde.TerminalSkip,
         num_times=(2, optional(COUNT)),

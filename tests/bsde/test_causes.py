@@ -43,7 +43,9 @@ def test_a_stiff_driver_is_named_with_its_slope_and_growth(rate):
     growth = steps * np.log1p(rate / 20)
     found = cause(Hand(a=-rate))
     assert found.startswith(f"The driver is stiff: up to t = {steps / 20:.4g} ")
-    assert f"grows by e^{growth:.0f}, as df/du is about {-growth / steps * 20:.3g}" in found
+    slope = growth / steps * 20
+    assert f"grows by e^{growth:.0f}, as df/du is about {-slope:.3g}. Solve" in found
+    assert f"Discounted(equation, rate={slope:.3g})" in found
 
 
 def test_powers_of_u_and_z_are_told_apart():

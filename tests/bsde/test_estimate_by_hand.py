@@ -48,10 +48,12 @@ CURVED = columns(
 )
 
 
-def summary(curved=CURVED, plain=PLAIN):
+def summary(curved=CURVED, plain=PLAIN, first=False):
     model = types.SimpleNamespace(u0=10.0)
     grid = np.linspace(0.0, 1.0, 9)
-    return _summary(model, grid, [plain], [curved], (None, (0.0, 0.0, 0.0, 0.25)), True)
+    return _summary(
+        model, grid, [plain], [curved], (None, (0.0, 0.0, 0.0, 0.25)), True, first
+    )
 
 
 def test_estimate_of_four_paths():
@@ -93,6 +95,16 @@ def test_error_of_first_order_is_taken_out_of_four_paths():
     assert found.time_grid == pytest.approx(0.2, **CLOSE)
     assert found.imperfect_z == pytest.approx(0.08, **CLOSE)
     assert found.standard_error == pytest.approx(0.0, **CLOSE)
+
+
+def test_error_of_first_order_is_taken_out_where_it_is_known():
+    # The means of u0 - newton are 7.25, 7.25 and 6.75: nothing is seen above the noise.
+    found = summary(first=True)
+    assert found.order == 2.0
+    curvature = (8 * 0.75 - 6 * 0.3 + 9.0) / 3
+    assert abs(curvature) > found.mismatch_std and found.correction == 0.0
+    assert found.u0 == pytest.approx((8 * 7.25 - 6 * 7.25 + 6.75) / 3, **CLOSE)
+    assert found.time_grid == pytest.approx(7.25 - found.u0, **CLOSE)
 
 
 def test_kinks_count_half_and_are_uncertain_in_full():

@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from kerasmodels.bsde.extrapolation import extrapolation
+from kerasmodels import bsde
+from kerasmodels.bsde.extrapolation import composes, extrapolation
+from tests.helpers import Hand
 
 UNIFORM = np.linspace(0.0, 2.0, 17)
 # Exact but for rounding.
@@ -44,6 +46,54 @@ def test_first_order_counts_only_where_it_is_above_the_noise():
     for noise, order in ((0.9, 1.0), (1.1, 2.0)):
         found = extrapolation(UNIFORM, values([-1.0, -2.0, -4.0], noise))
         assert found.order == order
+
+
+def test_first_order_is_taken_out_where_it_is_known():
+    found = extrapolation(UNIFORM, values([-1.0, -2.0, -4.0], 1.1), first_order=True)
+    np.testing.assert_allclose(found.weights, [8 / 3, -2.0, 1 / 3], **CLOSE_ARRAY)
+    # It is not seen.
+    assert found.order == 2.0
+
+
+class Reverting(Hand):
+    """dX = -X dt + dW, by Euler-Maruyama or exactly in law."""
+
+    exact = False
+
+    def drift(self, t, x):
+        return -x
+
+    def step(self, t, dt, x, dw):
+        if not self.exact:
+            return super().step(t, dt, x, dw)
+        return x * np.exp(-dt) + dw * np.sqrt((1 - np.exp(-2 * dt)) / (2 * dt))
+
+
+class Turning(Hand):
+    """dX = t dW: the noise changes with time alone."""
+
+    def diffusion_prod(self, t, x, dw):
+        return t * dw
+
+
+class Constant(Hand):
+    """dX = 3 dt + 2 dW."""
+
+    def drift(self, t, x):
+        return 3.0 + 0 * x
+
+    def diffusion_prod(self, t, x, dw):
+        return 2.0 * dw
+
+
+def test_exact_steps_compose_and_others_do_not():
+    for equation in (Hand(2), Constant(3), bsde.DefaultRisk(2), bsde.AllenCahn(2)):
+        assert composes(equation), equation
+    exact = Reverting()
+    exact.exact = True
+    # Exact in law, but not the same function of the noise.
+    for equation in (Reverting(), exact, Turning()):
+        assert not composes(equation), equation
 
 
 @pytest.mark.parametrize("order", [0.5, 0.3])
