@@ -35,6 +35,9 @@ _SIGNIFICANT = 2.0
 # A ratio of two differences below the first may mean an order below one; none below the
 # second is used, because the limit of the sequence would be lost in noise.
 _LOW, _LOWEST = 1.8, 1.2
+# So many times the variance of the middle grid on the coarsest: the steps of that one are
+# too long to be stable, and its mean shows nothing.
+_UNSTABLE = 16.0
 
 
 class Extrapolation(NamedTuple):
@@ -66,6 +69,10 @@ def extrapolation(grid, values, first_order=False):
     fine, middle, coarse = np.mean(values, axis=-1)
     if second is None:
         return Extrapolation(np.array([1.0, 0.0, 0.0]), math.inf, 2.0)
+    spread = np.var(values, axis=-1)
+    if spread[2] > _UNSTABLE * spread[1]:
+        # Halfway between what first and second order would be, and as far again.
+        return Extrapolation((first + second) / 2, float(abs(fine - middle)), 1.0)
     seen = _differs((both - second) @ values, values)
     if not (seen or first_order):
         change = second @ (fine, middle, coarse) - fine

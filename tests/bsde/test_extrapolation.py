@@ -113,6 +113,20 @@ def test_differences_that_do_not_shrink_get_the_lowest_ratio():
     assert found.order == pytest.approx(math.log2(1.2), **CLOSE)
 
 
+def test_a_coarsest_grid_that_is_not_stable_is_left_out():
+    # Its deviation is more than four times that of the middle grid.
+    wild = np.array([[6.0, 6.0], [6.9, 7.1], [4.0, -700.0]])
+    found = extrapolation(UNIFORM, wild)
+    # (2 f - m + (4 f - m) / 3) / 2.
+    np.testing.assert_allclose(found.weights, [5 / 3, -2 / 3, 0.0], **CLOSE_ARRAY)
+    assert found.uncertainty == pytest.approx(1.0, **CLOSE)
+    # The limit by first order is 5, by second 17 / 3.
+    value = found.weights @ [6.0, 7.0, 0.0]
+    assert value - found.uncertainty < 5.0 < 17 / 3 < value + found.uncertainty
+    calm = np.array([[6.0, 6.0], [6.9, 7.1], [7.7, 8.3]])
+    assert extrapolation(UNIFORM, calm).weights[2] != 0.0
+
+
 def test_equal_means_are_exact():
     found = extrapolation(UNIFORM, values([0.0, 0.0, 0.0]))
     assert found.order == 2.0
