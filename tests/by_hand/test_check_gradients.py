@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kerasmodels import by_hand
 from kerasmodels.by_hand import MISTAKES, check_gradients, dense_network, explain_backward
-from kerasmodels.by_hand.check_gradients import _as_graph as as_graph
+from kerasmodels.by_hand.references import as_graph
 
 RNG = np.random.default_rng(0)
 
