@@ -121,18 +121,17 @@ def _report(model, batch, dtype, tolerance, max_entries, learning_rate):
     notes = ()
     if found.fitted_rate is not None:
         notes = (
-            f"The weights are assigned by a learning rate of {found.fitted_rate:.6g}, as it "
-            "fits the gradients: a factor that all of them have in common is not seen. "
-            "Pass `learning_rate` to have it checked.",
+            f"The weights are assigned with a learning rate of {found.fitted_rate:.6g}, if "
+            "it is the one that fits the gradients: a factor that all of them have in "
+            "common is not seen. Pass `learning_rate` to have it checked.",
         )
     return GradientReport(weights, found.failure, order, limits.dtype, notes)
 
 
 def _check_weights(model, data, loss, found, limits, max_entries):
     # A gradient that small beside the others is rounding.
-    least = (
-        limits.least * max(np.max(np.abs(g), initial=0.0) for g in loss.by_tape) + 1e-300
-    )
+    largest = max(np.max(np.abs(gradient), initial=0.0) for gradient in loss.by_tape)
+    least = limits.least * largest + 1e-300
     samples = len(tf.nest.flatten(data[0])[0])
     outputs = math.prod(tf.nest.flatten(data[1])[0].shape[1:])
     checks = []

@@ -65,7 +65,7 @@ def hand_gradients(model, data, by_tape, learning_rate=None, tolerance=1e-6, mov
 
 
 def _follows_the_rate(model, data, tolerance):
-    """Whether twice the rate of the optimizer, or of the model, moves weights twice as far."""
+    """Whether weights move twice as far by twice the rate of the optimizer or the model."""
     once, twice = (run_step(model, data, rate=rate).changes for rate in (1.0, 2.0))
     return once.keys() == twice.keys() and all(
         np.max(np.abs(2 * once[k] - twice[k])) <= tolerance * np.max(np.abs(twice[k]))

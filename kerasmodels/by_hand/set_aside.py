@@ -169,13 +169,11 @@ class _Copies:
             return copy if isinstance(value, np.ndarray) else copy[()]
         if isinstance(value, tf.Tensor):
             # Tensors do not change.
-            wide = self.dtype and value.dtype.is_floating
-            return value if tf.is_symbolic_tensor(value) or not wide else self._wide(value)
+            return value if tf.is_symbolic_tensor(value) else self._wide(value)
         return tf.Variable(
             self._wide(value.read_value()), trainable=value.trainable, shape=value.shape
         )
 
     def _wide(self, value):
-        return (
-            tf.cast(value, self.dtype) if self.dtype and value.dtype.is_floating else value
-        )
+        wide = self.dtype and value.dtype.is_floating
+        return tf.cast(value, self.dtype) if wide else value

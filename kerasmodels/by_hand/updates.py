@@ -1,4 +1,4 @@
-"""What a `train_step` does to the weights: gradients handed to optimizers, weights assigned.
+"""What a `train_step` does to the weights: hands gradients to optimizers, or assigns.
 
 Each optimizer of the model writes down what it is given, and each weight what it is
 assigned. Whether a weight then moves is up to the one who runs the step: code that updates
@@ -124,10 +124,9 @@ class _Weight:
     def see_the_rest(self):
         """Adds what changed on ways that nobody watched."""
         rest = self.storage.numpy() - self.start - self.moved
+        size, moved = (np.max(np.abs(v), initial=0.0) for v in (rest, self.moved))
         # What adding up leaves is no change.
-        if np.max(np.abs(rest), initial=0.0) > 1e-3 * np.max(
-            np.abs(self.moved), initial=0.0
-        ):
+        if size > 1e-3 * moved:
             self.step.add(self.step.changes, self.number, rest.astype("float64"))
 
 
