@@ -109,6 +109,8 @@ def _report(model, batch, dtype, tolerance, max_entries, learning_rate):
         with set_aside(model):
             try:
                 loss = Loss(model, *data, *[None] * (3 - len(data)))
+            except _checks.ArgumentError:
+                raise
             except Exception as error:
                 raise _NoLoss(words(error)) from error
             options = learning_rate, limits.tolerance

@@ -1,4 +1,4 @@
-"""Gradients are seen right however a step applies them, and an update too early is named."""
+"""Gradients are seen right however a step applies them; too early an update is named."""
 
 import keras
 import numpy as np
@@ -121,7 +121,9 @@ def test_a_common_factor_is_seen_where_the_rate_is_known():
     assert not told.right and told.notes == ()
     assert report(assigned_by_a_number, learning_rate=0.3).right
     # No learning rate is negative: these steps climb.
-    assert [w.factor for w in report(assigned_by_a_number, factor=-1.0).weights] == [-1, -1]
+    climbing = report(assigned_by_a_number, factor=-1.0)
+    assert [w.factor for w in climbing.weights] == pytest.approx([-1, -1], rel=1e-9)
+    assert not climbing.right and "the sign is turned" in str(climbing)
 
 
 def early(m, g1, g2):
