@@ -70,12 +70,13 @@ def _from_differences(loss, weight, by_hand, limits, max_entries):
 
 
 def _cosine_and_factor(by_hand, by_tape):
-    size = np.linalg.norm(by_tape)
-    product = np.linalg.norm(by_hand) * size
-    if not product > 0:
+    """Both NaN where there is no right direction; the factor where it is another."""
+    length, size = np.linalg.norm(by_hand), np.linalg.norm(by_tape)
+    if not size > 0:
         return np.nan, np.nan
-    cosine = np.sum(by_hand * by_tape) / product
-    factor = np.sum(by_hand * by_tape) / size**2
+    product = np.sum(by_hand * by_tape)
+    cosine = product / (length * size) if length else np.nan
+    factor = product / size**2
     rest = np.linalg.norm(by_hand - factor * by_tape)
     # A scalar is parallel to every other.
-    return cosine, factor if rest <= 1e-3 * np.linalg.norm(by_hand) else np.nan
+    return cosine, factor if rest <= 1e-3 * length else np.nan
