@@ -234,6 +234,13 @@ LOSSES = [
     ),
 ]
 
+# Functions that are passed as losses, each with a truth and a prediction.
+FUNCTIONS = [
+    (bsde.clipped_squared_error, normal(7, 1), normal(7, 1)[::-1]),
+    (losses.generalized_dice, one_hot(4, 5, 6), probabilities(4, 5, 6, 3)),
+    (neurons.smooth_accuracy, binary(7, 2), probabilities(7, 2)),
+]
+
 METRICS = [
     Entry(
         lambda: losses.MeanDice(3, per_class=True),

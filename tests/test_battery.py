@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kerasmodels
 from kerasmodels import bsde
-from tests.public_objects import ALL, EQUATIONS, LAYERS, LOSSES, METRICS, MODELS
+from tests.public_objects import (
+    ALL,
+    EQUATIONS,
+    FUNCTIONS,
+    LAYERS,
+    LOSSES,
+    METRICS,
+    MODELS,
+)
 
 CALLABLE = LAYERS + MODELS
 
@@ -100,6 +109,25 @@ def test_file_brings_back_the_same_function(entry, tmp_path):
         again = loaded(list(entry.inputs))
     for value, before in zip(flat(again), flat(expected), strict=True):
         np.testing.assert_array_equal(value, before)
+
+
+@pytest.mark.parametrize(
+    "function, y_true, y_pred", FUNCTIONS, ids=[f.__name__ for f, _, _ in FUNCTIONS]
+)
+@pytest.mark.parametrize("load", [keras.saving.load_model, kerasmodels.load_model])
+def test_a_function_that_is_a_loss_comes_back(load, function, y_true, y_pred, tmp_path):
+    layers = [keras.Input(y_pred.shape[1:]), keras.layers.Dense(y_pred.shape[-1])]
+    model = keras.Sequential(layers)
+    model.compile("sgd", loss=function, metrics=[function])
+    model.save(tmp_path / "thing.keras")
+    loaded = load(tmp_path / "thing.keras")
+    assert loaded.loss is function
+    value = loaded.compute_loss(None, y_true, y_pred)
+    # Keras takes the mean over the batch, in float32.
+    expected = np.mean(function(y_true, y_pred))
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    logs = loaded.compute_metrics(None, y_true, y_pred)
+    np.testing.assert_allclose(logs[function.__name__], expected, rtol=1e-6)
 
 
 def fits():

@@ -21,19 +21,21 @@ from tests import public_objects
 PACKAGES = [bsde, by_hand, descent, losses, miniflow, neurons, recurrent, segmentation]
 
 
-def registered():
-    """Classes; a function that is a loss is tested where it belongs."""
+def registered(kind=inspect.isclass):
     found = keras.saving.get_custom_objects().items()
     ours = {name: value for name, value in found if name.startswith("kerasmodels>")}
-    return {name.partition(">")[2] for name in ours if inspect.isclass(ours[name])}
+    return {name.partition(">")[2] for name in ours if kind(ours[name])}
 
 
 def test_every_registered_object_is_in_the_battery():
     assert registered() == {entry.name for entry in public_objects.ALL}
+    functions = {function.__name__ for function, _, _ in public_objects.FUNCTIONS}
+    assert registered(inspect.isfunction) == functions
 
 
 def test_every_registered_object_is_public():
-    assert registered() <= {name for package in PACKAGES for name in package.__all__}
+    both = registered() | registered(inspect.isfunction)
+    assert both <= {name for package in PACKAGES for name in package.__all__}
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)

@@ -9,6 +9,7 @@ from keras import ops
 from kerasmodels import _checks
 
 
+@keras.saving.register_keras_serializable(package="kerasmodels")
 def clipped_squared_error(y_true, y_pred, threshold=50.0):
     """Squared error that is linear beyond a threshold, with matching value and slope.
 

@@ -58,7 +58,9 @@ def diagnose(model, x, y):
     - no better weights: a single layer whose gradient is below 2 % of that at weights of
       zero, and that answers more than a tenth wrong: it cannot do what is asked.
     - wrong gradient: `check_gradients` disagrees; the number is its largest error. If one
-      of `MISTAKES` makes such a gradient, a transpose left out, say, the text names it.
+      of `MISTAKES` makes such a gradient, a transpose left out, say, the text names it;
+      likewise a layer that is updated too early, and a gradient that is a number times the
+      right one.
 
     Args:
         model: `HandNetwork`, compiled.
@@ -98,13 +100,22 @@ def diagnose(model, x, y):
         found.append(Finding("class priors", distance, text))
     report = check_gradients(model, x, y, max_entries=20)
     if not report.right:
-        worst = max((w.error for w in report.weights if w.wrong), default=float("inf"))
-        text = report.failure or f"Look at {report.first_wrong}: error {worst:.1e}."
-        text += _known_mistake(model, x, y)
-        found.append(Finding("wrong gradient", worst, text))
+        found.append(_wrong_gradient(model, x, y, report))
     elif len(model.stack) == 1 and y.shape[1] > 1:
         found += _at_its_best(model, x, y, output)
     return found
+
+
+def _wrong_gradient(model, x, y, report):
+    wrong = [weight for weight in report.weights if weight.wrong]
+    worst = max((weight.error for weight in wrong), default=float("inf"))
+    text = report.failure or f"Look at {report.first_wrong}: error {worst:.1e}."
+    if report.order:
+        text = report.order
+    known = _known_mistake(model, x, y)
+    if not known and wrong and wrong[-1].hint:
+        known = f" The gradient of {wrong[-1].weight}: {wrong[-1].hint}."
+    return Finding("wrong gradient", worst, text + known)
 
 
 def _flat_layers(model, caches, y):
@@ -144,10 +155,17 @@ def _spread(activation, logits, y):
 def _known_mistake(model, x, y):
     """A sentence on the mistake that makes the gradient of a model, or nothing."""
     given = _gradients(model, x, y)
-    for number, layer in enumerate(model.stack):
+    twin = _twin(model)
+    right = _gradients(twin, x, y)
+    if given is not None and _alike(given, right):
+        # Then it is not in a line of a layer, and a mistake that changes nothing (a
+        # derivative left out where it is one) would be alike too.
+        return ""
+    for layer in twin.stack:
         for name in MISTAKES:
-            twin = _twin(model, number, name)
+            layer.mistake = name
             made = _gradients(twin, x, y)
+            layer.mistake = None
             if given is not None and made is not None and _alike(given, made):
                 return f" It is what {name!r} makes of it in {layer.name}."
             if given is None and made is None:
@@ -156,14 +174,11 @@ def _known_mistake(model, x, y):
     return ""
 
 
-def _twin(model, number, mistake):
-    """The same network by the lines of `HandDense`, with one mistake in one layer."""
+def _twin(model):
+    """The same network by the lines of `HandDense`, with no mistake."""
     layers = []
-    for k, layer in enumerate(model.stack):
-        config = {
-            **HandDense.get_config(layer),
-            "mistake": mistake if k == number else None,
-        }
+    for layer in model.stack:
+        config = {**HandDense.get_config(layer), "mistake": None}
         layers.append(HandDense.from_config(config))
     twin = HandNetwork(layers, dtype=model.dtype_policy)
     twin.build((None, model.stack[0].kernel.shape[0]))

@@ -13,6 +13,7 @@ WEIGHTINGS = {"inverse_square": 2, "inverse": 1, "uniform": 0}
 ABSENT = ("image", "largest", "drop")
 
 
+@keras.saving.register_keras_serializable(package="kerasmodels")
 def generalized_dice(
     y_true,
     y_pred,

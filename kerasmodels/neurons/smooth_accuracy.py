@@ -7,6 +7,7 @@ from kerasmodels import _checks
 from kerasmodels._guard import guard
 
 
+@keras.saving.register_keras_serializable(package="kerasmodels")
 def smooth_accuracy(y_true, y_pred, temperature=1.0, from_logits=False):
     """The smoothed share of errors of a binary classifier.
 

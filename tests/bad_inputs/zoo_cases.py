@@ -137,6 +137,7 @@ BY_HAND = [
         sample_weight=(None, optional(arrays((4,), (5, 2), (), more=holes(5)))),
         tolerance=(1e-6, POSITIVE),
         max_entries=(5, COUNT),
+        learning_rate=(None, optional(POSITIVE)),
     ),
     entry(
         "by_hand.diagnose",

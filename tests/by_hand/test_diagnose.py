@@ -116,7 +116,7 @@ def test_a_kink_is_no_wrong_gradient(hidden, seed):
 
 @pytest.mark.parametrize("mistake", by_hand.MISTAKES)
 def test_the_mistake_is_named(mistake):
-    model = dense_network([4] * 3, ["tanh", "sigmoid"], mistake=[None, mistake])
+    model = dense_network([4] * 3, ["tanh", "softmax"], mistake=[None, mistake])
     model.compile("sgd", by_hand.SquaredError())
     rng = np.random.default_rng(0)
     findings = diagnose(model, rng.normal(size=(4, 4)), np.eye(4))
@@ -138,6 +138,41 @@ def test_the_own_line_of_a_subclass_is_recognised():
     rng = np.random.default_rng(0)
     text = diagnose(model, rng.normal(size=(4, 4)), np.eye(4))[-1].text
     assert "'transpose left out'" in text
+
+
+def test_the_slips_of_a_sigmoid_are_named_where_they_are_written_out():
+    # As formulas of their own: a (1 - a) given z, and given the sigmoid of a.
+    class OnZ(by_hand.HandDense):
+        def activation_gradient(self, z, a, upstream):
+            return upstream * z * (1 - z)
+
+    class Twice(by_hand.HandDense):
+        def activation_gradient(self, z, a, upstream):
+            s = 1 / (1 + keras.ops.exp(-a))
+            return upstream * s * (1 - s)
+
+    x, y = np.random.default_rng(0).normal(size=(7, 4)), np.eye(2)[[0, 1, 1, 0, 1, 0, 0]]
+    names = {OnZ: "derivative taken at z", Twice: "activation applied twice"}
+    for layer, name in names.items():
+        hidden = layer(3, "sigmoid", name="hidden")
+        model = by_hand.HandNetwork([hidden, by_hand.HandDense(2, "softmax")])
+        model.build((None, 4))
+        model.compile("sgd", by_hand.CrossEntropy())
+        text = diagnose(model, x, y)[-1].text
+        assert f"{name!r} makes of it in hidden" in text
+
+
+def test_a_slip_outside_the_layers_is_no_mistake_of_one():
+    class NoTwo(by_hand.SquaredError):
+        def derivative(self, y_true, y_pred):
+            return y_pred - y_true
+
+    # Of an identity several mistakes change nothing.
+    model = dense_network([4, 3], ["identity"])
+    model.compile("sgd", NoTwo())
+    x, y = np.random.default_rng(0).normal(size=(7, 4)), np.eye(3)[[0, 1, 2, 0, 1, 0, 0]]
+    text = diagnose(model, x, y)[-1].text
+    assert "makes of it" not in text and "the 2 of the square is missing" in text
 
 
 def test_bad_batches_are_named():

@@ -1,0 +1,123 @@
+"""What a check of gradients found, weight by weight, and in words."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightCheck:
+    """One weight of a `GradientReport`.
+
+    Attributes:
+        weight: str. Its path.
+        layer: str. The path without the name of the weight.
+        shape: tuple. Of the weight.
+        hand_shape: tuple or None. Of the hand gradient; None where none arrived.
+        error: float. Largest |hand - tape|, relative to the largest |tape| (or to 1e-7
+            of the largest of all weights).
+        difference_error: float. Largest distance of hand from the differences to both
+            sides, likewise, over the entries that were looked at.
+        cosine: float. Between the hand gradient and the tape's.
+        wrong: bool.
+        factor: float. The hand gradient is that times the tape's; NaN where the two are
+            not parallel.
+        hint: str. What such a difference often comes from, or "".
+    """
+
+    weight: str
+    layer: str
+    shape: tuple
+    hand_shape: tuple | None
+    error: float
+    difference_error: float
+    cosine: float
+    wrong: bool
+    factor: float = float("nan")
+    hint: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class GradientReport:
+    """What `check_gradients` found; printed, it is a table.
+
+    Attributes:
+        weights: list of `WeightCheck`, from the input to the output.
+        failure: None or str. The error that the backward pass ended in.
+        order: None or str. Which weight is updated before a gradient is taken through it.
+        dtype: str. The float type in which the gradients were compared.
+        notes: tuple of str. What limits the verdict.
+    """
+
+    weights: list
+    failure: str | None = None
+    order: str | None = None
+    dtype: str = "float64"
+    notes: tuple = ()
+
+    @property
+    def right(self):
+        """Whether every hand gradient agrees."""
+        found = [self.failure, self.order]
+        return found == [None, None] and not any(w.wrong for w in self.weights)
+
+    @property
+    def first_wrong(self):
+        """The layer nearest the output with a wrong gradient, or None.
+
+        A backward pass hands its mistakes on towards the input, so this is where to look:
+        in the lines of this layer, or in what the layer behind it hands back.
+        """
+        wrong = [w.layer for w in self.weights if w.wrong]
+        return wrong[-1] if wrong else None
+
+    def __str__(self):
+        lines = [
+            f"{'weight':32} {'shape':>9} {'against tape':>13} {'differences':>12} "
+            f"{'cosine':>8}"
+        ]
+        for w in self.weights:
+            shape = "x".join(map(str, w.shape)) or "scalar"
+            lines.append(
+                f"{w.weight:32} {shape:>9} {w.error:13.1e} {w.difference_error:12.1e} "
+                f"{w.cosine:8.4f}" + f"   wrong{w.hint and ': '}{w.hint}" * w.wrong
+            )
+        if self.failure:
+            lines.append(f"The backward pass stopped: {self.failure}")
+        elif self.order:
+            lines.append(self.order)
+        elif self.right:
+            lines.append("Every gradient agrees.")
+        else:
+            lines.append(f"Look at {self.first_wrong} first.")
+        return "\n".join([*lines, *self.notes])
+
+
+def hint(hand_shape, shape, factor, samples, outputs):
+    """What a wrong gradient often comes from, in words, or "".
+
+    Args:
+        hand_shape: tuple, or None where no gradient arrived.
+        shape: tuple, of the weight.
+        factor: float. Hand gradient by right gradient; NaN where they are not parallel.
+        samples, outputs: ints. The sizes of the batch and of one sample's output.
+    """
+    if hand_shape is None:
+        return "the update never comes to it"
+    if hand_shape != shape:
+        return f"its gradient has the shape {hand_shape}"
+    known = [(-1.0, "the sign is turned")]
+    if samples > 1:
+        known += [
+            (samples, "a sum over the batch where the loss takes the mean"),
+            (1 / samples, "divided by the size of the batch once too often"),
+        ]
+    known += [(0.5, "the 2 of the square is missing"), (2.0, "a 2 too much")]
+    if outputs > 1:
+        known += [
+            (outputs, "a sum over the outputs where the loss takes the mean"),
+            (1 / outputs, "divided by the number of outputs once too often"),
+        ]
+    for value, text in known:
+        if abs(factor - value) <= 1e-3 * abs(value):
+            return f"{factor:.4g} times the right one, as where {text}"
+    # A number that differs from it is NaN.
+    return f"{factor:.4g} times the right one" if factor == factor else ""
