@@ -2,43 +2,58 @@
 
 import warnings
 
+import keras
 import numpy as np
 from keras import ops
 
 from kerasmodels import _checks
-from kerasmodels.recurrent import cells
+from kerasmodels.recurrent import cells, paper, runs
 from kerasmodels.recurrent.diagnosis import (
+    STORED,
+    Search,
     diagnosis,
-    explanations,
     first_disagreement,
-    read_paper,
 )
-from kerasmodels.recurrent.report import StepReport, table
+from kerasmodels.recurrent.report import StepReport, apart, table
 from kerasmodels.recurrent.trace import listening_step, trace
 
 
-def verify_gru_by_hand(cell, x, by_hand, initial_state=None, tolerance=None):
+def verify_gru_by_hand(cell, x, by_hand, initial_state=None, tolerance=None, mask=None):
     """Compares a GRU worked out on paper with the Keras cell, and names the mistake.
 
     The equations of `GRUStepVerifier` are evaluated in float64 with the cell's weights.
     Where a value differs, every known mistake (update gate swapped, reset before instead
-    of after the product, gate order, recurrent bias dropped, hard sigmoid, ...) and then
-    every pair of them is tried: those that reproduce all the given values are reported.
+    of after the product, gate order, a bias dropped, hard sigmoid, time reversed, ...) and
+    then every pair of the common ones is tried: those that reproduce all the given values
+    are reported. Two biases that were added into one cannot be read off the layer: they
+    are fitted to the values, where these are many and have three decimals or more.
 
     Args:
         cell: `keras.layers.GRU` or `GRUCell`. One that is not built yet is built.
         x: one sequence: `[time]` for one feature, `[time, features]` or
             `[1, time, features]`.
-        by_hand: the values on paper. A number or a list is h; a dict maps quantities
-            ("z", "r", "candidate", "h") to them. Each holds one value per step, a number
-            or, for several units, `units` numbers, in the order in which the layer takes
-            the steps. It may stop early; None or NaN stands for "not worked out". A
-            number written as a string, "0.30", keeps its trailing zeros.
+        by_hand: the values on paper, or the output of a layer. A number or a list is what
+            the layer returns (h, unless there is a mask); a dict maps quantities ("z",
+            "r", "candidate", "h", with a mask "output") to values. Each holds one value
+            per step, a number or, for several units, `units` numbers, in the order in
+            which the layer takes the steps: `[time]`, `[time, units]`,
+            `[1, time, units]` or a list of `[1, units]`. It may stop early; None or NaN
+            stands for "not worked out". A number written as a string, "0.30", keeps its
+            trailing zeros. Three readings are tried: one row for many steps and a layer
+            without `return_sequences` is its last step or the first step on paper; all
+            steps of a layer with `go_backwards` may be in the order of x, as Bidirectional
+            returns them; a layer with `return_state` may come with its final states.
         initial_state: None for zeros, or the `units` numbers before the first step.
         tolerance: None or float > 0. None takes one unit of the last decimal given, at
             least 1e-6 for up to nine decimals and for float32 values (which have no more
             that are right), 2e-2 for half precision and 1e-12 beyond, so that 0.55 agrees
-            with 0.5567 and 0.20482421 with 0.204824214810.
+            with 0.5567 and 0.20482421 with 0.204824214810. No tolerance is finer than the
+            type of the layer: a weight written as 0.1 is stored as 0.100000001490 in
+            float32, and the values may be off by what such changes of weights, x and
+            states amount to.
+        mask: None or one bool per step, `[time]` or `[1, time]`, as Keras takes it: at a
+            masked step the state is held, and the output repeats the one before, zero at
+            the first step or with `zero_output_for_mask`.
 
     Returns:
         `StepReport`, which prints as a table with the diagnosis below it. A dict with
@@ -50,12 +65,14 @@ def verify_gru_by_hand(cell, x, by_hand, initial_state=None, tolerance=None):
 
     Raises:
         ValueError: `cell` is no GRU, or the values do not fit its units, the quantities
-            or the number of steps.
+            or the number of steps, or `mask` is not one bool per step.
     """
-    return _verify("verify_gru_by_hand", "GRU", cell, x, by_hand, initial_state, tolerance)
+    return _verify(
+        "verify_gru_by_hand", "GRU", cell, x, by_hand, initial_state, tolerance, mask
+    )
 
 
-def verify_lstm_by_hand(cell, x, by_hand, initial_state=None, tolerance=None):
+def verify_lstm_by_hand(cell, x, by_hand, initial_state=None, tolerance=None, mask=None):
     """Compares an LSTM worked out on paper with the Keras cell, and names the mistake.
 
     As `verify_gru_by_hand`, with the quantities "i", "f", "candidate", "c", "o" and "h" and
@@ -64,7 +81,7 @@ def verify_lstm_by_hand(cell, x, by_hand, initial_state=None, tolerance=None):
 
     Args:
         cell: `keras.layers.LSTM` or `LSTMCell`.
-        x, by_hand, tolerance: as in `verify_gru_by_hand`.
+        x, by_hand, tolerance, mask: as in `verify_gru_by_hand`.
         initial_state: None for zeros, or the pair (h, c), `units` numbers each.
 
     Returns:
@@ -74,18 +91,20 @@ def verify_lstm_by_hand(cell, x, by_hand, initial_state=None, tolerance=None):
         ValueError: as in `verify_gru_by_hand`.
     """
     return _verify(
-        "verify_lstm_by_hand", "LSTM", cell, x, by_hand, initial_state, tolerance
+        "verify_lstm_by_hand", "LSTM", cell, x, by_hand, initial_state, tolerance, mask
     )
 
 
-def verify_simple_rnn_by_hand(cell, x, by_hand, initial_state=None, tolerance=None):
+def verify_simple_rnn_by_hand(
+    cell, x, by_hand, initial_state=None, tolerance=None, mask=None
+):
     """Compares a simple recurrent cell worked out on paper with the Keras cell.
 
     As `verify_gru_by_hand`, with the quantities "preactivation" and "h".
 
     Args:
         cell: `keras.layers.SimpleRNN` or `SimpleRNNCell`.
-        x, by_hand, initial_state, tolerance: as in `verify_gru_by_hand`.
+        x, by_hand, initial_state, tolerance, mask: as in `verify_gru_by_hand`.
 
     Returns:
         `StepReport`, as in `verify_gru_by_hand`.
@@ -93,9 +112,8 @@ def verify_simple_rnn_by_hand(cell, x, by_hand, initial_state=None, tolerance=No
     Raises:
         ValueError: as in `verify_gru_by_hand`.
     """
-    return _verify(
-        "verify_simple_rnn_by_hand", "SimpleRNN", cell, x, by_hand, initial_state, tolerance
-    )
+    owner = "verify_simple_rnn_by_hand"
+    return _verify(owner, "SimpleRNN", cell, x, by_hand, initial_state, tolerance, mask)
 
 
 def known_mistakes(cell):
@@ -105,84 +123,109 @@ def known_mistakes(cell):
         cell: a GRU, LSTM or SimpleRNN layer or cell of Keras.
 
     Returns:
-        list of str, as they appear in a report.
+        list of str, as they appear in a report: those that are tried in pairs too, then
+        those that are tried alone.
 
     Raises:
         ValueError: `cell` is something else.
     """
-    return list(cells.KINDS[cells.kind_of("known_mistakes", cell)][1].mistakes)
+    return list(_known(cells.kind_of("known_mistakes", cell)))
 
 
-def values_with_mistake(cell, x, mistake, initial_state=None):
+def _known(kind):
+    step_class = cells.KINDS[kind][1]
+    return {**runs.common(step_class), **runs.rare(step_class)}
+
+
+def values_with_mistake(cell, x, mistake, initial_state=None, mask=None):
     """What somebody gets who makes one mistake: every quantity at every step, in float64.
 
     Args:
         cell: a GRU, LSTM or SimpleRNN layer or cell of Keras.
         x: one sequence, as in `verify_gru_by_hand`.
         mistake: one of `known_mistakes(cell)`, or None for the right values.
-        initial_state: as in `verify_gru_by_hand`.
+        initial_state, mask: as in `verify_gru_by_hand`.
 
     Returns:
-        dict: quantity -> array `[time, units]`; None if this cell leaves no room for the
-        mistake (it has no recurrent bias to drop, say).
+        dict: quantity -> array `[time, units]`, with a mask "output" too; None if this
+        cell leaves no room for the mistake (it has no recurrent bias to drop, say).
 
     Raises:
-        ValueError: the cell, the sequence or the name does not fit.
+        ValueError: the cell, the sequence, the mask or the name does not fit.
     """
     owner = "values_with_mistake"
     kind = cells.kind_of(owner, cell)
-    _, step, x, states = _set_up(owner, kind, cell, x, initial_state)
+    _, run = _set_up(owner, kind, cell, x, initial_state, mask)
+    names = run.names
     if mistake is not None:
-        _checks.one_of(owner, "mistake", mistake, tuple(step.mistakes))
-        step = step.mistakes[mistake](step)
-    return None if step is None else _values(step, x, states)
+        known = _known(kind)
+        _checks.one_of(owner, "mistake", mistake, tuple(known))
+        run = known[mistake](run)
+    return None if run is None else _of_names(names, run.values())
 
 
-def _set_up(owner, kind, cell, x, initial_state):
-    """The layer, its equations in float64, the sequence as it takes it, and the start."""
-    layer = cells.recurrent_layer(owner, kind, cell)
+def _of_names(names, values):
+    return {name: values[name] for name in names}
+
+
+def _set_up(owner, kind, cell, x, initial_state, mask):
+    """The layer, and its equations in float64 over the sequence as it takes it."""
+    layer = cells.recurrent_layer(owner, kind, cell, "cell")
     features = layer.cell.kernel.shape[0] if layer.cell.built else None
     x = cells.sequence(owner, x, features)
+    mask = cells.steps_mask(owner, mask, x.shape[1])
     if not layer.cell.built:
         layer.build(x.shape)
     if layer.go_backwards:
-        x = x[:, ::-1]
-    step = cells.KINDS[kind][1].from_cell(layer.cell, "float64")
-    return layer, step, x, cells.start_states(owner, step, initial_state)
+        x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
+    step = cells.KINDS[kind][1].from_cell(layer.cell, "float64").in_numpy()
+    states = cells.start_states(owner, step, initial_state)
+    return layer, runs.Run(step, x, states, mask, layer.zero_output_for_mask)
 
 
-def _values(step, x, states):
-    """Every quantity of the equations as an array `[time, units]`."""
-    x = ops.convert_to_tensor(x)
-    values = trace(step, step.quantities, x, states)
-    return {name: ops.convert_to_numpy(values[name])[0] for name in step.quantities}
-
-
-def _verify(owner, kind, cell, x, by_hand, initial_state, tolerance):
-    layer, step, x, states = _set_up(owner, kind, cell, x, initial_state)
+def _verify(owner, kind, cell, x, by_hand, initial_state, tolerance, mask):
+    layer, run = _set_up(owner, kind, cell, x, initial_state, mask)
     if tolerance is not None:
         tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
-    paper = read_paper(owner, step, by_hand, x.shape[1], tolerance)
-
-    def values(step, steps=None):
-        return _values(step, x[:, :steps], states)
-
-    computed = values(step)
-    disagreement = first_disagreement(paper, computed)
-    mistakes = [] if disagreement is None else explanations(step, paper, values, computed)
+    stored = max(STORED[dtype] for dtype in _types(layer))
+    allowance = run.storage(stored)
+    papers = [
+        given.widened(allowance)
+        for given in paper.read(owner, run, layer, by_hand, tolerance)
+    ]
+    computed = _of_names(run.names, run.values())
+    given = papers[0]
+    for one in papers:
+        if not np.any(one.wrong(one.pick(computed))):
+            given = one
+            break
+    disagreement, mistakes = first_disagreement(given, given.pick(computed)), []
+    if disagreement is not None:
+        mistakes, reading = Search(kind, run, stored).explanations(papers)
+        given = reading or given
+        disagreement = first_disagreement(given, given.pick(computed))
     result = {
         "cell": kind,
         "agrees": disagreement is None,
         "first_disagreement": disagreement,
         "mistakes": mistakes,
-        "diagnosis": diagnosis(disagreement, mistakes),
+        "diagnosis": diagnosis(disagreement, mistakes, given.note),
         "computed": {name: value.tolist() for name, value in computed.items()},
-        "difference_from_keras": _difference_from_keras(layer, step, x, states, computed),
+        "difference_from_keras": _difference_from_keras(layer, run, computed),
     }
-    return StepReport(result, _text(result, paper, computed))
+    return StepReport(result, _text(result, given, computed))
 
 
-def _difference_from_keras(layer, step, x, states, computed):
+def _types(layer):
+    """The types that the layer stores and computes with."""
+    return {
+        keras.backend.standardize_dtype(dtype)
+        for part in (layer, layer.cell)
+        for dtype in (part.compute_dtype, part.variable_dtype)
+    }
+
+
+def _difference_from_keras(layer, run, computed):
     """The written-out equations against the code of the cell, run in float64."""
     # The functions themselves: not every one of them has a name that a config can hold.
     functions = {
@@ -195,35 +238,41 @@ def _difference_from_keras(layer, step, x, states, computed):
         config = layer.cell.get_config()
     config = {**config, **functions, "dtype": "float64"}
     twin = type(layer.cell).from_config(config)
-    twin.build((1, x.shape[2]))
+    twin.build((1, run.x.shape[2]))
     twin.set_weights(layer.cell.get_weights())
     keras_values = trace(
-        listening_step(twin, step.quantities),
-        step.quantities,
-        ops.convert_to_tensor(x),
-        states,
+        listening_step(twin, run.step.quantities),
+        run.step.quantities,
+        ops.convert_to_tensor(run.x),
+        run.states,
+        mask=None if run.mask is None else ops.convert_to_tensor(run.mask),
+        zero_masked=run.zero_masked,
     )
     return max(
-        float(np.max(np.abs(ops.convert_to_numpy(keras_values[name])[0] - computed[name])))
-        for name in step.quantities
+        float(np.max(np.abs(ops.convert_to_numpy(keras_values[name])[0] - value)))
+        for name, value in computed.items()
     )
 
 
-def _text(result, paper, computed):
-    rows, mark, names = [], None, list(computed)
-    first = result["first_disagreement"]
-    for n in range(1 + max(n for n, _, _ in paper)):
-        for place, name in enumerate(names):
-            for unit, value in enumerate(computed[name][n]):
-                number = paper.get((n, place, unit), (None,))[0]
-                gap = None if number is None else f"{abs(number - value):.1e}"
-                if first and (n + 1, unit, name) == (
-                    first["step"],
-                    first["unit"],
-                    first["quantity"],
-                ):
-                    mark = len(rows)
-                number = None if number is None else f"{number:.8g}"
-                rows.append((n + 1, unit, name, float(value), number, gap))
+def _text(result, given, computed):
+    """A row for each quantity of each step up to the last one given."""
+    wrong = given.wrong(given.pick(computed))
+    on_paper = {
+        (n, given.names[k], unit): (number, off)
+        for (n, k, unit), number, off in zip(given.places.tolist(), given.numbers, wrong)
+    }
+    rows, mark = [], None
+    for n in range(given.rows):
+        for name, values in computed.items():
+            for unit, value in enumerate(values[n]):
+                number, off = on_paper.get((n, name, unit), (None, False))
+                texts, gap = (float(value), None), None
+                if number is not None:
+                    gap = f"{abs(number - value):.1e}"
+                    texts = float(value), f"{number:.8g}"
+                if off:
+                    mark = len(rows) if mark is None else mark
+                    texts = apart(value, number)
+                rows.append((n + 1, unit, name, *texts, gap))
     header = ("step", "unit", "quantity", result["cell"], "by hand", "difference")
     return f"{table(header, rows, mark)}\n\n{result['diagnosis']}"

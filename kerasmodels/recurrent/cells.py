@@ -17,23 +17,65 @@ KINDS = {
 }
 
 
+NAMES = {"GRU": "gru", "LSTM": "lstm", "SimpleRNN": "simple_rnn"}
+
+
 def kind_of(owner, layer):
     """Returns "GRU", "LSTM" or "SimpleRNN", or raises ValueError."""
-    cell = getattr(layer, "cell", layer)
-    for kind, (cell_class, _) in KINDS.items():
-        if isinstance(cell, cell_class):
-            return kind
+    kind = _kind(layer)
+    if kind is not None:
+        return kind
     raise _checks.ArgumentError(
         _checks.message(
             owner,
             "cell",
             "a GRU, LSTM or SimpleRNN layer or cell of Keras",
             f"cell={_checks.describe(layer)}",
+            _hand_in(layer, tuple(KINDS)),
         )
     )
 
 
-def recurrent_layer(owner, kind, layer):
+def _kind(layer):
+    cell = getattr(layer, "cell", layer)
+    for kind, (cell_class, _) in KINDS.items():
+        if isinstance(cell, cell_class):
+            return kind
+    return None
+
+
+def _places(layer, kinds, path):
+    """Where in a model or wrapper the layers and cells of these kinds are, as code."""
+    if _kind(layer) in kinds:
+        return [path]
+    inner = []
+    if isinstance(layer, keras.Model):
+        inner = [(f".layers[{n}]", part) for n, part in enumerate(layer.layers)]
+    elif isinstance(layer, keras.layers.StackedRNNCells):
+        inner = [(f".cells[{n}]", part) for n, part in enumerate(layer.cells)]
+    elif isinstance(layer, keras.layers.Bidirectional):
+        names = ("forward_layer", "backward_layer")
+        inner = [(f".{name}", getattr(layer, name)) for name in names]
+    elif isinstance(layer, keras.layers.RNN):
+        inner = [(".cell", layer.cell)]
+    elif isinstance(layer, keras.layers.Wrapper):
+        inner = [(".layer", layer.layer)]
+    return [place for end, part in inner for place in _places(part, kinds, path + end)]
+
+
+def _hand_in(layer, kinds):
+    """What to hand in for `layer`: "Hand in `model.layers[0]` or `model.layers[2]`." """
+    root = "model" if isinstance(layer, keras.Model) else "layer"
+    places = _places(layer, kinds, root)
+    if not places:
+        return ""
+    advice = f"Hand in {' or '.join(f'`{place}`' for place in places)}"
+    if len(places) > 1 and ".forward_layer" not in places[0]:
+        advice += ", with the output of the one before as x"
+    return f"{advice}."
+
+
+def recurrent_layer(owner, kind, layer, argument="layer"):
     """Returns a layer over sequences, around `layer` if that is a single cell.
 
     Raises:
@@ -43,15 +85,18 @@ def recurrent_layer(owner, kind, layer):
     if isinstance(layer, cell_class):
         layer = keras.layers.RNN(layer, return_sequences=True, dtype=layer.dtype_policy)
     if not isinstance(getattr(layer, "cell", None), cell_class):
-        advice = ""
-        if isinstance(layer, keras.layers.Bidirectional):
-            advice = "Hand in its `forward_layer` or its `backward_layer`."
+        other, advice = _kind(layer), _hand_in(layer, (kind,))
+        if other is not None:
+            same = owner.replace(kind, other).replace(
+                f"_{NAMES[kind]}_", f"_{NAMES[other]}_"
+            )
+            advice = f"Use `{same}`."
         raise _checks.ArgumentError(
             _checks.message(
                 owner,
-                "layer",
+                argument,
                 f"a `keras.layers.{kind}` or `{kind}Cell`",
-                f"layer={_checks.describe(layer)}",
+                f"{argument}={_checks.describe(layer)}",
                 advice,
             )
         )
@@ -59,13 +104,35 @@ def recurrent_layer(owner, kind, layer):
         raise _checks.ArgumentError(
             _checks.message(
                 owner,
-                "layer",
+                argument,
                 "stateless, because a stateful one changes with every call",
                 "stateful=True",
                 "Build it with stateful=False and pass `initial_state`.",
             )
         )
     return layer
+
+
+def steps_mask(owner, mask, num_steps):
+    """Returns a mask of one sequence as a bool array `[1, time]`, or None for None.
+
+    Raises:
+        ValueError: `mask` is not one bool, or 0 or 1, per step.
+    """
+    if mask is None:
+        return None
+    array = _checks.as_numbers(mask)
+    shapes = (num_steps,), (1, num_steps)
+    if array is None or array.shape not in shapes or not np.all(np.isin(array, (0, 1))):
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "mask",
+                f"{num_steps} bools, one per step of x: True where the step counts",
+                f"mask={_checks.describe(mask)}",
+            )
+        )
+    return array.reshape(1, num_steps) == 1
 
 
 def sequence(owner, x, features=None):

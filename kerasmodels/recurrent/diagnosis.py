@@ -1,164 +1,149 @@
 """Which value on paper is the first to be wrong, and which mistake gives it."""
 
-import decimal
 import itertools
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels.recurrent import runs
+from kerasmodels.recurrent.fits import fitted
+from kerasmodels.recurrent.paper import EXACT
+from kerasmodels.recurrent.report import apart
 
-# Float64 sums in another order differ by less.
-EXACT = 1e-12
-# What the types leave of a number below ten.
-FLOAT32, HALF = 1e-6, 2e-2
-
-
-def read_paper(owner, step, by_hand, num_steps, tolerance):
-    """The given values as {(step, place of the quantity, unit): (value, tolerance)}."""
-    if not isinstance(by_hand, dict):
-        by_hand = {"h": by_hand}
-    paper = {}
-    for name, given in by_hand.items():
-        _checks.one_of(owner, "by_hand", name, step.quantities)
-        half = "16" in str(getattr(given, "dtype", ""))
-        rows = given if isinstance(given, (list, tuple)) else np.asarray(given).tolist()
-        rows = rows if isinstance(rows, (list, tuple)) else [rows]
-        if len(rows) == 1 and isinstance(rows[0], (list, tuple)) and step.units > 1:
-            # [1, time, units], as a layer returns it.
-            if any(isinstance(row, (list, tuple)) for row in rows[0]):
-                rows = rows[0]
-        if len(rows) > num_steps:
-            raise _checks.ArgumentError(
-                _checks.message(
-                    owner,
-                    f"by_hand[{name!r}]",
-                    f"at most {num_steps} steps, the length of x",
-                    f"{len(rows)} steps",
-                )
-            )
-        for n, row in enumerate(rows):
-            row = np.asarray(row, dtype=object).reshape(-1).tolist()
-            if len(row) != step.units and row != [None]:
-                raise _checks.ArgumentError(
-                    _checks.message(
-                        owner,
-                        f"by_hand[{name!r}]",
-                        f"{step.units} number(s) per step, one for each unit",
-                        f"{len(row)} at step {n + 1}",
-                    )
-                )
-            for unit, value in enumerate(row):
-                if value is None or value != value:
-                    continue
-                number, digit = _number(owner, f"by_hand[{name!r}]", value)
-                half = half or "16" in type(value).__name__
-                allowed = tolerance or (HALF if half else digit)
-                place = step.quantities.index(name)
-                paper[n, place, unit] = (number, allowed)
-    if not paper:
-        raise _checks.ArgumentError(
-            _checks.message(owner, "by_hand", "at least one value", f"{by_hand!r}")
-        )
-    return paper
+# Half a unit of the last binary digit of a number between 1 and 2.
+STORED = {
+    "float64": 2.0**-53,
+    "float32": 2.0**-24,
+    "float16": 2.0**-11,
+    "bfloat16": 2.0**-8,
+}
+# A gap of so many times the storage error is no storage error of another mistake.
+FAR = 2.0**14
+# A diagnosis with more names than this helps nobody; the report has them all.
+MOST_NAMES = 5
 
 
-def _number(owner, argument, value):
-    """A value on paper as a float, and one unit of the last decimal it was given with.
-
-    A string keeps its trailing zeros.
-    """
-    text = value if isinstance(value, str) else None
-    if text is not None:
-        try:
-            value = float(text)
-        except ValueError:
-            pass
-    number = _checks.finite_float(owner, argument, value)
-    # Exactly a float32: copied from a model, not computed in float64, where one number
-    # in 2^29 is one. Its own shortest form has the decimals that were meant.
-    with np.errstate(over="ignore"):
-        copied = float(np.float32(number)) == number
-    text = text or (str(np.float32(number)) if copied else repr(number))
-    exponent = decimal.Decimal(text).as_tuple().exponent
-    floor = FLOAT32 if copied or exponent >= -9 else EXACT
-    return number, max(10.0 ** min(exponent, -1), floor)
+def first_disagreement(paper, computed):
+    """The first wrong value as a dict, or None. `computed` is one number for each."""
+    wrong = np.flatnonzero(paper.wrong(computed))
+    if len(wrong) == 0:
+        return None
+    k = wrong[0]
+    step, name, unit = (int(index) for index in paper.places[k])
+    return {
+        "step": step + 1,
+        "unit": unit,
+        "quantity": paper.names[name],
+        "by_hand": float(paper.numbers[k]),
+        "computed": float(computed[k]),
+        "difference": float(abs(paper.numbers[k] - computed[k])),
+        "tolerance": float(paper.allowed[k]),
+    }
 
 
-def disagreements(paper, values):
-    """Every given value that is off, in the order in which it is computed."""
-    names = list(values)
-    for (n, place, unit), (number, allowed) in sorted(paper.items()):
-        computed = float(values[names[place]][n, unit])
-        # The unit of the last place, not a hair less because of binary fractions.
-        if not abs(number - computed) <= allowed * (1 + 1e-9):
-            yield n, place, unit, computed
-
-
-def first_disagreement(paper, values):
-    for n, place, unit, computed in disagreements(paper, values):
-        number, allowed = paper[n, place, unit]
-        return {
-            "step": n + 1,
-            "unit": unit,
-            "quantity": list(values)[place],
-            "by_hand": number,
-            "computed": computed,
-            "difference": abs(number - computed),
-            "tolerance": allowed,
-        }
-    return None
-
-
-def explanations(step, paper, values, computed):
-    """Names of the mistakes, or else pairs of mistakes, that give every value on paper.
+class Search:
+    """The known mistakes of a run, compared with what is on paper.
 
     Args:
-        step: the right equations.
-        paper: from `read_paper`.
-        values: function (equations, number of steps) -> their values.
-        computed: the values of the right equations.
+        kind: "GRU", "LSTM" or "SimpleRNN".
+        run: the right equations over the sequence.
+        stored: half a unit of the last binary digit of the layer's type.
     """
-    first, last = min(n for n, _, _ in paper) + 1, max(n for n, _, _ in paper) + 1
-    start = {place: value for place, value in paper.items() if place[0] < first}
 
-    def gives_paper(changed):
-        # Most candidates are out after the first step.
-        return not any(disagreements(start, values(changed, first))) and not any(
-            disagreements(paper, values(changed, last))
+    def __init__(self, kind, run, stored):
+        self.kind, self.run, self.stored = kind, run, stored
+        self.right = run.values()
+
+    def agrees(self, run, paper):
+        """Whether this run gives every value on paper."""
+        computed = paper.pick(run.values(paper.rows))
+        wrong = paper.wrong(computed)
+        if not np.any(wrong):
+            return True
+        gap, size = np.abs(paper.numbers - computed)[wrong], np.abs(computed[wrong])
+        if not np.all(np.isfinite(gap) & (gap <= FAR * self.stored * (1 + size))):
+            return False
+        # A mistake may make more of what storage does to the weights than the right
+        # equations do, for which the tolerance was made.
+        return not np.any(
+            paper.widened(run.storage(self.stored, paper.rows)).wrong(computed)
         )
 
-    found, effective = [], {}
-    for name, change in step.mistakes.items():
-        changed = change(step)
-        if changed is None:
-            continue
-        wrong = values(changed, last)
-        if all(
-            np.allclose(v, computed[q][:last], rtol=0, atol=EXACT) for q, v in wrong.items()
-        ):
-            continue  # makes no difference on this input
-        effective[name] = change
-        if not any(disagreements(paper, wrong)):
-            found.append(name)
-    if found:
-        return found
-    for (one, change), (two, other) in itertools.combinations(effective.items(), 2):
-        changed = other(change(step))
-        if changed is not None and gives_paper(changed):
-            found.append(f"{one} + {two}")
-    return found
+    def explanations(self, papers):
+        """The mistakes that give every value, and the reading under which they do.
+
+        Single mistakes come first, then pairs, then those with numbers to be found.
+
+        Args:
+            papers: the same values, read in one way or another.
+
+        Returns:
+            (list of str, the paper), or ([], None).
+        """
+        tables = [self._single, self._pairs, self._fitted]
+        for find, paper in itertools.product(tables, papers):
+            found = find(paper)
+            if found:
+                return found, paper
+        return [], None
+
+    def _changes(self, table, paper):
+        """name -> mistake, without those that make no difference here."""
+        one_step = len(np.unique(paper.places[:, 0])) == 1
+        for name, change in table.items():
+            if one_step and name in runs.LISTING:
+                continue
+            changed = change(self.run)
+            if changed is None or self._differs(changed, paper.rows):
+                yield name, change, changed
+
+    def _differs(self, changed, rows):
+        return not all(
+            np.allclose(value, self.right[name][:rows], rtol=0, atol=EXACT)
+            for name, value in changed.values(rows).items()
+        )
+
+    def _single(self, paper):
+        step_class = type(self.run.step)
+        table = {**runs.common(step_class), **runs.rare(step_class)}
+        return [
+            name
+            for name, _, changed in self._changes(table, paper)
+            if changed is not None and self.agrees(changed, paper)
+        ]
+
+    def _pairs(self, paper):
+        start, names, lists = paper.up_to_first_step(), [], []
+        changes = list(self._changes(runs.common(type(self.run.step)), paper))
+        for (one, _, changed), (two, other, _) in itertools.combinations(changes, 2):
+            both = None if changed is None else other(changed)
+            # Most candidates are out after the first step.
+            if both is None or not self.agrees(both, start):
+                continue
+            values = both.values()
+            if self.agrees(both, paper) and not any(_equal(values, v) for v in lists):
+                names.append(f"{one} + {two}")
+                lists.append(values)
+        return names
+
+    def _fitted(self, paper):
+        return fitted(self.kind, self.run, paper, self.agrees)
 
 
-def diagnosis(disagreement, mistakes):
+def _equal(values, others):
+    return all(np.allclose(values[n], others[n], rtol=0, atol=EXACT) for n in values)
+
+
+def diagnosis(disagreement, mistakes, note=""):
     if disagreement is None:
-        return "Every value agrees."
+        return f"Every value agrees{note}."
     where = "{quantity} at step {step}, unit {unit}".format(**disagreement)
-    first = (
-        f"First disagreement: {where}: by hand {disagreement['by_hand']:.8g}, "
-        f"computed {disagreement['computed']:.8g}."
-    )
+    by_hand, computed = apart(disagreement["by_hand"], disagreement["computed"])
+    first = f"First disagreement: {where}: by hand {by_hand}, computed {computed}."
     if not mistakes:
         return f"{first} No known mistake, and no pair of them, gives these values."
     if len(mistakes) == 1:
         return f"{first} Diagnosis: {mistakes[0]}."
-    return f"{first} Each of these gives your values: {'; '.join(mistakes)}."
+    names = "; ".join(mistakes[:MOST_NAMES])
+    more = len(mistakes) - MOST_NAMES
+    names += f"; and {more} more" if more > 0 else ""
+    return f"{first} Each of these gives your values: {names}."

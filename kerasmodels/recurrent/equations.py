@@ -1,9 +1,8 @@
 """One step of a GRU, LSTM or simple recurrent cell, written out gate by gate.
 
 The classes hold arrays and functions and know no Keras layer but the one whose weights
-they read. Each lists the readings of its equations that people get wrong as `mistakes`:
-functions that return the same step with one thing changed, or None where the change makes
-no sense.
+they read. The arrays may be tensors or of NumPy: the equations use slices, sums and
+products alone. `kerasmodels.recurrent.mistakes` lists the readings that people get wrong.
 """
 
 import dataclasses
@@ -11,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
+import scipy.special
 from keras import ops
 
 
@@ -32,6 +33,7 @@ class Equations:
 
     quantities = ("h",)
     states = ("h",)
+    gates = ()
 
     @property
     def units(self):
@@ -55,59 +57,41 @@ class Equations:
     def replace(self, **changes):
         return dataclasses.replace(self, **changes)
 
-    def per_block(self, name, order=None, change=lambda block: block):
-        """The field `name` with its blocks reordered and changed one by one."""
-        value = getattr(self, name)
-        count = value.shape[-1] // self.units
-        blocks = ops.split(value, count, axis=-1)
-        return ops.concatenate([change(blocks[i]) for i in order or range(count)], axis=-1)
+    def blocks(self, name):
+        """The field `name` cut into its blocks of `units` columns."""
+        value, units = getattr(self, name), self.units
+        count = value.shape[-1] // units
+        return [value[..., k * units : (k + 1) * units] for k in range(count)]
 
-    def reordered(self, order):
-        fields = [f.name for f in dataclasses.fields(self)]
-        names = [n for n in fields if n.endswith("kernel") or n.endswith("bias")]
-        return self.replace(**{n: self.per_block(n, order) for n in names})
+    def fields(self, *ends):
+        """The names of the fields that end in one of `ends`: "kernel", "bias"."""
+        return [f.name for f in dataclasses.fields(self) if f.name.endswith(ends)]
 
-    def without_bias(self):
-        return self.replace(bias=ops.zeros_like(self.bias))
+    def in_numpy(self):
+        """The same equations with arrays of NumPy for tensors."""
+        names = self.fields("kernel", "bias")
+        return self.replace(**{n: ops.convert_to_numpy(getattr(self, n)) for n in names})
 
-    def without_state(self):
-        return self.replace(recurrent_kernel=ops.zeros_like(self.recurrent_kernel))
-
-    def with_transposed_blocks(self):
-        return self.replace(
-            recurrent_kernel=self.per_block("recurrent_kernel", change=ops.transpose)
-        )
-
-    def without_activation(self):
-        return self.replace(activation=keras.activations.linear)
+    def with_numpy_activations(self):
+        """The same equations, whose activations take and return arrays of NumPy."""
+        names = self.fields("activation")
+        return self.replace(**{n: _numpy_function(getattr(self, n)) for n in names})
 
 
-def keras_2_hard_sigmoid(x):
-    """clip(0.2 x + 0.5, 0, 1): the hard sigmoid of Keras 1 and 2. Keras 3 has x / 6."""
-    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+_NUMPY = [
+    (keras.activations.sigmoid, scipy.special.expit),
+    (keras.activations.tanh, np.tanh),
+    (keras.activations.linear, lambda x: x),
+    (keras.activations.relu, lambda x: np.maximum(x, 0.0)),
+    (keras.activations.hard_sigmoid, lambda x: np.clip(x / 6 + 0.5, 0.0, 1.0)),
+]
 
 
-def with_gates(function):
-    """The mistake of sending the gates through `function`, if they do not go there."""
-
-    def change(step):
-        if step.recurrent_activation == function:
-            return None
-        return step.replace(recurrent_activation=function)
-
-    return change
-
-
-GATE_MISTAKES = {
-    "hard sigmoid for sigmoid": with_gates(keras.activations.hard_sigmoid),
-    "hard sigmoid of Keras 2 for sigmoid": with_gates(keras_2_hard_sigmoid),
-    "sigmoid for hard sigmoid": with_gates(keras.activations.sigmoid),
-}
-COMMON_MISTAKES = {
-    "bias dropped": Equations.without_bias,
-    "recurrent kernel transposed": Equations.with_transposed_blocks,
-    "previous state left out": Equations.without_state,
-}
+def _numpy_function(function):
+    for known, fast in _NUMPY:
+        if function is known:
+            return fast
+    return lambda x: ops.convert_to_numpy(function(ops.convert_to_tensor(x)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,8 +116,10 @@ class GRUEquations(Equations):
     reset: str
     update_keeps_state: bool = True
     z_is_kept_share: bool = True
+    candidate_is_weighted: bool = True
 
     quantities = ("z", "r", "candidate", "h")
+    gates = ("z", "r", "candidate")
 
     @classmethod
     def from_cell(cls, cell, dtype):
@@ -150,10 +136,10 @@ class GRUEquations(Equations):
 
     def __call__(self, x, states):
         (h,) = states
-        w_z, w_r, w_h = ops.split(self.kernel, 3, axis=-1)
-        u_z, u_r, u_h = ops.split(self.recurrent_kernel, 3, axis=-1)
-        b_z, b_r, b_h = ops.split(self.bias, 3)
-        c_z, c_r, c_h = ops.split(self.recurrent_bias, 3)
+        w_z, w_r, w_h = self.blocks("kernel")
+        u_z, u_r, u_h = self.blocks("recurrent_kernel")
+        b_z, b_r, b_h = self.blocks("bias")
+        c_z, c_r, c_h = self.blocks("recurrent_bias")
         z = self.recurrent_activation(x @ w_z + b_z + h @ u_z + c_z)
         r = self.recurrent_activation(x @ w_r + b_r + h @ u_r + c_r)
         if self.reset == "after":
@@ -164,37 +150,10 @@ class GRUEquations(Equations):
             memory = h @ u_h + c_h
         candidate = self.activation(x @ w_h + b_h + memory)
         keep = z if self.update_keeps_state else 1 - z
-        h = keep * h + (1 - keep) * candidate
+        weight = 1 - keep if self.candidate_is_weighted else 1
+        h = keep * h + weight * candidate
         z = z if self.z_is_kept_share else 1 - z
         return {"z": z, "r": r, "candidate": candidate, "h": h}, (h,)
-
-    def without_recurrent_bias(self):
-        if not ops.any(self.recurrent_bias != 0):
-            return None
-        return self.replace(recurrent_bias=ops.zeros_like(self.recurrent_bias))
-
-    mistakes = {
-        "update gate swapped": lambda e: e.replace(update_keeps_state=False),
-        "z as the share of the candidate (another convention, the same h)": (
-            lambda e: e.replace(z_is_kept_share=False)
-        ),
-        "reset applied before instead of after the product": lambda e: (
-            e.replace(reset="before") if e.reset == "after" else None
-        ),
-        "reset applied after instead of before the product": lambda e: (
-            e.replace(reset="after") if e.reset == "before" else None
-        ),
-        "reset gate left out": lambda e: e.replace(reset="none"),
-        "gate order r, z, candidate for z, r, candidate": lambda e: e.reordered([1, 0, 2]),
-        "recurrent bias dropped": without_recurrent_bias,
-        "bias dropped": lambda e: e.without_bias().replace(
-            recurrent_bias=ops.zeros_like(e.recurrent_bias)
-        ),
-        **GATE_MISTAKES,
-        "recurrent kernel transposed": Equations.with_transposed_blocks,
-        "previous state left out of the gates": Equations.without_state,
-        "activation of the candidate left out": Equations.without_activation,
-    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,9 +173,11 @@ class LSTMEquations(Equations):
 
     recurrent_activation: Callable
     output_activation: Callable
+    output_of_new_cell_state: bool = True
 
     quantities = ("i", "f", "candidate", "c", "o", "h")
     states = ("h", "c")
+    gates = ("i", "f", "candidate", "o")
 
     @classmethod
     def from_cell(cls, cell, dtype):
@@ -227,39 +188,18 @@ class LSTMEquations(Equations):
         )
 
     def __call__(self, x, states):
-        h, c = states
-        w_i, w_f, w_c, w_o = ops.split(self.kernel, 4, axis=-1)
-        u_i, u_f, u_c, u_o = ops.split(self.recurrent_kernel, 4, axis=-1)
-        b_i, b_f, b_c, b_o = ops.split(self.bias, 4)
+        h, old = states
+        w_i, w_f, w_c, w_o = self.blocks("kernel")
+        u_i, u_f, u_c, u_o = self.blocks("recurrent_kernel")
+        b_i, b_f, b_c, b_o = self.blocks("bias")
         i = self.recurrent_activation(x @ w_i + h @ u_i + b_i)
         f = self.recurrent_activation(x @ w_f + h @ u_f + b_f)
         candidate = self.activation(x @ w_c + h @ u_c + b_c)
-        c = f * c + i * candidate
+        c = f * old + i * candidate
         o = self.recurrent_activation(x @ w_o + h @ u_o + b_o)
-        h = o * self.output_activation(c)
+        h = o * self.output_activation(c if self.output_of_new_cell_state else old)
         values = {"i": i, "f": f, "candidate": candidate, "c": c, "o": o, "h": h}
         return values, (h, c)
-
-    def without_forget_bias(self):
-        ones = ops.ones_like(self.bias)
-        forget = ones * ops.cast(
-            ops.arange(self.bias.shape[0]) // self.units == 1, ones.dtype
-        )
-        return self.replace(bias=self.bias - forget)
-
-    mistakes = {
-        "input and forget gate swapped": lambda e: e.reordered([1, 0, 2, 3]),
-        "gate order i, f, o, candidate for i, f, candidate, o": lambda e: e.reordered(
-            [0, 1, 3, 2]
-        ),
-        "forget bias of one left out": without_forget_bias,
-        "activation of the cell state left out": lambda e: e.replace(
-            output_activation=keras.activations.linear
-        ),
-        **GATE_MISTAKES,
-        **COMMON_MISTAKES,
-        "activation of the candidate left out": Equations.without_activation,
-    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -283,15 +223,3 @@ class SimpleRNNEquations(Equations):
         preactivation = x @ self.kernel + h @ self.recurrent_kernel + self.bias
         h = self.activation(preactivation)
         return {"preactivation": preactivation, "h": h}, (h,)
-
-    def with_kernels_exchanged(self):
-        if self.kernel.shape != self.recurrent_kernel.shape:
-            return None
-        return self.replace(kernel=self.recurrent_kernel, recurrent_kernel=self.kernel)
-
-    mistakes = {
-        **COMMON_MISTAKES,
-        "kernel and recurrent kernel exchanged": with_kernels_exchanged,
-        "activation left out": Equations.without_activation,
-        "sigmoid for tanh": lambda e: e.replace(activation=keras.activations.sigmoid),
-    }

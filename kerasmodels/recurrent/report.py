@@ -17,6 +17,15 @@ class StepReport(dict):
     __repr__ = __str__
 
 
+def apart(one, other, digits=8):
+    """Two numbers as text, with as many digits as it takes to see them differ."""
+    for count in range(digits, 18):
+        texts = f"{one:.{count}g}", f"{other:.{count}g}"
+        if texts[0] != texts[1] or one == other:
+            break
+    return texts
+
+
 def cell_text(value):
     if value is None:
         return ""

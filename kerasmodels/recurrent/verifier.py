@@ -6,7 +6,8 @@ from keras import ops
 from kerasmodels import _checks
 from kerasmodels._batches import CheckedBatches
 from kerasmodels.recurrent import cells
-from kerasmodels.recurrent.report import StepReport, table
+from kerasmodels.recurrent.paper import EXACT
+from kerasmodels.recurrent.report import StepReport, apart, table
 from kerasmodels.recurrent.trace import listening_step, trace
 
 
@@ -24,6 +25,11 @@ class _Largest(keras.metrics.Metric):
 
     def result(self):
         return ops.convert_to_tensor(self.largest)
+
+
+def _pair(written, inside):
+    """Two numbers for the table, with the digits in which they differ."""
+    return (written, inside) if abs(written - inside) <= EXACT else apart(written, inside)
 
 
 class _StepVerifier(CheckedBatches, keras.Model):
@@ -124,7 +130,7 @@ class _StepVerifier(CheckedBatches, keras.Model):
                 self.largest_difference.update_state(value)
         return super().compute_metrics(x, y, y_pred["keras_output"], sample_weight)
 
-    def report(self, x, initial_state=None):
+    def report(self, x, initial_state=None, mask=None):
         """Steps through one sequence and returns what happened as a `StepReport`.
 
         Args:
@@ -132,6 +138,8 @@ class _StepVerifier(CheckedBatches, keras.Model):
                 `[1, time, features]`.
             initial_state: None for zeros, or the state before the first step: `units`
                 numbers, for an LSTM the pair h, c.
+            mask: None or one bool per step, `[time]` or `[1, time]`. A masked step
+                changes nothing.
 
         Returns:
             `StepReport`: a dict with "quantities", "written_out", "keras" (quantity ->
@@ -139,7 +147,7 @@ class _StepVerifier(CheckedBatches, keras.Model):
             of the output), which prints as a table.
 
         Raises:
-            ValueError: `x` or `initial_state` does not fit the layer.
+            ValueError: `x`, `initial_state` or `mask` does not fit the layer.
         """
         owner = f"{type(self).__name__}.report"
         cell = self.layer.cell
@@ -148,7 +156,10 @@ class _StepVerifier(CheckedBatches, keras.Model):
         self.build(x.shape)
         states = cells.start_states(owner, self.equations, initial_state)
         states = [ops.cast(state, self.compute_dtype) for state in states]
-        values = {name: ops.convert_to_numpy(v) for name, v in self(x, states).items()}
+        mask = cells.steps_mask(owner, mask, x.shape[1])
+        mask = None if mask is None else ops.convert_to_tensor(mask)
+        values = self(x, states, mask=mask)
+        values = {name: ops.convert_to_numpy(v) for name, v in values.items()}
         names = list(self.equations.quantities)
         result = {
             "cell": self.kind,
@@ -161,7 +172,7 @@ class _StepVerifier(CheckedBatches, keras.Model):
             },
         }
         rows = [
-            (step + 1, unit, name, written, inside, f"{abs(written - inside):.1e}")
+            (step + 1, unit, name, *_pair(written, inside), f"{abs(written - inside):.1e}")
             for step in range(x.shape[1])
             for name in names
             for unit, (written, inside) in enumerate(

@@ -623,6 +623,9 @@ STEPS = np.array([0.5, 1.0])
 STEP_BY_STEP = arrays((0,), (), (2, 2), (2, 2, 1), (1, 2, 1, 1), more=holes(2))
 
 
+STEPS_MASK = optional(arrays((3,), (2, 1), (0,), (), more=[[1, 2], [0.5, 1], ["a", "b"]]))
+
+
 def by_paper(name, function, cell, others):
     return entry(
         f"recurrent.{name}",
@@ -640,6 +643,7 @@ def by_paper(name, function, cell, others):
             [*optional(arrays((2,), (3, 1), (0,))), [None], [[1], [1], [1]]],
         ),
         tolerance=(None, optional(POSITIVE)),
+        mask=(None, STEPS_MASK),
     )
 
 
@@ -653,9 +657,10 @@ def verifier(cls, good, *others):
     model = Lazy(lambda: cls(good.get()))
     report = entry(
         f"recurrent.{cls.__name__}.report",
-        lambda x, initial_state: model.get().report(x, initial_state),
+        lambda x, initial_state, mask: model.get().report(x, initial_state, mask),
         x=(STEPS, STEP_BY_STEP),
         initial_state=(None, optional(arrays((2,), (3, 1), (0,)))),
+        mask=(None, STEPS_MASK),
     )
     call = entry(
         f"recurrent.{cls.__name__}.call",
@@ -686,6 +691,7 @@ RECURRENT = [
         x=(STEPS, STEP_BY_STEP),
         mistake=(None, optional(name_of(Near("bias droped", "bias dropped")))),
         initial_state=(None, optional(arrays((2,), (3, 1), (0,)))),
+        mask=(None, STEPS_MASK),
     ),
     entry(
         "recurrent.SequenceLSTM",

@@ -1,0 +1,94 @@
+"""Mistakes that no weight of the layer gives away: numbers that an import lost or mixed.
+
+Two biases that were added into one cannot be told apart again. Values on paper can: these
+functions look for the lost numbers by least squares, and a mistake is named only if far
+fewer numbers than values on paper explain every one of them.
+"""
+
+import numpy as np
+import scipy.optimize
+
+# More values than numbers that are fitted, and decimals: a fit by chance is one in 10^9.
+SPARE_VALUES, FINEST, MOST_NUMBERS = 3, 1e-3, 150
+
+
+def _inner_bias(step, total, inner):
+    """A GRU with `reset_after`, whose candidate has the bias `inner` inside the reset."""
+    keep = np.zeros_like(total)
+    keep[-step.units :] = inner
+    return step.replace(reset="after", bias=total - keep, recurrent_bias=keep)
+
+
+def added_biases(step):
+    """A GRU that got both biases in one of its two rows."""
+    empty = [not np.any(step.bias), not np.any(step.recurrent_bias)]
+    if step.reset != "after" or empty in ([True, True], [False, False]):
+        return None
+    total = step.bias + step.recurrent_bias
+    return np.zeros(step.units), lambda inner: _inner_bias(step, total, inner)
+
+
+def added_biases_before(step):
+    """A GRU with `reset_after=False` that got the sum of two biases."""
+    if step.reset != "before" or not np.any(step.bias):
+        return None
+    return np.zeros(step.units), lambda inner: _inner_bias(step, step.bias, inner)
+
+
+def other_gru_biases(step):
+    if step.reset != "after":
+        return other_biases(step)
+    start = np.concatenate(
+        [step.bias + step.recurrent_bias, step.recurrent_bias[-step.units :]]
+    )
+    size = len(step.bias)
+    return start, lambda found: _inner_bias(step, found[:size], found[size:])
+
+
+def other_biases(step):
+    return step.bias, lambda found: step.replace(bias=found)
+
+
+_LOST = "biases other than the layer's (was one of the two of PyTorch lost?)"
+FITS = {
+    "GRU": {
+        "both biases added into one of the layer's two rows": added_biases,
+        "reset applied after instead of before the product, and both biases added into "
+        "the layer's one": added_biases_before,
+        _LOST: other_gru_biases,
+    },
+    "LSTM": {_LOST: other_biases},
+    "SimpleRNN": {_LOST: other_biases},
+}
+
+
+def fitted(kind, run, paper, agrees):
+    """Names of the mistakes that give every value on paper with numbers found for it.
+
+    Args:
+        kind: "GRU", "LSTM" or "SimpleRNN".
+        run: the right equations over the sequence.
+        paper: `Paper`.
+        agrees: function (run, paper) -> bool.
+    """
+    if np.any(paper.allowed > FINEST):
+        return []
+    for name, fit in FITS[kind].items():
+        start_and_step = fit(run.step)
+        if start_and_step is None:
+            continue
+        start, step_of = start_and_step
+        count = len(start)
+        if count + SPARE_VALUES > len(paper.numbers) or count > MOST_NUMBERS:
+            continue
+
+        def residuals(numbers, step_of=step_of):
+            values = run.replace(step=step_of(numbers)).values(paper.rows)
+            return (paper.pick(values) - paper.numbers) / paper.allowed
+
+        found = scipy.optimize.least_squares(
+            residuals, start, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15
+        )
+        if agrees(run.replace(step=step_of(found.x)), paper):
+            return [name]
+    return []

@@ -1,0 +1,254 @@
+"""Values worked out on paper, in the shapes in which people and Keras write them."""
+
+import dataclasses
+import decimal
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from kerasmodels import _checks
+
+# Float64 sums in another order differ by less.
+EXACT = 1e-12
+# What the types leave of a number below ten.
+FLOAT32, HALF = 1e-6, 2e-2
+HALF_TYPES = ("float16", "bfloat16")
+
+
+@dataclasses.dataclass(frozen=True)
+class Paper:
+    """The given numbers, in the order in which they are computed.
+
+    Attributes:
+        names: the quantities.
+        places: int array `[count, 3]`: step, index into `names`, unit, all from 0.
+        numbers, allowed: arrays `[count]`: the numbers, and how far each may be off.
+        note: how the values were read where that is not plain.
+    """
+
+    names: tuple
+    places: Any
+    numbers: Any
+    allowed: Any
+    note: str = ""
+
+    @classmethod
+    def of(cls, names, entries):
+        places = sorted(entries)
+        return cls(
+            names,
+            np.array(places),
+            np.array([entries[place][0] for place in places]),
+            np.array([entries[place][1] for place in places]),
+        )
+
+    @property
+    def rows(self):
+        """How many steps it takes to compute every value."""
+        return int(self.places[-1, 0]) + 1
+
+    def up_to_first_step(self):
+        """The values of the first step that has one."""
+        keep = self.places[:, 0] == self.places[0, 0]
+        return Paper(self.names, self.places[keep], self.numbers[keep], self.allowed[keep])
+
+    def at_steps(self, change, note):
+        """The same values, read as those of other steps."""
+        steps = change(self.places[:, 0])
+        places = np.column_stack([steps, self.places[:, 1:]])
+        order = np.lexsort(places.T[::-1])
+        return Paper(
+            self.names, places[order], self.numbers[order], self.allowed[order], note
+        )
+
+    def pick(self, values):
+        """What `values`, a dict of arrays `[rows, units]`, has in place of each number."""
+        stacked = np.stack([values[name] for name in self.names])
+        steps, names, units = self.places.T
+        return stacked[names, steps, units]
+
+    def widened(self, values):
+        """The same numbers, none compared more finely than `values` says."""
+        return dataclasses.replace(self, allowed=np.fmax(self.allowed, self.pick(values)))
+
+    def wrong(self, computed):
+        """Which numbers are off. NaN is."""
+        # The unit of the last place, not a hair less because of binary fractions.
+        return ~(np.abs(self.numbers - computed) <= self.allowed * (1 + 1e-9))
+
+
+def read(owner, run, layer, by_hand, tolerance):
+    """What was given as `Paper`, once for each way to read it, the likeliest first.
+
+    Args:
+        owner: who checks its arguments.
+        run: the right equations over the sequence.
+        layer: the Keras layer: what it returns decides about the ways.
+        by_hand: number, list, array, tensor or a dict of them.
+        tolerance: None or float.
+
+    Raises:
+        ValueError: the values do not fit the units, the quantities or the steps.
+    """
+    plain = "h" if "output" not in run.names else "output"
+    total, final = run.x.shape[1], {}
+    if _with_states(layer, by_hand, run.step.states):
+        final = dict(zip(run.step.states, by_hand[1:]))
+        by_hand = by_hand[0]
+    given = by_hand if isinstance(by_hand, dict) else {plain: by_hand}
+    entries, shapes = {}, {}
+    for name, values in given.items():
+        _checks.one_of(owner, "by_hand", name, run.names)
+        argument = f"by_hand[{name!r}]"
+        rows, depth = rows_of(owner, argument, values, run.step.units, total)
+        shapes[name] = len(rows), depth
+        _collect(owner, argument, run, layer, name, rows, values, tolerance, entries)
+    alone = total > 1 and all(count == 1 for count, _ in shapes.values())
+    whole = total > 1 and all(count == total for count, _ in shapes.values())
+    if final and entries and not layer.return_sequences:
+        # The output has the one row that the states have.
+        entries = {(total - 1, place, unit): v for (_, place, unit), v in entries.items()}
+        alone = False
+    for name, values in final.items():
+        rows, _ = rows_of(owner, f"by_hand[{name!r}]", values, run.step.units, 1)
+        _collect(
+            owner, f"by_hand[{name!r}]", run, layer, name, [[None]] * (total - 1) + rows,
+            values, tolerance, entries,
+        )  # fmt: skip
+    if not entries:
+        raise _checks.ArgumentError(
+            _checks.message(owner, "by_hand", "at least one value", f"{by_hand!r}")
+        )
+    paper = Paper.of(run.names, entries)
+    if alone and not layer.return_sequences:
+        return _first_or_last(paper, run, [depth for _, depth in shapes.values()], total)
+    if whole and layer.go_backwards and not final:
+        note = (
+            ", read with time reversed: in the order of x, as Bidirectional returns its "
+            "backward half (the layer alone returns the last step of x first)"
+        )
+        return [paper, paper.at_steps(lambda steps: total - 1 - steps, note)]
+    return [paper]
+
+
+def _first_or_last(paper, run, depths, total):
+    """One row of a layer that returns its last step: that step, or the first on paper."""
+    note = f", read as step {total}, the last: the layer returns no other"
+    last = paper.at_steps(lambda steps: 0 * steps + total - 1, note)
+    on_paper = run.step.units == 1 and max(depths) < 2
+    return [paper, last] if on_paper else [last, paper]
+
+
+def _with_states(layer, by_hand, states):
+    """Whether this is the output with the final states, as `return_state` gives it."""
+    return (
+        layer.return_state
+        and isinstance(by_hand, (list, tuple))
+        and len(by_hand) == 1 + len(states)
+        and all(len(getattr(part, "shape", ())) >= 2 for part in by_hand)
+    )
+
+
+def rows_of(owner, argument, given, units, num_steps):
+    """The values as one list per step, and how deep the lists were that held them.
+
+    Accepts a number, `[time]` for one unit, `[units]` for one step, `[time, units]`,
+    `[1, time, units]`, and lists of `[1, units]`, one per step.
+    """
+    value = _lists(given)
+    depth = _depth(value)
+    if depth == 3 and len(value) == 1:
+        value = value[0]
+    if depth == 0 or depth == 1 and units > 1 and len(value) == units:
+        value = [value]
+    if len(value) > num_steps:
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                argument,
+                f"at most {num_steps} steps, the length of x",
+                f"{len(value)} steps",
+            )
+        )
+    rows = [_flat(row) for row in value]
+    for n, row in enumerate(rows):
+        if len(row) != units and row != [None]:
+            raise _checks.ArgumentError(
+                _checks.message(
+                    owner,
+                    argument,
+                    f"{units} number(s) per step, one for each unit",
+                    f"{len(row)} at step {n + 1}",
+                )
+            )
+    return rows, depth
+
+
+def _lists(value):
+    if isinstance(value, (list, tuple)):
+        return [_lists(part) for part in value]
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return np.asarray(value).tolist()
+    return value
+
+
+def _depth(value):
+    if not isinstance(value, list):
+        return 0
+    return 1 + max((_depth(part) for part in value), default=0)
+
+
+def _flat(value):
+    if not isinstance(value, list):
+        return [value]
+    return [leaf for part in value for leaf in _flat(part)]
+
+
+def _collect(owner, argument, run, layer, name, rows, given, tolerance, entries):
+    """Adds the numbers of `rows` to `entries`: (step, place, unit) -> (number, allowed)."""
+    half = _half_type(given)
+    for n, row in enumerate(rows):
+        for unit, value in enumerate(row):
+            if value is None or value != value:
+                continue
+            number, digit = _number(owner, argument, value)
+            copied = layer.compute_dtype in HALF_TYPES and _held_by(
+                number, layer.compute_dtype
+            )
+            allowed = tolerance or (HALF if half or copied else digit)
+            entries[n, run.names.index(name), unit] = (number, allowed)
+
+
+def _half_type(given):
+    """Whether an array in it is of a half type."""
+    if isinstance(given, (list, tuple)):
+        return any(_half_type(part) for part in given)
+    return "16" in str(getattr(given, "dtype", ""))
+
+
+def _held_by(number, dtype):
+    """Whether the type has this very number, as the output of a layer of the type is."""
+    return float(ops.convert_to_numpy(ops.cast(number, dtype)).astype("float64")) == number
+
+
+def _number(owner, argument, value):
+    """A value on paper as a float, and one unit of the last decimal it was given with.
+
+    A string keeps its trailing zeros.
+    """
+    text = value if isinstance(value, str) else None
+    if text is not None:
+        try:
+            value = float(text)
+        except ValueError:
+            pass
+    number = _checks.finite_float(owner, argument, value)
+    # Exactly a float32: copied from a model, not computed in float64, where one number
+    # in 2^29 is one. Its own shortest form has the decimals that were meant.
+    with np.errstate(over="ignore"):
+        copied = float(np.float32(number)) == number
+    text = text or (str(np.float32(number)) if copied else repr(number))
+    exponent = decimal.Decimal(text).as_tuple().exponent
+    floor = FLOAT32 if copied or exponent >= -9 else EXACT
+    return number, max(10.0 ** min(exponent, -1), floor)
