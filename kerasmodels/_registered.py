@@ -65,6 +65,14 @@ def _in_words(config):
     kind = "function" if config["class_name"] == "function" else "class"
     name, module = _registered_name(config), config["module"]
     found = f"which needs the {kind} {_checks.describe(name)}, which is not imported"
+    if ">" not in name:
+        # Registered names have a package in front, which a later decorator would add.
+        told = _checks.describe(name)
+        return found, (
+            f"The {kind} was not registered with Keras when it was saved: load the file "
+            f"within `keras.saving.custom_object_scope({{{told}: ...}})`, with the {kind} "
+            "for the dots."
+        )
     if not isinstance(module, str) or not all(map(str.isidentifier, module.split("."))):
         # Keras writes no module for what the script itself defined.
         return found, (
@@ -82,8 +90,6 @@ def require_registered(cls, what):
         what: str. What it is, for the error.
     """
     registered = keras.saving.get_registered_object(keras.saving.get_registered_name(cls))
-    if registered is cls:
-        return
     name = cls.__name__
     if registered is None:
         raise _checks.ArgumentError(
@@ -92,9 +98,15 @@ def require_registered(cls, what):
             '`@keras.saving.register_keras_serializable(package="mine")` in the line above '
             f"`class {name}`."
         )
-    raise _checks.ArgumentError(
-        f"`{name}` is registered with Keras under a name that now belongs to another "
-        f"class, so that a file of a model with this {what} would be read back as that "
-        f"one. Where the class was defined again, make the {what} again too; where both "
-        "are wanted, give one another `name` in `register_keras_serializable`."
-    )
+    # A cell of a notebook or a script that ran again defines the same class anew.
+    if _place(registered) != _place(cls):
+        raise _checks.ArgumentError(
+            f"`{name}` is registered with Keras under a name that now belongs to "
+            f"`{'.'.join(_place(registered))}`, so that a file of a model with this {what} "
+            "would be read back as that one. Give one of them another `package` or `name` "
+            "in `register_keras_serializable`."
+        )
+
+
+def _place(cls):
+    return cls.__module__, cls.__qualname__

@@ -82,6 +82,11 @@ def test_what_a_config_lacks_is_found_wherever_it_stands():
     assert "the function 'far>loss'" in _registered.missing(function)[0]
     with keras.saving.custom_object_scope({"far>Far": bsde.Heat}):
         assert _registered.missing(stranger) is None
+    # Saved by Keras without the decorator: an import alone would not help.
+    bare = {**stranger, "registered_name": "Far"}
+    assert "custom_object_scope({'Far': ...})" in _registered.missing(bare)[1]
+    with keras.saving.custom_object_scope({"Far": bsde.Heat}):
+        assert _registered.deserialize("test", bare).dim == 2
     # A file's own words go no further than names do.
     odd = {**stranger, "module": "os; import evil"}
     assert "evil" not in "".join(_registered.missing(odd))

@@ -246,19 +246,29 @@ def test_equation_that_is_not_registered_is_refused_before_training(monkeypatch,
         bsde.solve_on_ray(Unregistered(2), tmp_path)
 
 
-def test_equation_of_a_class_that_was_defined_again_is_refused():
+def test_two_equations_of_one_registered_name_are_told_apart():
+    register = keras.saving.register_keras_serializable(package="tests.twice", name="Mine")
+
     def define():
-        @keras.saving.register_keras_serializable(package="tests.again")
-        class Again(bsde.Heat):
+        @register
+        class First(bsde.Heat):
             pass
 
-        return Again(2)
+        return First(2)
 
-    older, newer = define(), define()
-    # A file of the older one would be read back as the newer.
-    with pytest.raises(ValueError, match="now belongs to another class"):
-        bsde.GlobalModel(older, 3, u0=0.0, z0=0.0)
-    assert bsde.GlobalModel(newer, 3, u0=0.0, z0=0.0).equation is newer
+    # As in a notebook: a cell that runs again defines the same class.
+    again = [define(), define()]
+    for equation in again:
+        assert bsde.GlobalModel(equation, 1, u0=0.0, z0=0.0).equation is equation
+
+    @register
+    class Second(bsde.HJB):
+        pass
+
+    # A file with a First would be read back as a Second.
+    with pytest.raises(ValueError, match=r"now belongs to `tests.*\.Second`"):
+        bsde.GlobalModel(again[1], 1, u0=0.0, z0=0.0)
+    assert bsde.GlobalModel(Second(2), 1, u0=0.0, z0=0.0).equation.dim == 2
 
 
 def test_terminal_condition_without_values_is_named():
