@@ -13,19 +13,21 @@ import _start  # noqa: F401
 import argparse
 import difflib
 import inspect
-import pathlib
 import sys
 
 from kerasmodels import _checks, _script, bsde
 from kerasmodels.bsde import distribution
-from kerasmodels.bsde.control import CONTROLS
+from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.figure import draw
+from kerasmodels.bsde.paths import paths_fit, time_grid
 from kerasmodels.bsde.recursion import RULES
 from kerasmodels.bsde.solution import supported_digits
 from kerasmodels.bsde.solve import MAX_ROUNDS
 
 QUICK = {"dim": 4, "num_steps": 5, "batch_size": 32, "steps": 20}
 QUICK |= {"num_paths": 256, "max_rounds": 1}
+# The equation begins the name of the default folder; the others change no result.
+UNNAMED = ("equation", "list", "checkpoint_every", "resume", "workers", "worker")
 
 
 def run(args):
@@ -42,19 +44,14 @@ def run(args):
 
 def solve(args):
     """Solves the equation, writes the files of the model, and returns the numbers."""
-    equation = make_equation(args)
+    # Before checkpoints go and subnets are trained; and `solve` would speak of its `t`.
+    equation = checked(args)
     checkpoints = bsde.Checkpoints(args.out / "checkpoints")
     if args.overwrite:
         checkpoints.clear()
     elif not args.resume:
         checkpoints.require_none("bsde.py")
     t = args.num_steps
-    # Before subnets are trained; and `solve` would speak of its `t`.
-    for name in ("num_steps", "steps", "batch_size", "num_paths", "max_rounds"):
-        if getattr(args, name) is not None:
-            _checks.positive_int("bsde.py", name, getattr(args, name))
-    for name in ("tolerance", "learning_rate"):
-        _checks.finite_float("bsde.py", name, getattr(args, name), above=0.0)
     quiet = args.quick or distribution.task_index() > 0
     subnets = None
     if args.pretrain and args.resume and checkpoints.paths:
@@ -105,6 +102,33 @@ def solve(args):
 def plot(result, path):
     """Draws u0 and the loss over training, from the numbers of `run` alone."""
     _script.save_figure(draw(result), path)
+
+
+def checked(args):
+    """The equation, once no argument has a value that no run could take."""
+    owner = "bsde.py"
+    equation = make_equation(args)
+    settings = bsde.default_settings(equation)
+    counts = ("num_steps", "steps", "batch_size", "num_paths", "max_rounds")
+    for name in (*counts, "checkpoint_every"):
+        if getattr(args, name) is not None:
+            _checks.positive_int(owner, name, getattr(args, name))
+    for name in ("tolerance", "learning_rate"):
+        _checks.finite_float(owner, name, getattr(args, name), above=0.0)
+    num_steps = args.num_steps or settings.num_steps
+    batch_size = args.batch_size or settings.batch_size
+    paths_fit(owner, "num_steps", equation, num_steps, 1, "float64", copies=1)
+    paths_fit(owner, "batch_size", equation, num_steps, batch_size, "float32", copies=8)
+    if args.pretrain and num_steps == 1:
+        expected = "at least 2 with --pretrain, which trains a network at inner times"
+        raise _checks.ArgumentError(
+            _checks.message(owner, "num_steps", expected, "num_steps=1")
+        )
+    if args.hidden is not None and num_steps > 1:
+        times = time_grid(equation.terminal_time, num_steps)[1:-1]
+        name = "per-step" if args.pretrain else args.control or "shared"
+        make_control(name, times, equation.dim, hidden=args.hidden)
+    return equation
 
 
 def make_equation(args):
@@ -263,7 +287,7 @@ def main(argv=None):
     if args.resume and args.overwrite:
         parser.error("--resume goes on with what --overwrite removes: take one of them")
     if args.out is None:
-        args.out = pathlib.Path("results/bsde") / args.equation
+        args.out = _script.default_folder(parser, args, f"bsde/{args.equation}", UNNAMED)
     if (args.workers is None) != (args.worker is None):
         parser.error("--workers and --worker need each other: all addresses, and which")
     try:
@@ -279,7 +303,7 @@ def main(argv=None):
         for name, value in QUICK.items():
             if getattr(args, name) is None:
                 setattr(args, name, value)
-    return _script.execute(parser, args, run, plot, summary)
+    return _script.execute(parser, args, run, plot, summary, check=checked)
 
 
 def summary(result):

@@ -15,6 +15,8 @@ import numpy as np
 from kerasmodels import _script, bsde
 
 DEFAULT = ("hjb", "allen-cahn")
+# More equations and seeds go into the same table, in however many processes.
+UNNAMED = ("equations", "seeds", "seed", "jobs")
 
 
 def run(args):
@@ -102,6 +104,8 @@ def make_parser():
 def main(argv=None):
     parser = make_parser()
     args = parser.parse_args(argv)
+    if args.out is None:
+        args.out = _script.default_folder(parser, args, "bsde_sweep", UNNAMED)
     if args.equations is None:
         args.equations = DEFAULT
     if args.dim is None:

@@ -13,16 +13,24 @@ import pathlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from kerasmodels import _script, miniflow
+from kerasmodels import _checks, _script, miniflow
 
 
-def run(args):
+def prepare(args):
+    """The network and its rows, once no argument has a value that no run could take."""
+    _checks.positive_int("housing.py", "epochs", args.epochs)
+    _checks.finite_float("housing.py", "learning_rate", args.learning_rate, above=0.0)
     if args.csv is not None:
         x, y, names = miniflow.read_csv(args.csv)
     else:
         x, y, names = miniflow.table(args.table)
     train, test = miniflow.split(x, y, seed=args.seed)
     model = miniflow.Regression(x.shape[1], args.hidden, seed=args.seed)
+    return model, train, test, names
+
+
+def run(args):
+    model, train, test, names = prepare(args)
     epochs = 2 if args.quick else args.epochs
     rate = args.learning_rate
     losses = model.fit(*train, epochs, learning_rate=rate, seed=args.seed)
@@ -31,13 +39,14 @@ def run(args):
         "network, training rows": model.loss(*train),
         "network": model.loss(*test),
     }
-    print(f"{len(x)} rows, {x.shape[1]} columns; target {names[-1]}, in its deviations")
+    rows = len(train[0]) + len(test[0])
+    print(f"{rows} rows, {model.features} columns; target {names[-1]}, in its deviations")
     for name, value in found.items():
-        rows = "" if "rows" in name else ", held-out rows"
-        print(f"mean squared error of {name}{rows}: {value:.4f}")
+        which = "" if "rows" in name else ", held-out rows"
+        print(f"mean squared error of {name}{which}: {value:.4f}")
     print()
     return {
-        "rows": len(x),
+        "rows": rows,
         "target": names[-1],
         "errors": found,
         "loss": losses,
@@ -84,7 +93,8 @@ def main(argv=None):
     parser.add_argument("--hidden", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--learning-rate", type=float, default=0.01)
-    return _script.execute(parser, parser.parse_args(argv), run, plot, summary)
+    args = parser.parse_args(argv)
+    return _script.execute(parser, args, run, plot, summary, check=prepare)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class Unfit(Exception):
 
 
 def inspect(owner, path):
-    """Looks through the file, and returns the number of bytes of its weights.
+    """Looks through the file; returns its config and the number of bytes of its weights.
 
     Raises:
         Unfit, ValueError: what it is that Keras should not be given.
@@ -58,7 +58,7 @@ def inspect(owner, path):
         raise Unfit(f"whose {CONFIG} describes no model")
     _check_config(config, max(_FREE_SIZE, len(weights)))
     _check_weights(weights)
-    return len(weights)
+    return config, len(weights)
 
 
 def _check_members(archive):

@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import os
 import pathlib
+import re
 import sys
 
 from kerasmodels import _checks, _files, _interrupt
@@ -41,7 +42,10 @@ def make_parser(name, description):
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--out", type=pathlib.Path, help=f"folder (default: results/{name})"
+        "--out",
+        type=pathlib.Path,
+        help=f"folder (default: results/{name}, followed by each flag that changes the "
+        f"result, such as results/{name}-seed-1)",
     )
     parser.add_argument(
         "--quick", action="store_true", help="a small version, to see that all works"
@@ -54,13 +58,57 @@ def make_parser(name, description):
     return parser
 
 
+# Of every script: what says where a result goes, and not what it is.
+_NO_PART_OF_A_RESULT = ("help", "out", "overwrite")
+
+
+def default_folder(parser, args, name, without=()):
+    """The folder of a result that nobody named: what was asked is in its name.
+
+    `results/NAME`, followed by `-flag-value` for each flag that is not at its default, in
+    the order of `--help`. So runs that were asked different things have different folders,
+    and the same command has the same folder every time.
+
+    Args:
+        parser: from `make_parser`.
+        args: what it parsed, before anything is filled in.
+        name: str. The beginning of the name.
+        without: names of arguments that do not change what a run finds, or are in `name`.
+    """
+    parts = [name]
+    for action in parser._actions:
+        if action.dest in (*_NO_PART_OF_A_RESULT, *without):
+            continue
+        value = getattr(args, action.dest)
+        if value != action.default:
+            parts += _part(action.dest.replace("_", "-"), value)
+    return pathlib.Path("results") / "-".join(parts)
+
+
+def _part(flag, value):
+    """A flag and its value as parts of the name of a folder."""
+    if isinstance(value, bool):
+        return [flag if value else f"no-{flag}"]
+    values = value if isinstance(value, (list, tuple)) else [value]
+    if values and isinstance(values[0], tuple):
+        # Pairs (name, number), of which the last one of a name counts.
+        return [f"{name}-{_text(number)}" for name, number in sorted(dict(values).items())]
+    return [flag, *map(_text, values)]
+
+
+def _text(value):
+    # Every digit, so that two numbers never share a name; 10 for 10.0.
+    text = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+    return re.sub(r"[^\w.+-]+", "_", text)
+
+
 def main(name, description, argv, run, plot, line):
     """`execute` for a script that takes no other arguments than those of all."""
     parser = make_parser(name, description)
     return execute(parser, parser.parse_args(argv), run, plot, line)
 
 
-def execute(parser, args, run, plot, line, extends=False):
+def execute(parser, args, run, plot, line, extends=False, check=None):
     """Runs a script: result.json, figure.png, one line at the end.
 
     A finished result stays unless --overwrite is given; with --resume, where a script has
@@ -75,12 +123,15 @@ def execute(parser, args, run, plot, line, extends=False):
         plot: function (result, path).
         line: function (result) -> str, the summary.
         extends: bool. Whether `run` keeps what is finished in --out and adds to it.
+        check: None or function (args) that raises for values no run could take. `run` does
+            too; this one is called where a finished result keeps `run` from it, so that a
+            wrong value is what the user is told first.
 
     Returns:
         The dict.
     """
     if args.out is None:
-        args.out = pathlib.Path("results") / parser.prog.removesuffix(".py")
+        args.out = default_folder(parser, args, parser.prog.removesuffix(".py"))
     missing = [path for path in (args.out, *args.out.parents) if not path.exists()]
     try:
         _checks.seed_int(parser.prog, args.seed)
@@ -90,6 +141,8 @@ def execute(parser, args, run, plot, line, extends=False):
         path, figure = args.out / "result.json", args.out / "figure.png"
         result = None if args.overwrite or extends else _finished(path)
         if result is not None and not getattr(args, "resume", False):
+            if check is not None:
+                check(args)
             parser.error(
                 f"{path} is a finished result and stays as it is. Choose another --out, "
                 "or pass --overwrite to lose it."

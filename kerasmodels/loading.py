@@ -7,7 +7,7 @@ import warnings
 import keras
 import tensorflow as tf
 
-from kerasmodels import _archive, _checks, _files
+from kerasmodels import _archive, _checks, _files, _registered
 
 _EXPECTED = "a model saved as .keras, as it was written"
 # Bytes of variables for each byte of weights: Adam's moments and averages may not be in
@@ -34,8 +34,9 @@ def load_model(path):
         The `keras.Model`, compiled if it was.
 
     Raises:
-        ValueError: there is no such file, it is not as Keras writes it, a class in it is
-            unknown or may run code, or its weights do not fit or are not finite.
+        ValueError: there is no such file, it is not as Keras writes it, a class in it may
+            run code or is not registered (the error names the module to import), or its
+            weights do not fit or are not finite.
     """
     owner = "load_model"
     path = _files.regular_file(owner, path, _EXPECTED)
@@ -49,8 +50,10 @@ def load_model(path):
         )
     if path.suffix != ".keras":
         _files.refuse(owner, path, _EXPECTED, "a name that does not end in .keras")
+    config = None
     try:
-        limit = _FREE_BYTES + _PER_BYTE * _archive.inspect(owner, path)
+        config, num_bytes = _archive.inspect(owner, path)
+        limit = _FREE_BYTES + _PER_BYTE * num_bytes
         with _limited_variables(limit), warnings.catch_warnings():
             # Layers without weights in the file, or not built, would keep random ones.
             warnings.filterwarnings("error", message="Skipping nested container")
@@ -65,7 +68,7 @@ def load_model(path):
         if str(path) in str(error):
             raise
         found = f"which cannot be built ({str(error).rstrip('.')})"
-        _refuse(path, _archive.Unfit(found), error)
+        _refuse(path, _not_imported(config) or _archive.Unfit(found), error)
     except _archive.Unfit as error:
         _refuse(path, error, error)
     except Exception as error:
@@ -73,8 +76,14 @@ def load_model(path):
         # Of an error within an error the last one says what it was.
         text = " ".join(str(error).split()).rpartition("Exception encountered: ")[2][:300]
         found = f"which cannot be loaded ({type(error).__name__}: {text})"
-        _refuse(path, _archive.Unfit(found), error)
+        _refuse(path, _not_imported(config) or _archive.Unfit(found), error)
     return model
+
+
+def _not_imported(config):
+    """Why a file was not loaded, if a class in it is not registered: no damage at all."""
+    unknown = _registered.missing(config)
+    return None if unknown is None else _archive.Unfit(*unknown)
 
 
 def _refuse(path, unfit, cause):

@@ -53,17 +53,17 @@ class Child:
         """The exit code, the negative number of a signal, or None while it runs."""
         return self.process.exitcode
 
-    def wait(self):
-        """Waits for the end; returns the exit code."""
-        self.process.join(HANG)
+    def wait(self, limit=HANG):
+        """Waits for the end, `limit` seconds at most; returns the exit code."""
+        self.process.join(limit)
         if self.process.is_alive():
             self.kill()
-            raise AssertionError(f"hung for {HANG} s; its errors:\n{self.stderr[-3000:]}")
+            raise AssertionError(f"hung for {limit} s; its errors:\n{self.stderr[-3000:]}")
         return self.returncode
 
-    def succeed(self):
+    def succeed(self, limit=HANG):
         """Waits for the end, which has to be a good one; returns the standard output."""
-        assert self.wait() == 0, self.stderr[-3000:]
+        assert self.wait(limit) == 0, self.stderr[-3000:]
         return self.stdout
 
     def wait_until(self, reached):

@@ -7,7 +7,7 @@ import pathlib
 import keras
 import pytest
 
-from kerasmodels import bsde
+from kerasmodels import _script, bsde
 
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "experiments").glob("[!_]*.py"))
@@ -90,6 +90,68 @@ def test_solve_gets_the_seed_and_only_a_grid_that_was_given(
     with pytest.raises(Seen) as seen:
         bsde_script.main(["--out", str(tmp_path), *flags])
     assert seen.value.args == (t, seed)
+
+
+@pytest.mark.parametrize(
+    "flags, name",
+    [
+        ([], "hjb"),
+        (["--equation", "burgers"], "burgers"),
+        # What changes no result is no part of the name: the result is already there.
+        (["--checkpoint-every", "100", "--resume", "--seed", "0"], "hjb"),
+        (["--seed", "1", "--tolerance", "1e-3"], "hjb-seed-1-tolerance-0.001"),
+        (["--tolerance", "1e-3", "--seed", "1"], "hjb-seed-1-tolerance-0.001"),
+        (["--param", "control_cost=10"], "hjb-control_cost-10"),
+        (
+            ["--param", "x0=.1", "--param", "control_cost=1", "--param", "x0=2"],
+            "hjb-control_cost-1-x0-2",
+        ),
+        (["--hidden", "8", "16", "--no-drift"], "hjb-hidden-8-16-no-drift"),
+        (["--quick", "--pretrain", "--frozen"], "hjb-quick-pretrain-frozen"),
+        # Two numbers that print alike are two results.
+        (["--tolerance", "0.00020000000001"], "hjb-tolerance-0.00020000000001"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_default_folder_is_named_by_the_flags(flags, name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bsde_script, "run", lambda args: {"seed": args.seed})
+    monkeypatch.setattr(bsde_script, "plot", lambda result, path: path.touch())
+    monkeypatch.setattr(bsde_script, "summary", str)
+    bsde_script.main(flags)
+    assert [path.name for path in tmp_path.rglob("result.json")] == ["result.json"]
+    folder = tmp_path / "results" / "bsde" / name
+    assert (folder / "result.json").exists()
+    if "--resume" not in flags:
+        with pytest.raises(SystemExit) as stop:
+            bsde_script.main(flags)
+        assert stop.value.code == 2 and f"bsde/{name}/result" in capsys.readouterr().err
+
+
+def test_default_folder_of_a_script_and_of_a_table_that_grows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+
+    def execute(parser, args, *functions, **options):
+        name = parser.prog.removesuffix(".py")
+        seen.append(str(args.out or _script.default_folder(parser, args, name)))
+
+    monkeypatch.setattr(_script, "execute", execute)
+    for script, flags in (
+        ("xor", []),
+        ("xor", ["--quick", "--seed", "2"]),
+        ("housing", ["--csv", "../my tables/a.csv", "--learning-rate", "0.1"]),
+        ("bsde_sweep", ["--seeds", "4", "5", "--equations", "heat", "--jobs", "3"]),
+        ("bsde_sweep", ["--dim", "50"]),
+    ):
+        load(ROOT / "experiments" / f"{script}.py").main(flags)
+    assert seen == [
+        "results/xor",
+        "results/xor-seed-2-quick",
+        "results/housing-csv-.._my_tables_a.csv-learning-rate-0.1",
+        "results/bsde_sweep",
+        "results/bsde_sweep-dim-50",
+    ]
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _registered
 from kerasmodels._batches import is_data_set
 from kerasmodels.bsde import export as export_module
 from kerasmodels.bsde.assembly import check_control, initial_values, resolve_control
@@ -41,7 +41,8 @@ class GlobalModel(DistributedModel):
     Reference: E, Han, Jentzen (2017), https://doi.org/10.1007/s40304-017-0117-6
 
     Args:
-        equation: `Equation`.
+        equation: `Equation`, of a class that is registered for Keras serialization
+            (`keras.saving.register_keras_serializable`): the model's file names it.
         t: int or sequence of floats. Number of equal time steps N, or the N + 1 grid
             times from 0 to the terminal time.
         control: "stacked" (default), "per-step", "shared" or "exchangeable" for a fresh
@@ -81,7 +82,8 @@ class GlobalModel(DistributedModel):
         u_N, `[batch, 1]`.
 
     Raises:
-        ValueError: an argument or an input is not of the form above. Inputs with NaN or
+        ValueError: an argument or an input is not of the form above, or the equation's
+            class is not registered. Inputs with NaN or
             infinite values are refused too; for a data set, whose values are seen only
             inside the graph, by a `tf.errors.InvalidArgumentError`, which XLA
             (`jit_compile=True`) leaves out.
@@ -108,6 +110,7 @@ class GlobalModel(DistributedModel):
         _checks.policy(owner, kwargs.get("dtype"))
         super().__init__(**{"autocast": False, **kwargs})
         check_shapes(owner, equation, self.variable_dtype)
+        _registered.require_registered(type(equation), "equation")
         self.equation = equation
         self.grid = as_time_grid(owner, equation, t)
         self.num_steps = len(self.grid) - 1
@@ -440,7 +443,7 @@ class GlobalModel(DistributedModel):
                 )
             )
         for name in ("equation", "control", "terminal_skip"):
-            config[name] = keras.saving.deserialize_keras_object(config[name])
+            config[name] = _registered.deserialize("GlobalModel.from_config", config[name])
         return cls(**config)
 
 

@@ -5,7 +5,7 @@ import pathlib
 
 import keras
 
-from kerasmodels import _checks, _files
+from kerasmodels import _checks, _files, _registered
 from kerasmodels.bsde import distribution
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.solve import solve
@@ -48,6 +48,7 @@ def solve_on_ray(
     """
     owner = "solve_on_ray"
     _checks.instance(owner, "equation", equation, Equation)
+    _registered.require_registered(type(equation), "equation")
     workers = _checks.positive_int(owner, "num_workers", num_workers)
     failures = _checks.positive_int(owner, "max_failures", max_failures, minimum=0)
     if checkpoint_every is not None:
@@ -60,7 +61,8 @@ def solve_on_ray(
         from ray.train.tensorflow import TensorflowTrainer
     except ImportError as error:
         raise ImportError(
-            "`solve_on_ray` needs Ray, which is not installed: pip install kerasmodels[ray]"
+            "`solve_on_ray` needs Ray, which is not installed: run `pip install '.[ray]'` "
+            "in a clone of this package. The `kerasmodels` of the package index is another."
         ) from error
     config = {
         "module": type(equation).__module__,

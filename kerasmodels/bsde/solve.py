@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import kerasmodels
-from kerasmodels import _checks, _memory
+from kerasmodels import _checks, _memory, _registered
 from kerasmodels.bsde.checking import check_config, check_equation
 from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.distribution import WorkerLost, agreed
@@ -73,7 +73,8 @@ def solve(
     first.
 
     Args:
-        equation: `Equation`.
+        equation: `Equation`, of a class that is registered for Keras serialization, as the
+            solution's file names it.
         tolerance: float. Wanted half-width of the 95 % interval, relative to u0. It is a
             goal, not a promise: `Solution.estimate` says what was reached.
         t: None, int or sequence of floats. Number of equal time steps or the grid; None
@@ -122,9 +123,9 @@ def solve(
         A `Solution`.
 
     Raises:
-        ValueError: an argument is not of the form above, the checkpoints are those of
-            another run, or there are some and `resume` is False; an `EquationError` where
-            the equation contradicts itself.
+        ValueError: an argument is not of the form above, the equation's class is not
+            registered, the checkpoints are those of another run, or there are some and
+            `resume` is False; an `EquationError` where the equation contradicts itself.
         FloatingPointError: the loss, u0, a weight or a path is no longer a finite number.
             The last finite state is kept in `checkpoints`.
         CheckpointError: a checkpoint cannot be written, or none can be read.
@@ -175,6 +176,7 @@ def solve(
         check_equation(
             equation, num_points=max(2, min(16, 1600 // numbers_per_step)), seed=seed
         )
+    _registered.require_registered(type(equation), "equation")
     keeper = _keeper(
         checkpoints,
         checkpoint_every,

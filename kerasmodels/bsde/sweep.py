@@ -13,7 +13,7 @@ import sys
 
 import keras
 
-from kerasmodels import _checks, _files
+from kerasmodels import _checks, _files, _registered
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
 from kerasmodels.bsde.solve import solve
@@ -105,6 +105,7 @@ def _named(owner, equations):
                 named[type(item).__name__] = item
     for name, equation in named.items():
         _checks.instance(owner, "equations", equation, Equation)
+        _registered.require_registered(type(equation), "equation")
         if not isinstance(name, str) or not re.fullmatch(r"[\w.+ -]*\w", name):
             expected = "named by what can name a folder"
             raise _checks.ArgumentError(

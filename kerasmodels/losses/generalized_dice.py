@@ -8,6 +8,7 @@ from keras import ops
 
 from kerasmodels import _checks, _memory
 from kerasmodels.losses import voxels
+from kerasmodels.losses.omitted import omitted_class
 
 WEIGHTINGS = {"inverse_square": 2, "inverse": 1, "uniform": 0}
 ABSENT = ("image", "largest", "drop")
@@ -22,6 +23,7 @@ def generalized_dice(
     per_image=True,
     from_logits=False,
     ignore_class=None,
+    background=True,
     sample_weight=None,
 ):
     """One minus the ratio of class-weighted overlap to class-weighted size.
@@ -51,6 +53,11 @@ def generalized_dice(
     lets a class appear where it is not. With "uniform" every class weighs 1, absent or not,
     unless `absent` is "drop" or a number.
 
+    With `background=False` the sums over classes leave out class 0, so that the loss is
+    that of the foreground alone. Voxels of the background still tell right from wrong:
+    what is predicted there counts in the sizes. An image without any foreground then costs
+    1 as soon as some is predicted, or nothing with "largest" and "drop".
+
     Reference: Sudre, Li, Vercauteren, Ourselin, Cardoso (2017),
     https://doi.org/10.1007/978-3-319-67558-9_28.
 
@@ -58,13 +65,16 @@ def generalized_dice(
         y_true: integer labels `[batch, spatial ...]` or `[batch, spatial ..., 1]`, or
             one-hot `[batch, spatial ..., classes]`. Any number of spatial axes from one.
         y_pred: Tensor `[batch, spatial ..., classes]`, probabilities, or logits with
-            `from_logits`. Half-precision values are summed in float32.
+            `from_logits`. Half-precision values are summed in float32. Classes are on the
+            last axis of both, and may overlap (a sigmoid each).
         weighting: "inverse_square", "inverse" or "uniform".
         absent: "image", "largest", "drop" or a number of at least zero.
         per_image: bool. True: a ratio and weights per image. False: one for the batch.
         from_logits: bool. Apply a softmax over the last axis first.
         ignore_class: None or int. Voxels with this label count nowhere. With integer
             labels it may lie outside the classes (255, -1).
+        background: bool, int or None. True or None: every class counts. False: class 0
+            does not, or a number: that class does not, as in `MeanDice`.
         sample_weight: None or a weight per voxel `[batch, spatial ...]` or per image
             `[batch]`, multiplied onto the voxels in every sum: one per image cancels in
             the image's ratio and only matters with `per_image=False`.
@@ -74,26 +84,36 @@ def generalized_dice(
 
     Raises:
         ValueError: shapes do not fit, the batch is empty, a label lies outside the
-            classes, or `y_pred` holds values that are no probabilities. In a graph the
-            last two are an InvalidArgumentError, under XLA the loss is NaN.
+            classes, `y_pred` holds values that are no probabilities, or classes stand on
+            axis 1: labels or probabilities sum to one there and not along the last axis.
+            In a graph the last three are an InvalidArgumentError, under XLA the loss is
+            NaN.
     """
     owner = "generalized_dice"
-    _check_options(owner, weighting, absent, per_image, from_logits, ignore_class)
+    _check_options(
+        owner, weighting, absent, per_image, from_logits, ignore_class, background
+    )
     return _loss(
         owner, y_true, y_pred, weighting, absent, per_image, from_logits, ignore_class,
-        sample_weight,
+        background, sample_weight,
     )  # fmt: skip
 
 
 def generalized_dice_weights(
-    y_true, num_classes, weighting="inverse_square", absent="image", per_image=True
+    y_true,
+    num_classes,
+    weighting="inverse_square",
+    absent="image",
+    per_image=True,
+    background=True,
 ):
     """The class weights w_l that `generalized_dice` uses for these labels.
 
     Args:
         y_true: integer labels `[batch, spatial ...]`.
         num_classes: int.
-        weighting, absent, per_image: as in `generalized_dice`.
+        weighting, absent, per_image, background: as in `generalized_dice`. A class that
+            is left out weighs 0.
 
     Returns:
         Tensor `[batch, num_classes]`, or `[num_classes]` with `per_image=False`.
@@ -102,9 +122,10 @@ def generalized_dice_weights(
         ValueError: a label lies outside the classes, or an option is unknown.
     """
     owner = "generalized_dice_weights"
-    _check_options(owner, weighting, absent, per_image, False, None)
+    _check_options(owner, weighting, absent, per_image, False, None, background)
     num_classes = _checks.positive_int(owner, "num_classes", num_classes, minimum=2)
-    y_true = _checks.tensor(owner, "y_true", y_true)
+    omitted = omitted_class(owner, background, num_classes)
+    y_true = voxels.as_numbers(owner, "y_true", y_true)
     if len(y_true.shape) < 2 or 0 in tuple(y_true.shape):
         raise _checks.ArgumentError(
             _checks.message(
@@ -125,10 +146,12 @@ def generalized_dice_weights(
     uniform = ops.ones((*ops.shape(y_true), num_classes)) / num_classes
     arrays = voxels.prepare(owner, y_true, uniform, False, None, None)
     _, true, _, total = voxels.sums(*arrays, per_image)
-    return _weights(true, total, weighting, absent)
+    return _weights(true, total, weighting, absent, omitted)
 
 
-def _check_options(owner, weighting, absent, per_image, from_logits, ignore_class):
+def _check_options(
+    owner, weighting, absent, per_image, from_logits, ignore_class, background
+):
     _checks.one_of(owner, "weighting", weighting, tuple(WEIGHTINGS))
     if isinstance(absent, str):
         _checks.one_of(owner, "absent", absent, ABSENT, " or a number of at least 0")
@@ -138,33 +161,41 @@ def _check_options(owner, weighting, absent, per_image, from_logits, ignore_clas
     _checks.boolean(owner, "from_logits", from_logits)
     if ignore_class is not None:
         _checks.integer(owner, "ignore_class", ignore_class)
+    omitted_class(owner, background)
 
 
-def _weights(count, total, weighting, absent):
-    """Class weights from voxels per class `[..., classes]` and voxels in all `[..., 1]`."""
+def _weights(count, total, weighting, absent, omitted):
+    """Class weights from voxels per class `[..., classes]` and voxels in all `[..., 1]`.
+
+    `omitted` is None or the class that weighs nothing, and is neither absent nor there.
+    """
     power = WEIGHTINGS[weighting]
-    present = count > 0
+    kept = ops.arange(count.shape[-1]) != (-1 if omitted is None else omitted)
+    present = (count > 0) & kept
     weight = ops.where(present, ops.where(present, count, 1.0) ** -power, 0.0)
     if absent == "image":
         # No voxel at all: nothing is weighed, and nothing may divide by zero.
         other = ops.where(total > 0, total, 1.0) ** -power
         if power:
-            missing = ops.sum(ops.cast(~present, other.dtype), axis=-1, keepdims=True)
+            absentees = ops.cast(kept & ~present, other.dtype)
+            missing = ops.sum(absentees, axis=-1, keepdims=True)
             other = other / ops.maximum(missing, 1.0)
     elif absent == "largest":
         other = ops.max(weight, axis=-1, keepdims=True)
     else:
         other = 0.0 if absent == "drop" else float(absent)
-    return ops.where(present, weight, ops.cast(other, weight.dtype))
+    other = ops.where(kept, ops.cast(other, weight.dtype), 0.0)
+    return ops.where(present, weight, other)
 
 
 def _loss(
     owner, y_true, y_pred, weighting, absent, per_image, from_logits, ignore_class,
-    sample_weight,
+    background, sample_weight,
 ):  # fmt: skip
     arrays = voxels.prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight)
     overlap, true, found, total = voxels.sums(*arrays, per_image)
-    weight = _weights(true, total, weighting, absent)
+    omitted = omitted_class(owner, background, overlap.shape[-1])
+    weight = _weights(true, total, weighting, absent, omitted)
     size = ops.sum(weight * (true + found), axis=-1)
     empty = ops.equal(size, 0)
     # overlap <= size / 2 up to rounding, which must not make a loss negative.
@@ -183,6 +214,8 @@ class GeneralizedDice(keras.losses.Loss):
         per_image: bool. A ratio per image, or one for the whole batch.
         from_logits: bool. Predictions are logits, not probabilities.
         ignore_class: None or int. Voxels with this label count nowhere.
+        background: bool, int or None. False leaves class 0 out of the loss, a number that
+            class; True and None none.
         reduction, name, dtype: as in `keras.losses.Loss`.
 
     `sample_weight` may be one weight per image, `[batch]` or `[batch, 1]`, applied to the
@@ -201,19 +234,22 @@ class GeneralizedDice(keras.losses.Loss):
         per_image=True,
         from_logits=False,
         ignore_class=None,
+        background=True,
         reduction="sum_over_batch_size",
         name="generalized_dice",
         dtype=None,
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         _check_options(
-            "GeneralizedDice", weighting, absent, per_image, from_logits, ignore_class
-        )
+            "GeneralizedDice", weighting, absent, per_image, from_logits, ignore_class,
+            background,
+        )  # fmt: skip
         self.weighting = weighting
         self.absent = absent
         self.per_image = per_image
         self.from_logits = from_logits
         self.ignore_class = ignore_class
+        self.background = background
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         # Keras's own weighting and masking come after the ratio, too late for a voxel.
@@ -222,10 +258,10 @@ class GeneralizedDice(keras.losses.Loss):
             y_pred = tf.identity(y_pred)  # without the mask
             voxel_weight = ops.cast(voxel_weight, "float32")
         owner = "GeneralizedDice"
-        y_true = _checks.tensor(owner, "y_true", y_true)
-        y_pred = _checks.tensor(owner, "y_pred", y_pred)
+        y_true = voxels.as_numbers(owner, "y_true", y_true)
+        y_pred = voxels.as_numbers(owner, "y_pred", y_pred)
         if sample_weight is not None:
-            weight = _checks.tensor(owner, "sample_weight", sample_weight)
+            weight = voxels.as_numbers(owner, "sample_weight", sample_weight)
             if len(weight.shape) == 2 and weight.shape[1] == 1:
                 weight = weight[:, 0]
             if len(weight.shape) < 1 or not _checks.same_shape(
@@ -255,7 +291,7 @@ class GeneralizedDice(keras.losses.Loss):
         y_true, weight = y_true if isinstance(y_true, tuple) else (y_true, None)
         return _loss(
             "GeneralizedDice", y_true, y_pred, self.weighting, self.absent,
-            self.per_image, self.from_logits, self.ignore_class, weight,
+            self.per_image, self.from_logits, self.ignore_class, self.background, weight,
         )  # fmt: skip
 
     def get_config(self):
@@ -266,4 +302,5 @@ class GeneralizedDice(keras.losses.Loss):
             "per_image": self.per_image,
             "from_logits": self.from_logits,
             "ignore_class": self.ignore_class,
+            "background": self.background,
         }

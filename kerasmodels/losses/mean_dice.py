@@ -4,7 +4,8 @@ import keras
 from keras import ops
 
 from kerasmodels import _checks, _memory
-from kerasmodels.losses import voxels
+from kerasmodels.losses import channels, voxels
+from kerasmodels.losses.omitted import omitted_class
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -22,7 +23,8 @@ class MeanDice(keras.metrics.Metric):
 
     Args:
         num_classes: int, background included.
-        background: None or int. The class that is left out of the mean.
+        background: int, bool or None. The class that is left out of the mean; False is
+            class 0, and with True or None every class counts.
         per_class: bool. Report `dice_0`, `dice_1`, ... beside `mean_dice`.
         ignore_class: None or int. Voxels with this label do not count.
         name, dtype: as in `keras.metrics.Metric`.
@@ -54,9 +56,7 @@ class MeanDice(keras.metrics.Metric):
             f"the counts of {self.num_classes} classes",
             "Take fewer classes.",
         )
-        if background is not None:
-            _checks.integer(owner, "background", background)
-            _checks.one_of(owner, "background", background, range(self.num_classes))
+        self._omitted = omitted_class(owner, background, self.num_classes)
         if ignore_class is not None:
             _checks.integer(owner, "ignore_class", ignore_class)
         self.background = background
@@ -69,17 +69,19 @@ class MeanDice(keras.metrics.Metric):
         )
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_pred = _checks.tensor("MeanDice", "y_pred", y_pred)
+        y_pred = voxels.as_numbers("MeanDice", "y_pred", y_pred)
         if tuple(y_pred.shape)[-1:] != (self.num_classes,):
             raise _checks.ArgumentError(
                 _checks.message(
                     "MeanDice",
                     "y_pred",
-                    f"of shape (batch, spatial axes ..., {self.num_classes}), the last "
-                    "axis as long as `num_classes`",
+                    f"of shape (batch, spatial axes ..., {self.num_classes}), channels "
+                    "last, as many as `num_classes`",
                     f"shape {tuple(y_pred.shape)}",
                 )
             )
+        y_pred = voxels.as_floats(y_pred)
+        y_pred = channels.require_last("MeanDice", "y_pred", y_pred, "probabilities")
         # Only which class is largest matters: logits and probabilities give the same. A
         # NaN is no class, and may not pass for the first one.
         predicted = ops.one_hot(ops.argmax(y_pred, axis=-1), self.num_classes)
@@ -101,9 +103,9 @@ class MeanDice(keras.metrics.Metric):
         seen = size > 0
         dice = ops.where(seen, 2 * self.overlap / ops.where(seen, size, 1.0), 0.0)
         wanted = ops.cast(seen, dice.dtype)
-        if self.background is not None:
+        if self._omitted is not None:
             wanted = wanted * ops.cast(
-                ops.arange(self.num_classes) != self.background, dice.dtype
+                ops.arange(self.num_classes) != self._omitted, dice.dtype
             )
         mean = ops.sum(wanted * dice) / ops.maximum(ops.sum(wanted), 1.0)
         mean = ops.where(ops.any(ops.isnan(size)), float("nan"), mean)

@@ -5,6 +5,25 @@ from keras import ops
 
 from kerasmodels import _checks
 from kerasmodels._guard import guard
+from kerasmodels.losses import channels
+
+
+def as_numbers(owner, argument, value):
+    """Returns labels, predictions or weights as a tensor; a bool mask becomes 0 and 1.
+
+    Raises:
+        ValueError: `value` makes no tensor of numbers.
+    """
+    value = _checks.tensor(owner, argument, value)
+    if keras.backend.standardize_dtype(value.dtype) == "bool":
+        return ops.cast(value, "int32")
+    return value
+
+
+def as_floats(value):
+    """The tensor in float64 if it is, else in float32: half precision cannot sum."""
+    double = keras.backend.standardize_dtype(value.dtype) == "float64"
+    return ops.cast(value, "float64" if double else "float32")
 
 
 def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
@@ -20,8 +39,8 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
     Raises:
         ValueError: see `generalized_dice`.
     """
-    y_pred = _checks.tensor(owner, "y_pred", y_pred)
-    y_true = _checks.tensor(owner, "y_true", y_true)
+    y_pred = as_numbers(owner, "y_pred", y_pred)
+    y_true = as_numbers(owner, "y_true", y_true)
     shape, true_shape = tuple(y_pred.shape), tuple(y_true.shape)
     if len(shape) < 3 or shape[-1] is None or shape[-1] < 2 or 0 in shape:
         advice = ""
@@ -31,8 +50,8 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
             _checks.message(
                 owner,
                 "y_pred",
-                "of shape (batch, spatial axes ..., classes) with at least one image, one "
-                "voxel and two classes",
+                "of shape (batch, spatial axes ..., classes), channels last, with at least "
+                "one image, one voxel and two classes",
                 f"shape {shape}",
                 advice,
             )
@@ -48,15 +67,15 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
                 owner,
                 "y_true",
                 f"integer labels of shape {shape[:-1]} or {(*shape[:-1], 1)}, or one-hot "
-                f"of shape {shape}",
+                f"of shape {shape}, channels last",
                 f"shape {true_shape}",
+                channels.advice_on_shapes(true_shape, shape),
             )
         )
-    dtype = (
-        "float64" if keras.backend.standardize_dtype(y_pred.dtype) == "float64" else None
-    )
-    dtype = dtype or "float32"
-    y_pred = ops.cast(y_pred, dtype)
+    y_pred = as_floats(y_pred)
+    dtype = keras.backend.standardize_dtype(y_pred.dtype)
+    if not from_logits:
+        y_pred = channels.require_last(owner, "y_pred", y_pred, "probabilities")
     batch = ops.shape(y_pred)[0]
     predicted = ops.reshape(y_pred, (batch, -1, classes))
     weight = ops.ones_like(predicted[..., :1])
@@ -75,7 +94,10 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
             weight = ops.where(ignored[..., None], ops.zeros_like(weight), weight)
         expected = f"integer labels in 0 ... {classes - 1}"
     else:
-        truth = ops.cast(ops.reshape(y_true, (batch, -1, classes)), dtype)
+        y_true = channels.require_last(
+            owner, "y_true", ops.cast(y_true, dtype), "one-hot labels"
+        )
+        truth = ops.reshape(y_true, (batch, -1, classes))
         outside = (truth < 0) | (truth > 1)
         if ignore_class is not None:
             if not 0 <= ignore_class < classes:
@@ -132,7 +154,7 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
 
 def _voxel_weight(owner, weight, shape, batch, dtype):
     """Weights as `[batch, 1 or voxels, 1]`, from one per image or one per voxel."""
-    weight = ops.cast(_checks.tensor(owner, "sample_weight", weight), dtype)
+    weight = ops.cast(as_numbers(owner, "sample_weight", weight), dtype)
     received = tuple(weight.shape)
     spatial = shape[:-1]
     per_image, per_voxel = spatial[:1], spatial

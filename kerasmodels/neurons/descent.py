@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels import _checks
+from kerasmodels._batches import CheckedBatches
 
 # Keras's loop costs 2 ms per call: more than a hundred steps of one neuron.
 BLOCK = 128
@@ -34,7 +35,8 @@ def descend(model, x, y, steps, record=None, callbacks=None):
         `[k, ...]` per trainable weight.
 
     Raises:
-        ValueError: `steps` is not positive, or a recorded step lies outside.
+        ValueError: `steps` is not positive, a recorded step lies outside, or the model
+            refuses x or y.
     """
     owner = "descend"
     steps = _checks.positive_int(owner, "steps", steps)
@@ -70,6 +72,9 @@ def descend(model, x, y, steps, record=None, callbacks=None):
                 "Call model.compile(optimizer, loss) first.",
             )
         )  # fmt: skip
+    if isinstance(model, CheckedBatches):
+        model.check_x(x)
+        model.check_y(y, x)
     compiled = model.steps_per_execution
     data = tf.data.Dataset.from_tensors((x, y)).repeat()
     predictions, weights = [], []

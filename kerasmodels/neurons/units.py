@@ -47,6 +47,24 @@ def check_target(model, y, units=1):
     )
 
 
+def refuse_signs(model, y):
+    """Returns targets as they are, or stops where they are the labels -1 and 1.
+
+    Units whose class changes at 1/2 would train on them, and draw the line elsewhere.
+    """
+    if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(y.dtype)):
+        y = ops.cast(y, model.variable_dtype)
+    signs = ops.all(ops.abs(y) == 1) & ops.any(y == 1) & ops.any(y == -1)
+    text = _checks.message(
+        type(model).__name__,
+        "y",
+        "labels 0 and 1, between which the class changes at 1/2",
+        "labels -1 and 1",
+        "Pass (y + 1) / 2: the best line is the same, and `boundary` is right.",
+    )
+    return guard(y, signs, text)
+
+
 def error_share(model, compute_loss, x, y, y_pred, sample_weight, training):
     """The compiled loss, or without one the share of errors."""
     if model.loss is not None:
@@ -100,6 +118,14 @@ class _Unit(CheckedBatches, keras.Model):
 
     def check_x(self, x):
         check_input(self, x.shape, self.kernel.shape[0] if self.built else None)
+
+    def check_y(self, y, x):
+        refuse_signs(self, y)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        # A data set's labels are seen here first.
+        y = None if y is None else refuse_signs(self, y)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def build(self, x_shape):
         check_input(self, x_shape)
@@ -193,7 +219,8 @@ _ARGUMENTS = """
         `[batch, units]`.
 
     Raises:
-        ValueError: an argument or x has the wrong shape.
+        ValueError: an argument or x has the wrong shape, or labels are -1 and 1; for a data
+            set the latter is an InvalidArgumentError.
 """
 
 
@@ -203,7 +230,8 @@ class LinearUnit(_Unit):
         """y = x W + b; class 1 where y > 1/2.
 
     Trained with squared error this is linear regression on the labels (Widrow and Hoff's
-    Adaline with labels 0 and 1): a far outlier pulls the line as hard as it is far.
+    Adaline with labels 0 and 1; labels -1 and 1 are refused): a far outlier pulls the line
+    as hard as it is far.
 """
         + _ARGUMENTS
     )

@@ -131,6 +131,24 @@ def cases_of(script, folder):
     return cases
 
 
+def test_a_wrong_value_is_told_before_a_result_that_is_there(tmp_path, capsys):
+    """What is wrong with the flags first: a new folder would not help."""
+    (tmp_path / "result.json").write_text('{"complete": true}')
+    scripts = {path.stem: load(path).main for path in SCRIPTS}
+    cases = [("bsde", flags, words) for flags, words in BSDE.items()]
+    cases += [("housing", flags, words) for flags, words in HOUSING.items()]
+    wrong = []
+    for script, flags, words in cases:
+        flags = ["--out", str(tmp_path), *flags]
+        line, found = refused(scripts[script], flags, capsys)
+        if found or words not in line or "is a finished result" in line:
+            wrong.append(f"{script} {' '.join(flags[2:])}: {found or line}")
+    line, _ = refused(scripts["bsde"], ["--out", str(tmp_path)], capsys)
+    assert "is a finished result and stays as it is" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_bad_flags_end_with_code_2_and_one_line(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
     monkeypatch.chdir(tmp_path)

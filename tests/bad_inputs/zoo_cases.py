@@ -262,12 +262,15 @@ ABSENT = [
     Near("larges", "largest"),
     Near("images", "image"),
 ]
+BACKGROUND = [value for value in optional(INTEGER) if value is not True]
+BACKGROUND = [*[value for value in BACKGROUND if value is not np.True_], -1]
 DICE = {
     "weighting": ("inverse", WEIGHTING),
     "absent": ("drop", ABSENT),
     "per_image": (True, BOOLEAN),
     "from_logits": (False, BOOLEAN),
     "ignore_class": (None, optional(INTEGER)),
+    "background": (True, BACKGROUND),
 }
 
 LOSSES = [
@@ -313,12 +316,13 @@ LOSSES = [
         weighting=DICE["weighting"],
         absent=DICE["absent"],
         per_image=DICE["per_image"],
+        background=(True, [*BACKGROUND, 3]),
     ),
     entry(
         "losses.MeanDice",
         losses.MeanDice,
         num_classes=(3, plus(COUNT, 1)),
-        background=(0, [*optional(INTEGER), 3, -1]),
+        background=(0, [*BACKGROUND, 3]),
         per_class=(False, BOOLEAN),
         ignore_class=(None, optional(INTEGER)),
     ),

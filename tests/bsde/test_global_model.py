@@ -94,6 +94,7 @@ def test_mismatch_with_exact_z_shrinks_like_root_dt(equation):
 
 
 def test_order_test_sees_a_flipped_driver():
+    @keras.saving.register_keras_serializable(package="tests.global_model")
     class Flipped(bsde.Burgers):
         def driver(self, t, x, u, z):
             return -super().driver(t, x, u, z)

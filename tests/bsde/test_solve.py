@@ -60,6 +60,7 @@ def test_diverging_run_is_an_error_with_advice():
 
 
 def test_nothing_trains_on_the_answer(monkeypatch):
+    @keras.saving.register_keras_serializable(package="tests.solve")
     class Blind(bsde.HJB):
         seen = 0
 
@@ -129,6 +130,7 @@ def test_other_precisions(dtype):
 
 
 def test_control_is_chosen_by_the_symmetry_of_the_equation(monkeypatch):
+    @keras.saving.register_keras_serializable(package="tests.solve")
     class FirstCounts(bsde.Heat):
         def terminal(self, x):
             return x[:, :1] ** 2
@@ -197,6 +199,7 @@ def test_training_that_a_callback_stops_early_keeps_its_result():
     assert 2 <= solution.history["step"][-1] < 50
 
 
+@keras.saving.register_keras_serializable(package="tests.solve")
 class Rotated(bsde.Heat):
     """No x0 among the arguments, and a matrix among them."""
 
@@ -220,6 +223,52 @@ def test_equation_that_cannot_be_saved_is_refused_before_training():
 
     with pytest.raises(bsde.EquationError, match="cannot be saved"):
         bsde.solve(Unsavable(), 3, steps=1)
+
+
+class Unregistered(bsde.Heat):
+    """Sound, but no file could name it."""
+
+
+def test_equation_that_is_not_registered_is_refused_before_training(monkeypatch, tmp_path):
+    def never(*args, **kwargs):
+        raise AssertionError("a model was made")
+
+    # One mistake in the equation itself comes first; then the line that is missing.
+    monkeypatch.setattr(sys.modules[bsde.solve.__module__], "_model", never)
+    line = r'register_keras_serializable\(package="mine"\)` in the line above `class Unreg'
+    with pytest.raises(ValueError, match=line):
+        bsde.solve(Unregistered(2), 3, steps=1)
+    with pytest.raises(ValueError, match=line):
+        bsde.GlobalModel(Unregistered(2), 3)
+    with pytest.raises(ValueError, match=line):
+        bsde.sweep([Unregistered(2)], [0], tmp_path, verbose=0)
+    with pytest.raises(ValueError, match=line):
+        bsde.solve_on_ray(Unregistered(2), tmp_path)
+
+
+def test_two_equations_of_one_registered_name_are_told_apart():
+    register = keras.saving.register_keras_serializable(package="tests.twice", name="Mine")
+
+    def define():
+        @register
+        class First(bsde.Heat):
+            pass
+
+        return First(2)
+
+    # As in a notebook: a cell that runs again defines the same class.
+    again = [define(), define()]
+    for equation in again:
+        assert bsde.GlobalModel(equation, 1, u0=0.0, z0=0.0).equation is equation
+
+    @register
+    class Second(bsde.HJB):
+        pass
+
+    # A file with a First would be read back as a Second.
+    with pytest.raises(ValueError, match=r"now belongs to `tests.*\.Second`"):
+        bsde.GlobalModel(again[1], 1, u0=0.0, z0=0.0)
+    assert bsde.GlobalModel(Second(2), 1, u0=0.0, z0=0.0).equation.dim == 2
 
 
 def test_terminal_condition_without_values_is_named():
@@ -262,6 +311,7 @@ def test_check_before_a_solve_is_short_and_skips_the_equations_of_the_package(mo
     solve = sys.modules[bsde.solve.__module__]
     monkeypatch.setattr(solve, "_model", stop)
 
+    @keras.saving.register_keras_serializable(package="tests.solve")
     class Mine(bsde.HurePhamWarin):
         pass
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -295,6 +296,33 @@ def test_cross_entropy_sees_the_logits(run_eagerly):
     model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy", run_eagerly=run_eagerly)
     model.fit(np.array([[1.0]]), np.array([[0.0]]), verbose=0)
     assert model.kernel.numpy().item() == pytest.approx(29.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("unit", [neurons.LinearUnit, neurons.SigmoidUnit])
+def test_labels_of_minus_one_and_one_are_refused(unit):
+    x, signs = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([-1, -1, 1, 1])
+    model = unit(weight=0.0)
+    model.compile("sgd", "mse")
+    words = r"labels 0 and 1.*Received: labels -1 and 1\. Pass \(y \+ 1\) / 2"
+    for y in (signs, signs[:, None], signs.astype("float64")):
+        with pytest.raises(ValueError, match=words):
+            model.fit(x, y, verbose=0)
+        with pytest.raises(ValueError, match=words):
+            neurons.descend(model, x, y, 1)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="labels -1 and 1"):
+        model.fit(tf.data.Dataset.from_tensors((x, signs)), verbose=0)
+    # Targets of a regression that hold both numbers among others are none.
+    model.evaluate(x, np.array([-1.0, 0.5, 0.5, 1.0]), verbose=0)
+
+
+def test_the_boundary_of_signs_is_that_of_the_labels_it_says_to_pass():
+    # Least squares of -1, -1, -1, 1 on x: 0.6 x - 1.4, which is 0 where labels give 1/2.
+    x, signs = np.arange(4.0)[:, None], np.array([-1.0, -1.0, -1.0, 1.0])
+    slope, intercept = np.polyfit(x[:, 0], (signs + 1) / 2, 1)
+    model = neurons.LinearUnit(weight=slope, bias=intercept, dtype="float64")
+    model(x)
+    normal, offset = np.polyfit(x[:, 0], signs, 1)
+    assert model.boundary == pytest.approx(-offset / normal, abs=1e-12)
 
 
 @pytest.mark.parametrize("unit", [neurons.LinearUnit, neurons.ThresholdRule])

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels import _checks, _registered
 from kerasmodels.bsde.equation import Equation
 
 
@@ -58,5 +58,7 @@ class ExactControl(keras.layers.Layer):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        config["equation"] = keras.saving.deserialize_keras_object(config["equation"])
+        config["equation"] = _registered.deserialize(
+            "ExactControl.from_config", config["equation"]
+        )
         return cls(**config)

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks, _memory
+from kerasmodels import _checks, _memory, _registered
 from kerasmodels.bsde.control.network import init_seeds
 from kerasmodels.bsde.control.subnet import ZSubnet
 
@@ -100,6 +100,7 @@ class PerStepControl(keras.Model):
     def from_config(cls, config):
         config = dict(config)
         config["subnets"] = [
-            keras.saving.deserialize_keras_object(s) for s in config["subnets"]
+            _registered.deserialize("PerStepControl.from_config", subnet)
+            for subnet in config["subnets"]
         ]
         return cls(**config)

@@ -1,0 +1,65 @@
+"""The axis of the classes: the last one, and what gives away that it is the first."""
+
+from keras import ops
+
+from kerasmodels import _checks
+from kerasmodels._guard import guard
+
+# Half precision rounds probabilities, and with them their sum, by less than this.
+_TOLERANCE = 1e-2
+
+
+def require_last(owner, argument, value, kind):
+    """Returns `value`, or stops where its classes are on axis 1 instead of the last.
+
+    One-hot labels and probabilities sum to one along the axis of their classes, and along
+    an axis of the image by chance alone. Overlapping regions and sigmoids sum to one along
+    neither axis and pass, as does NaN.
+
+    Args:
+        owner, argument: str. Whose argument it is, for the error.
+        value: float Tensor `[batch, axes ..., classes]`.
+        kind: str. What it holds, for the error.
+
+    Raises:
+        ValueError: as `guard` stops.
+    """
+    # Values that are the same along axis 1 (an untrained network's) have no classes there.
+    varies = ops.any(ops.max(value, axis=1) - ops.min(value, axis=1) > _TOLERANCE)
+    text = _checks.message(
+        owner,
+        argument,
+        "channels last, of shape (batch, spatial axes ..., classes)",
+        f"channels first: {kind} sum to one along axis 1 and not along the last axis",
+        advice(argument),
+    )
+    first = varies & _sums_to_one(value, 1) & ~_sums_to_one(value, -1)
+    return guard(value, first, text)
+
+
+def _sums_to_one(value, axis):
+    return ops.all(ops.abs(ops.sum(value, axis=axis) - 1) < _TOLERANCE)
+
+
+def advice_on_shapes(true_shape, shape):
+    """The advice for shapes that do not fit, but do with axis 1 moved to the end."""
+    moved_true = _moved(true_shape) if len(true_shape) == len(shape) else true_shape
+    for arguments, true, predicted in (
+        (("y_pred",), true_shape, _moved(shape)),
+        (("y_true",), moved_true, shape),
+        (("y_true", "y_pred"), moved_true, _moved(shape)),
+    ):
+        allowed = (predicted[:-1], (*predicted[:-1], 1), predicted)
+        if any(_checks.same_shape(true, other) for other in allowed):
+            return advice(*arguments)
+    return ""
+
+
+def _moved(shape):
+    return (shape[0], *shape[2:], shape[1])
+
+
+def advice(*arguments):
+    """How the classes of these arguments get to the last axis."""
+    moves = " and ".join(f"`keras.ops.moveaxis({name}, 1, -1)`" for name in arguments)
+    return f"Classes are channels last here: pass {moves}."

@@ -1,0 +1,29 @@
+"""The option `background`: which class counts nowhere, in the loss as in the metric."""
+
+import numbers
+
+import numpy as np
+
+from kerasmodels import _checks
+
+
+def omitted_class(owner, background, num_classes=None):
+    """The class that the option leaves out: 0 for False, none (None) for True and None.
+
+    Raises:
+        ValueError: it is no bool, None or integer of at least zero, or no class.
+    """
+    if background is None or isinstance(background, (bool, np.bool_)):
+        return None if background is None or background else 0
+    within = isinstance(background, numbers.Integral) and background >= 0
+    if not within or num_classes is not None and background >= num_classes:
+        below = "" if num_classes is None else f" (below {num_classes})"
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                "background",
+                f"True, False or the number of the class that is left out{below}",
+                f"background={_checks.describe(background)}",
+            )
+        )
+    return int(background)
