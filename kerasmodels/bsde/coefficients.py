@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from kerasmodels import _checks
 from kerasmodels.bsde.equation import Equation
+from kerasmodels.bsde.outside_class import PAGE, problem_outside
 
 
 class EquationError(ValueError):
@@ -66,6 +67,13 @@ def coefficient(equation, name, arguments, shape):
     return value
 
 
+def require_inside(equation):
+    """Raises `EquationError` where a problem is recognised that is no `Equation`."""
+    problem = problem_outside(equation)
+    if problem:
+        raise EquationError(f"`{type(equation).__name__}` {problem} {PAGE}")
+
+
 def check_shapes(owner, equation, dtype):
     """Calls each coefficient once at x0: a sum over the batch would broadcast unnoticed.
 
@@ -76,6 +84,7 @@ def check_shapes(owner, equation, dtype):
             that cannot be called, or returns another shape or dtype.
     """
     _checks.instance(owner, "equation", equation, Equation)
+    require_inside(equation)
     with tf.init_scope():
         x = tf.constant(np.tile(equation.x0, (3, 1)), dtype)
         t = tf.fill((3, 1), tf.constant(equation.terminal_time / 3, dtype))

@@ -47,6 +47,11 @@ def check_target(model, y, units=1):
     )
 
 
+def above(value, bound):
+    """1 where `value` is above `bound`, else 0; NaN stays NaN, because it is no class."""
+    return ops.where(ops.isnan(value), value, ops.cast(value > bound, value.dtype))
+
+
 def error_share(model, compute_loss, x, y, y_pred, sample_weight, training):
     """The compiled loss, or without one the share of errors."""
     if model.loss is not None:
@@ -255,7 +260,7 @@ class Perceptron(_Unit):
 
     def call(self, x):
         total = self._sum(x)
-        return ops.cast(total > 0, total.dtype)
+        return above(total, 0.0)
 
     def check_y(self, y, x):
         check_target(self, y, self.units)

@@ -203,10 +203,12 @@ def _difference_from_keras(layer, step, x, states, computed):
         ops.convert_to_tensor(x),
         states,
     )
-    return max(
-        float(np.max(np.abs(ops.convert_to_numpy(keras_values[name])[0] - computed[name])))
+    gaps = [
+        np.max(np.abs(ops.convert_to_numpy(keras_values[name])[0] - computed[name]))
         for name in step.quantities
-    )
+    ]
+    # Not Python's `max`, which drops a NaN behind another number.
+    return float(np.max(gaps))
 
 
 def _text(result, paper, computed):
