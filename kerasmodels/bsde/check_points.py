@@ -16,10 +16,14 @@ _MOST_PATHS = 1024
 # Growth of a path from which it explodes, and says nothing of the coefficients.
 _EXPLODED = 1e6
 
-_DRIVER_GUARD = (
+DRIVER_GUARD = (
     " The check draws u and z at random, and networks give the like while they train, so "
     "`driver` must be finite for all u and z. Guard what is not defined everywhere, as in "
     "ops.sqrt(ops.maximum(z, 0.0))."
+)
+END_GUARD = (
+    " The recursion evaluates `driver` at T too, for any u and z: let it return its limit "
+    "there."
 )
 _STATE_GUARD = (
     " Forward paths come there, because a time step may leave the region where a root or "
@@ -53,8 +57,6 @@ def require_finite(equation, name, arguments, value, advice=""):
         return
     number = int(bad[0])
     place = point(number, **dict(zip(ARGUMENTS[name], arguments)))
-    if name == "driver":
-        advice = _DRIVER_GUARD
     fail(
         equation,
         f"returned {np.asarray(value)[number][:4]} from `{name}`, which is not finite, at "
@@ -78,14 +80,16 @@ def forward_paths(equation, num_points, seed, dtype):
     for num_steps in STEPS:
         grid = time_grid(equation.terminal_time, num_steps)
         x, dw = sample_paths(equation, grid, count, (seed, 0), dtype)
-        finite = np.all(np.isfinite(x), axis=2)
+        states = x.numpy()
+        finite = np.all(np.isfinite(states), axis=2)
         if np.all(finite):
             return grid, x
         # The first step after which a path is not finite, and all such paths.
         n = int(np.min(np.argmin(finite, axis=1)[~np.all(finite, axis=1)])) - 1
         lost = np.flatnonzero(~finite[:, n + 1])
         before = tf.gather(x[:, n], lost)
-        size = np.max(np.abs(x[:, :2][np.isfinite(x[:, :2])]))
+        start = np.abs(states[:, :2])
+        size = np.max(start[np.isfinite(start)])
         exploded = np.max(np.abs(before)) > _EXPLODED * size
         if not exploded:
             step = (grid[n], grid[n + 1] - grid[n], before, tf.gather(dw[:, n], lost))
@@ -94,7 +98,7 @@ def forward_paths(equation, num_points, seed, dtype):
         equation,
         f"has forward paths that are no longer finite numbers after {n + 1} of "
         f"{num_steps} time steps: {point(0, x=before)} is followed by "
-        f"{np.asarray(x[lost[0], n + 1])[:4]}. Is the drift of the right sign?",
+        f"{states[lost[0], n + 1, :4]}. Is the drift of the right sign?",
     )
 
 

@@ -7,7 +7,13 @@ import tensorflow as tf
 
 from kerasmodels import _checks
 from kerasmodels.bsde import check_points
-from kerasmodels.bsde.check_points import fail, point, require_finite
+from kerasmodels.bsde.check_points import (
+    DRIVER_GUARD,
+    END_GUARD,
+    fail,
+    point,
+    require_finite,
+)
 from kerasmodels.bsde.check_solution import TOLERANCE, check_residual, check_terminal
 from kerasmodels.bsde.coefficients import (
     EquationError,
@@ -72,7 +78,8 @@ def check_equation(equation, num_points=16, seed=0):
         _check_coefficients(equation, t, x, seed)
         # The trapezoidal rule evaluates the driver at T too.
         end = tf.fill((num_points, 1), tf.constant(equation.terminal_time, dtype))
-        _check_coefficients(equation, end, paths[:num_points, -1], seed, ("driver",))
+        x_end = paths[:num_points, -1]
+        _check_coefficients(equation, end, x_end, seed, ("driver",), END_GUARD)
     _check_linearity(equation, t, x, seed)
     _check_step(equation, t, x, seed)
     report = {"num_points": num_points}
@@ -121,7 +128,7 @@ def check_config(equation):
         )
 
 
-def _check_coefficients(equation, t, x, seed, names=ARGUMENTS):
+def _check_coefficients(equation, t, x, seed, names=ARGUMENTS, guard=DRIVER_GUARD):
     z = _normal(x.shape, seed, x.dtype.name)
     u = _normal((len(x), 1), seed + 1, x.dtype.name)
     for name, (arguments, shape) in coefficient_calls(equation, t, x, u, z).items():
@@ -131,7 +138,8 @@ def _check_coefficients(equation, t, x, seed, names=ARGUMENTS):
         value = coefficient(equation, name, arguments, shape)
         if value is None:
             continue
-        require_finite(equation, name, arguments, value)
+        advice = guard if name == "driver" else ""
+        require_finite(equation, name, arguments, value, advice)
         try:
             # As Keras compiles: Python branches are not rewritten. Called as traced, since
             # TensorFlow warns of methods that are traced again and again.

@@ -131,7 +131,8 @@ def _unused_part(equation):
     for kind, (words, _, sentence) in _KINDS.items():
         pattern = re.compile(_AROUND.format(words))
         for name in sorted(n for n in names if pattern.fullmatch(n.lower())):
-            if inspect.getattr_static(equation, name) in (None, False):
+            value = inspect.getattr_static(equation, name)
+            if value is None or value is False:
                 continue
             users = [method for method in _COEFFICIENTS if _uses(equation, method, name)]
             if not users:

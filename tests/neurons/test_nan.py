@@ -1,4 +1,4 @@
-"""NaN is no class: comparisons pass it on instead of turning it into 0 or into agreement."""
+"""NaN is no class: comparisons pass it on, and do not turn it into class 0."""
 
 import keras
 import numpy as np
