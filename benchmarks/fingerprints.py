@@ -109,7 +109,7 @@ def _modules(path, root):
     imports, texts = _named(path.read_text(encoding="utf-8"))
     for level, module, name in imports:
         if level:
-            folder = path.parents[level - 1].relative_to(root)
+            folder = path.parents[level - 1].relative_to(_top(path))
             module = ".".join([*folder.parts, *([module] if module else [])])
         files = _files_of(module, path, root)
         submodule = _files_of(f"{module}.{name}", path, root) if name else []
@@ -139,11 +139,17 @@ def _named(source):
     return imports, texts
 
 
+def _top(path):
+    """The folder in which a script finds its neighbours, and a module its own package."""
+    folder = path.parent
+    while (folder / "__init__.py").is_file():
+        folder = folder.parent
+    return folder
+
+
 def _files_of(name, path, root):
     """The files of a dotted name, packages first; none for a module of somebody else."""
-    # A script finds its neighbours; a module of a package does not.
-    in_package = (path.parent / "__init__.py").is_file()
-    for folder in [root] if in_package else [path.parent, root]:
+    for folder in (_top(path), root):
         files = []
         for part in name.split("."):
             folder = folder / part

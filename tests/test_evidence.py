@@ -145,6 +145,30 @@ def test_a_script_rests_on_what_it_imports_and_starts(repository):
     assert set(fingerprints.code(script, root)) == set(FILES) - rest
 
 
+def test_a_script_rests_on_a_package_beside_it(repository):
+    root, script = repository
+    before = set(fingerprints.code(script, root))
+    files = {
+        "problems/__init__.py": "from .hard import CASE\nfrom problems import easy\n",
+        "problems/hard.py": "from . import tools\nimport kit\n",
+        "problems/easy.py": "from problems.sub import one\n",
+        "problems/tools.py": "from zoo.json import nothing\n",
+        "problems/sub/__init__.py": "from .. import deep\n",
+        "problems/sub/one.py": "",
+        "problems/deep.py": "",
+        "problems/unused.py": "",
+    }
+    for name, text in files.items():
+        path = root / "benchmarks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    script.write_text(script.read_text() + "from problems import PROBLEMS\n")
+    added = {f"benchmarks/{name}" for name in files} - {"benchmarks/problems/unused.py"}
+    # `problems.sub` is passed on the way to its module, and not followed.
+    added -= {"benchmarks/problems/deep.py"}
+    assert set(fingerprints.code(script, root)) - before == added | {"zoo/json.py"}
+
+
 @pytest.mark.parametrize(
     "path, text, expected",
     [

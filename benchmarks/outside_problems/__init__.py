@@ -31,6 +31,12 @@ class Problem(NamedTuple):
     options: dict = {}
 
 
+# What `solve` is told on every problem: small runs, whose interval has to be right too.
+OPTIONS = {"tolerance": 2e-3, "steps": 400, "max_rounds": 2, "num_paths": 2**18}
+
+# Where a second round of training changes nothing.
+SHORT = {"max_rounds": 1}
+
 # Name: the problem. Two of a kind differ in what makes them easy or hard.
 PROBLEMS = {
     "OU, slow": Problem(OrnsteinUhlenbeck(dim=10), "drift depends on x"),
@@ -72,6 +78,6 @@ PROBLEMS = {
     "valuation adjustment": Problem(ValuationAdjustment(), "g = 0, all of it in f"),
     "sine wave": Problem(SineWave(), "noise that passes zero, f with u z and z^2"),
     "consumption": Problem(Consumption(), "f with a square root of z"),
-    "regulator": Problem(LinearRegulator(), "one control of four unstable states"),
-    "cart-pole": Problem(CartPole(), "strong drift, noise 0.01"),
+    "regulator": Problem(LinearRegulator(), "one control of four unstable states", SHORT),
+    "cart-pole": Problem(CartPole(), "strong drift, noise 0.01", SHORT),
 }

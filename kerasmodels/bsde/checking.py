@@ -6,13 +6,24 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels import _checks
-from kerasmodels.bsde.coefficients import EquationError, coefficient, coefficient_calls
+from kerasmodels.bsde import check_points
+from kerasmodels.bsde.check_points import (
+    DRIVER_GUARD,
+    END_GUARD,
+    fail,
+    point,
+    require_finite,
+)
+from kerasmodels.bsde.check_solution import TOLERANCE, check_residual, check_terminal
+from kerasmodels.bsde.coefficients import (
+    EquationError,
+    coefficient,
+    coefficient_calls,
+    require_inside,
+)
 from kerasmodels.bsde.equation import Equation
-from kerasmodels.bsde.paths import paths_fit, sample_paths, time_grid
-
-# Automatic differentiation in float64 leaves about 1e-12 of the terms that cancel; a
-# wrong factor leaves its own size.
-TOLERANCE = 1e-6
+from kerasmodels.bsde.outside_class import ARGUMENTS, PAGE
+from kerasmodels.bsde.paths import paths_fit
 
 
 def check_equation(equation, num_points=16, seed=0):
@@ -37,9 +48,13 @@ def check_equation(equation, num_points=16, seed=0):
         num_points: int. Number of random points.
         seed: int. Seed of the points.
 
+    Where u(T, x) is not a finite number, as in formulas that are 0 / 0 there, it is
+    compared with g just before T. No comparison passes because one side is NaN.
+
     Returns:
         A dict with `num_points`, and where there is an exact solution
-        `largest_residual` and `largest_terminal_error`, both relative.
+        `largest_residual` and `largest_terminal_error`, both relative, and
+        `terminal_checked`: "at T", or the words that it was just before T.
 
     Raises:
         EquationError: a check failed; the message says which, at which point, and by how
@@ -49,33 +64,30 @@ def check_equation(equation, num_points=16, seed=0):
     _checks.instance("check_equation", "equation", equation, Equation)
     num_points = _checks.positive_int("check_equation", "num_points", num_points)
     seed = _checks.seed_int("check_equation", seed)
-    paths_fit("check_equation", "num_points", equation, 8, num_points, "float64")
+    count = check_points.num_paths(equation, num_points)
+    paths_fit("check_equation", "num_points", equation, 8, count, "float64")
+    require_inside(equation)
     check_config(equation)
     for dtype in ("float32", "float64"):
         # At x0 first: paths can be sampled only with coefficients of the right shape.
         x0 = tf.constant(np.tile(equation.x0, (num_points, 1)), dtype)
         t = tf.fill((num_points, 1), tf.constant(equation.terminal_time / 3, dtype))
         _check_coefficients(equation, t, x0, seed)
-        _check_coefficients(
-            equation, *_random_points(equation, num_points, seed, dtype), seed
-        )
-    t, x = _random_points(equation, num_points, seed, "float64")
+        grid, paths = check_points.forward_paths(equation, num_points, seed, dtype)
+        t, x = check_points.random_points(grid, paths, num_points, seed)
+        _check_coefficients(equation, t, x, seed)
+        # The trapezoidal rule evaluates the driver at T too.
+        end = tf.fill((num_points, 1), tf.constant(equation.terminal_time, dtype))
+        x_end = paths[:num_points, -1]
+        _check_coefficients(equation, end, x_end, seed, ("driver",), END_GUARD)
     _check_linearity(equation, t, x, seed)
     _check_step(equation, t, x, seed)
     report = {"num_points": num_points}
     if equation.has_exact_solution:
-        report["largest_terminal_error"] = _check_terminal(equation, x)
-        report["largest_residual"] = _check_residual(equation, t, x)
+        error, checked = check_terminal(equation, paths[:, -1])
+        report["largest_terminal_error"], report["terminal_checked"] = error, checked
+        report["largest_residual"] = check_residual(equation, t, x)
     return report
-
-
-def _random_points(equation, num_points, seed, dtype):
-    """Random points of forward paths, at times inside (0, T)."""
-    grid = time_grid(equation.terminal_time, 8)
-    x, _ = sample_paths(equation, grid, num_points, (seed, 0), dtype)
-    index = np.random.default_rng(seed).integers(1, 8, num_points)
-    t = tf.constant(grid[index][:, None], dtype)
-    return t, tf.gather(x, index, batch_dims=1)
 
 
 def _normal(shape, seed, dtype):
@@ -85,17 +97,6 @@ def _normal(shape, seed, dtype):
 def _unit_noise(equation, x, k):
     """Noise along coordinate k alone, `[batch, noise_dim]`."""
     return tf.one_hot(tf.fill((x.shape[0],), k), equation.noise_dim, dtype=x.dtype)
-
-
-def _fail(equation, text):
-    raise EquationError(f"`{type(equation).__name__}` {text}")
-
-
-def _point(t, x, i):
-    values = np.array2string(
-        np.asarray(x[i]), precision=4, threshold=6, edgeitems=2, separator=", "
-    )
-    return f"point {i}, t={float(t[i, 0]):.4g}, x={values}"
 
 
 def check_config(equation):
@@ -127,20 +128,18 @@ def check_config(equation):
         )
 
 
-def _check_coefficients(equation, t, x, seed):
+def _check_coefficients(equation, t, x, seed, names=ARGUMENTS, guard=DRIVER_GUARD):
     z = _normal((len(x), equation.noise_dim), seed, x.dtype.name)
-    for name, (arguments, shape) in coefficient_calls(equation, t, x, z[:, :1], z).items():
+    u = _normal((len(x), 1), seed + 1, x.dtype.name)
+    for name, (arguments, shape) in coefficient_calls(equation, t, x, u, z).items():
+        if name not in names:
+            continue
         method = getattr(equation, name)
         value = coefficient(equation, name, arguments, shape)
         if value is None:
             continue
-        bad = np.flatnonzero(~np.all(np.isfinite(value), axis=1))
-        if len(bad):
-            _fail(
-                equation,
-                f"returned {np.asarray(value[bad[0]])[:4]} from `{name}`, which is not "
-                f"finite, at {_point(t, x, bad[0])} ({x.dtype.name}).",
-            )
+        advice = guard if name == "driver" else ""
+        require_finite(equation, name, arguments, value, advice)
         try:
             # As Keras compiles: Python branches are not rewritten. Called as traced, since
             # TensorFlow warns of methods that are traced again and again.
@@ -153,7 +152,7 @@ def _check_coefficients(equation, t, x, seed):
                 f"Python branches. TensorFlow says: {error}"
             ) from error
         if not np.allclose(compiled, value, rtol=1e-3, atol=1e-5):
-            _fail(
+            fail(
                 equation,
                 f"gives other values of `{name}` in a compiled graph than in Python. "
                 "Does it hold state, or draw random numbers?",
@@ -166,27 +165,32 @@ def _check_rows(equation, name, arguments, value):
     first = [a[:1] if a.shape[0] == len(value) else a for a in arguments]
     alone = getattr(equation, name)(*first)
     if not np.allclose(alone, value[:1], rtol=1e-3, atol=1e-5):
-        _fail(
+        fail(
             equation,
             f"mixes the paths of a batch in `{name}`: the first path alone gives "
             f"{np.asarray(alone)[0, :4]}, and in a batch of {len(value)} "
             f"{np.asarray(value)[0, :4]}. Sums and means over coordinates need axis=-1, "
-            "keepdims=True.",
+            "keepdims=True. Coefficients of the law of X (mean field) are outside of this "
+            f"class of equations. {PAGE}",
         )
 
 
 def _check_linearity(equation, t, x, seed):
     shape = (len(x), equation.noise_dim)
     a, b = (_normal(shape, s, x.dtype) for s in (seed, seed + 1))
-    apart = equation.diffusion_prod(t, x, a) - 2 * equation.diffusion_prod(t, x, b)
-    error = np.max(np.abs(equation.diffusion_prod(t, x, a - 2 * b) - apart), axis=1)
+    noise = []
+    for dw in (a, b, a - 2 * b):
+        noise.append(equation.diffusion_prod(t, x, dw))
+        require_finite(equation, "diffusion_prod", (t, x, dw), noise[-1])
+    apart = noise[0] - 2 * noise[1]
+    error = np.max(np.abs(noise[2] - apart), axis=1)
     size = np.max(np.abs(apart)) + 1e-300
     worst = int(np.argmax(error))
-    if error[worst] > TOLERANCE * size:
-        _fail(
+    if not error[worst] <= TOLERANCE * size:
+        fail(
             equation,
             "has a `diffusion_prod` that is not linear in `dw`: at "
-            f"{_point(t, x, worst)} the noise of a - 2 b differs by {error[worst]:.3g} "
+            f"{point(worst, t=t, x=x)} the noise of a - 2 b differs by {error[worst]:.3g} "
             "from that of a less twice that of b. It must return sigma(t, x) dw.",
         )
 
@@ -207,7 +211,7 @@ def _check_step(equation, t, x, seed):
         step_dt = tf.constant([[dt]], x.dtype)
         dw = dt**0.5 * noise
         euler = x + drift * dt + equation.diffusion_prod(t, x, dw)
-        exact = equation.step(t, step_dt, x, dw)
+        exact = _finite_step(equation, t, step_dt, x, dw)
         gaps.append(np.max(np.abs(exact - euler), axis=1) / dt)
         if noise_dim > 256:
             # Two evaluations per dimension would take too long.
@@ -217,7 +221,7 @@ def _check_step(equation, t, x, seed):
         for k in range(noise_dim):
             unit = _unit_noise(equation, x, k) * (noise_dim * dt) ** 0.5
             for dw in (unit, -unit):
-                total += equation.step(t, step_dt, x, dw) - x
+                total += _finite_step(equation, t, step_dt, x, dw) - x
         mean = total / (2 * noise_dim)
         means.append(np.max(np.abs(mean / dt - drift), axis=1))
     scale = 1e-3 * (np.max(np.abs(x)) + np.max(np.abs(drift)))
@@ -228,127 +232,16 @@ def _check_step(equation, t, x, seed):
         (means, 0.5, "`drift`: its mean"),
     ):
         worst = int(np.argmax(values[1]))
-        if values[1][worst] > grows * values[0][worst] + scale:
-            _fail(
+        if not values[1][worst] <= grows * values[0][worst] + scale:
+            fail(
                 equation,
                 f"has a `step` that does not follow its {what} differs from that of "
                 f"Euler-Maruyama by {values[1][worst]:.3g} dt over a step dt = "
-                f"{1e-6 * equation.terminal_time:.3g}, at {_point(t, x, worst)}.",
+                f"{1e-6 * equation.terminal_time:.3g}, at {point(worst, t=t, x=x)}.",
             )
 
 
-def _check_terminal(equation, x):
-    t = tf.fill((x.shape[0], 1), tf.constant(equation.terminal_time, x.dtype))
-    solution = equation.exact_solution(t, x)
-    terminal = equation.terminal(x)
-    error = np.abs(solution - terminal)[:, 0] / (1e-300 + np.max(np.abs(terminal)))
-    worst = int(np.argmax(error))
-    if error[worst] > TOLERANCE:
-        _fail(
-            equation,
-            "has an exact solution that misses its own terminal condition. At "
-            f"{_point(t, x, worst)}: exact_solution(T, x)={float(solution[worst, 0]):.9g}"
-            f", terminal(x)={float(terminal[worst, 0]):.9g}.",
-        )
-    return float(error[worst])
-
-
-def _trace(equation, t, x):
-    """Tr(sigma sigma^T Hess u), `[batch, 1]`, of the exact solution.
-
-    The sum over the columns c of sigma of c . Hess u c: each point stands beside itself
-    once per column, so that no Hessian is formed; as many columns at a time as memory is
-    no matter for.
-    """
-    num_points, dim = x.shape
-    columns = equation.noise_dim
-    trace = tf.zeros_like(x[:, :1])
-    block = max(1, min(columns, 2**21 // (num_points * max(dim, columns))))
-    for first in range(0, columns, block):
-        count = min(block, columns - first)
-        t_k, x_k = (tf.repeat(value, count, axis=0) for value in (t, x))
-        noise = tf.one_hot(tf.range(first, first + count), columns, dtype=x.dtype)
-        column = equation.diffusion_prod(t_k, x_k, tf.tile(noise, (num_points, 1)))
-        with tf.GradientTape() as outer:
-            outer.watch(x_k)
-            with tf.GradientTape() as inner:
-                inner.watch(x_k)
-                u = equation.exact_solution(t_k, x_k)
-            gradient = inner.gradient(u, x_k, unconnected_gradients="zero")
-            along = tf.reduce_sum(gradient * column, axis=-1)
-        image = outer.gradient(along, x_k, unconnected_gradients="zero")
-        terms = tf.reshape(tf.reduce_sum(column * image, axis=-1), (num_points, count))
-        trace += tf.reduce_sum(terms, axis=-1, keepdims=True)
-    return trace
-
-
-def pde_terms(equation, t, x):
-    """The terms of the PDE on the exact solution, by automatic differentiation.
-
-    Returns:
-        A dict of `[batch, 1]` float arrays: `u_t`, `diffusion`
-        (1/2 Tr(sigma sigma^T Hess u)), `drift` (mu . grad u), `driver`; and, to explain a
-        residual, `driver_of_gradient`, the driver fed with grad u in place of z, where
-        both have one size.
-    """
-    with tf.GradientTape() as tape:
-        tape.watch((t, x))
-        u = equation.exact_solution(t, x)
-    u_t, gradient = tape.gradient(u, (t, x), unconnected_gradients="zero")
-    trace = _trace(equation, t, x)
-    z = equation.diffusion_transpose_prod(t, x, gradient)
-    terms = {
-        "u_t": u_t,
-        "diffusion": trace / 2,
-        "drift": tf.reduce_sum(equation.drift(t, x) * gradient, axis=-1, keepdims=True),
-        "driver": equation.driver(t, x, u, z),
-    }
-    if equation.noise_dim == equation.dim:
-        terms["driver_of_gradient"] = equation.driver(t, x, u, gradient)
-    return {name: np.asarray(value) for name, value in terms.items()}
-
-
-def _check_residual(equation, t, x):
-    terms = pde_terms(equation, t, x)
-    linear = terms["u_t"] + terms["diffusion"] + terms["drift"]
-    driver = terms["driver"]
-    size = sum(np.abs(terms[name]) for name in ("u_t", "diffusion", "drift", "driver"))
-    size = np.max(size) + 1e-300
-
-    def error_with(driver):
-        return np.abs(linear + driver)[:, 0] / size
-
-    error = error_with(driver)
-    worst = int(np.argmax(error))
-    if error[worst] > TOLERANCE:
-        guesses = {
-            "with the sign of the driver flipped: `driver` is f in u_t + ... + f = 0": (
-                -driver
-            ),
-            "with half the driver: is a factor 1/2 missing?": driver / 2,
-            "with twice the driver: is there a factor 1/2 too many?": 2 * driver,
-            "when `driver` is given grad u: its `z` is sigma^T grad u": terms.get(
-                "driver_of_gradient", driver
-            ),
-            "with twice the second-order term: `diffusion_prod` may lack a factor "
-            "sqrt(2)": driver + terms["diffusion"],
-            "with half the second-order term: `diffusion_prod` may have a factor "
-            "sqrt(2) too many": driver - terms["diffusion"] / 2,
-        }
-        hints = [
-            text
-            for text, value in guesses.items()
-            if np.max(error_with(value)) <= TOLERANCE
-        ]
-        hint = f" The residual vanishes {hints[0]}." if hints else ""
-        parts = ", ".join(
-            f"{name}={float(terms[name][worst, 0]):.6g}"
-            for name in ("u_t", "diffusion", "drift", "driver")
-        )
-        _fail(
-            equation,
-            "does not satisfy its own PDE. At "
-            f"{_point(t, x, worst)}: residual "
-            f"{float((linear + driver)[worst, 0]):.6g}, the sum of {parts}.{hint}",
-        )
-    return float(error[worst])
+def _finite_step(equation, t, dt, x, dw):
+    value = equation.step(t, dt, x, dw)
+    require_finite(equation, "step", (t, dt, x, dw), value)
+    return value

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from kerasmodels import _checks
 from kerasmodels.bsde.equation import Equation, noise_size
+from kerasmodels.bsde.outside_class import PAGE, problem_outside
 
 
 class EquationError(ValueError):
@@ -72,6 +73,13 @@ def coefficient(equation, name, arguments, shape):
     return value
 
 
+def require_inside(equation):
+    """Raises `EquationError` where a problem is recognised that is no `Equation`."""
+    problem = problem_outside(equation)
+    if problem:
+        raise EquationError(f"`{type(equation).__name__}` {problem} {PAGE}")
+
+
 def check_shapes(owner, equation, dtype):
     """Calls each coefficient once at x0: a sum over the batch would broadcast unnoticed.
 
@@ -83,6 +91,7 @@ def check_shapes(owner, equation, dtype):
             another shape or dtype.
     """
     _checks.instance(owner, "equation", equation, Equation)
+    require_inside(equation)
     # A property of the user's own passes no setter.
     noise_dim = noise_size(type(equation).__name__, equation.noise_dim)
     with tf.init_scope():

@@ -40,7 +40,8 @@ def settle(model, estimator, tolerance):
         model.set_u0(estimate.u0)
         if moved <= estimate.half_width:
             break
-    if abs(estimate.u0 - trained) > first.reach + first.monte_carlo:
+    # One step alone moves u0 by a mean of R / J, and by what the extrapolation adds.
+    if abs(estimate.u0 - trained) > first.reach + first.half_width:
         model.set_u0(trained)
         _warn(model, estimate.u0 - trained, first)
         return dataclasses.replace(

@@ -98,7 +98,8 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
             owner, "y_true", ops.cast(y_true, dtype), "one-hot labels"
         )
         truth = ops.reshape(y_true, (batch, -1, classes))
-        outside = (truth < 0) | (truth > 1)
+        # Not (truth < 0) | (truth > 1), which NaN passes.
+        outside = ~((truth >= 0) & (truth <= 1))
         if ignore_class is not None:
             if not 0 <= ignore_class < classes:
                 raise _checks.ArgumentError(
@@ -171,8 +172,8 @@ def _voxel_weight(owner, weight, shape, batch, dtype):
     weight = ops.reshape(weight, (batch, -1, 1))
     return guard(
         weight,
-        ops.any(weight < 0),
-        _checks.message(owner, "sample_weight", "at least zero", "negative weights"),
+        ~ops.all(weight >= 0),
+        _checks.message(owner, "sample_weight", "at least zero", "negative weights or NaN"),
     )
 
 

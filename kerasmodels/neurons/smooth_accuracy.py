@@ -62,7 +62,7 @@ def smooth_accuracy(y_true, y_pred, temperature=1.0, from_logits=False):
         )
     y_true = guard(
         y_true,
-        ops.any((y_true < 0) | (y_true > 1)),
+        ~ops.all((y_true >= 0) & (y_true <= 1)),
         _checks.message(owner, "y_true", "labels 0 and 1", "values outside"),
     )
     if not from_logits:

@@ -9,6 +9,7 @@ from kerasmodels._batches import CheckedBatches
 from kerasmodels._guard import guard
 from kerasmodels.neurons.cuts import count_cuts
 from kerasmodels.neurons.units import (
+    above,
     check_input,
     check_target,
     error_share,
@@ -81,7 +82,7 @@ class ThresholdRule(CheckedBatches, keras.Model):
         x = self._columns(x)
         signed = ops.sum(self.direction * x, axis=-1, keepdims=True)
         sign = ops.sum(self.direction)
-        return ops.cast(signed > sign * self.threshold, x.dtype)
+        return above(signed, sign * self.threshold)
 
     def _columns(self, x):
         """x as `[batch, features]`, in the type of the threshold."""

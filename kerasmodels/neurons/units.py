@@ -65,6 +65,11 @@ def refuse_signs(model, y):
     return guard(y, signs, text)
 
 
+def above(value, bound):
+    """1 where `value` is above `bound`, else 0; NaN stays NaN, because it is no class."""
+    return ops.where(ops.isnan(value), value, ops.cast(value > bound, value.dtype))
+
+
 def error_share(model, compute_loss, x, y, y_pred, sample_weight, training):
     """The compiled loss, or without one the share of errors."""
     if model.loss is not None:
@@ -283,7 +288,7 @@ class Perceptron(_Unit):
 
     def call(self, x):
         total = self._sum(x)
-        return ops.cast(total > 0, total.dtype)
+        return above(total, 0.0)
 
     def check_y(self, y, x):
         check_target(self, y, self.units)

@@ -248,10 +248,12 @@ def _difference_from_keras(layer, run, computed):
         mask=None if run.mask is None else ops.convert_to_tensor(run.mask),
         zero_masked=run.zero_masked,
     )
-    return max(
-        float(np.max(np.abs(ops.convert_to_numpy(keras_values[name])[0] - value)))
+    gaps = [
+        np.max(np.abs(ops.convert_to_numpy(keras_values[name])[0] - value))
         for name, value in computed.items()
-    )
+    ]
+    # Not Python's `max`, which drops a NaN behind another number.
+    return float(np.max(gaps))
 
 
 def _text(result, given, computed):
