@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from kerasmodels import bsde
-from kerasmodels.bsde.checking import pde_terms
+from kerasmodels.bsde.check_solution import pde_terms
 from kerasmodels.bsde.closed_loop import controlled_paths
 from kerasmodels.bsde.control import make_control
 from tests.helpers import refusals
