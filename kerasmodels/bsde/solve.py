@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import kerasmodels
 from kerasmodels import _checks, _memory, _registered
+from kerasmodels.bsde.assembly import check_subnets
 from kerasmodels.bsde.checking import check_config, check_equation
 from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.distribution import WorkerLost, agreed
@@ -18,8 +19,10 @@ from kerasmodels.bsde.equations import EQUATIONS
 from kerasmodels.bsde.estimate import Estimator
 from kerasmodels.bsde.global_model import GlobalModel
 from kerasmodels.bsde.newton import reachable_half_width, settle
+from kerasmodels.bsde.optimizer import description, start_of
 from kerasmodels.bsde.paths import as_time_grid, paths_fit
 from kerasmodels.bsde.progress import Keeper, Progress
+from kerasmodels.bsde.progress_line import ProgressLine, TrainingLine
 from kerasmodels.bsde.settings import default_settings
 from kerasmodels.bsde.solution import Solution
 from kerasmodels.bsde.symmetry import is_exchangeable
@@ -48,7 +51,7 @@ def solve(
     drift=None,
     steps=None,
     batch_size=None,
-    learning_rate=1e-2,
+    learning_rate=None,
     num_paths=None,
     max_rounds=MAX_ROUNDS,
     seed=0,
@@ -59,6 +62,7 @@ def solve(
     checkpoints=None,
     checkpoint_every=200,
     resume=False,
+    optimizer=None,
 ):
     """Solves a PDE at (0, x0) with the deep BSDE method, and says how well.
 
@@ -79,7 +83,9 @@ def solve(
             goal, not a promise: `Solution.estimate` says what was reached.
         t: None, int or sequence of floats. Number of equal time steps or the grid; None
             is the default of the equation.
-        control: None, "exchangeable", "shared", "stacked" or "per-step". None is
+        control: None, "exchangeable", "shared", "stacked" or "per-step"; or a Keras layer
+            called as `layer(t, x)` on t `[batch, times, 1]` and x `[batch, times, dim]`,
+            which returns z `[batch, times, noise_dim]` and takes any times. None is
             "exchangeable" where the coordinates of the equation can be exchanged
             (`is_exchangeable`) and "shared" elsewhere.
         hidden: None or list of int. Hidden widths of the networks, which then are dense
@@ -97,7 +103,8 @@ def solve(
         steps: None or int. Training steps per round, rounded up to a multiple of the
             number of points in the history; with `subnets`, each half is.
         batch_size: None or int. Paths per training step.
-        learning_rate: float. Start of the cosine.
+        learning_rate: None or float. Start of the cosine. None is the learning rate of
+            `optimizer`, or 1e-2.
         num_paths: None or int. Paths of the estimate, at most. None is 2^17 in dimension
             100 with 20 steps, and otherwise as many as are the same work, up to 2^20;
             more where `SETTINGS` says so.
@@ -117,7 +124,11 @@ def solve(
             written at the points of the history.
         resume: bool. Go on from the newest checkpoint that is whole, if there is one. All
             arguments must be those of that run but for `tolerance`, `learning_rate`,
-            `num_paths`, `max_rounds`, `callbacks` and `verbose`.
+            `num_paths`, `max_rounds`, `callbacks`, `verbose` and `progress`.
+        optimizer: None or Keras optimizer, in the place of Adam. The object itself is not
+            used: each round starts with a new one of its config. Its learning rate falls
+            along the cosine, unless it is a schedule, which then is kept. Gradients are as
+            small as the square of the solution: an `epsilon` of 1e-7 may be too large.
 
     Returns:
         A `Solution`.
@@ -140,16 +151,13 @@ def solve(
     if num_paths is not None:
         num_paths = _checks.positive_int(owner, "num_paths", num_paths)
     max_rounds = _checks.positive_int(owner, "max_rounds", max_rounds)
-    learning_rate = _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
+    learning_rate = start_of(owner, optimizer, learning_rate)
     if drift is not None:
         drift = _checks.boolean(owner, "drift", drift)
     if subnets is None and control is not None:
-        _checks.one_of(owner, "control", control, CONTROLS)
+        _check_control(owner, control, hidden)
     if subnets is not None:
-        subnets = [
-            _checks.instance(owner, "subnets", subnet, keras.layers.Layer)
-            for subnet in (subnets if isinstance(subnets, (list, tuple)) else [subnets])
-        ]
+        subnets = check_subnets(owner, subnets)
     if _checks.boolean(owner, "frozen", frozen) and subnets is None:
         advice = "`frozen=True` needs `subnets`: only trained networks can be frozen."
         raise _checks.ArgumentError(
@@ -160,6 +168,10 @@ def solve(
     for callback in callbacks:
         _checks.instance(owner, "callbacks", callback, keras.callbacks.Callback)
     _checks.one_of(owner, "verbose", verbose, (0, 1, 2))
+    if progress is not None:
+        progress = _checks.boolean(owner, "progress", progress)
+    elif verbose:
+        progress = False
     settings = default_settings(equation)
     numbers_per_step = max(equation.dim, equation.noise_dim)
     grid = as_time_grid(owner, equation, settings.num_steps if t is None else t)
@@ -186,7 +198,7 @@ def solve(
             "equation": type(equation).__name__,
             "equation_config": equation.get_config(),
             "t": grid.tolist(),
-            "control": control,
+            "control": control if isinstance(control, str) else _class_name(control),
             "hidden": hidden,
             "subnets": None if subnets is None else len(subnets),
             "frozen": frozen,
@@ -196,86 +208,102 @@ def solve(
             "batch_size": batch_size,
             "seed": seed,
             "dtype": dtype,
+            "optimizer": description(optimizer),
         },
     )
-    model = _model(equation, grid, control, hidden, subnets, rule, bool(drift), seed, dtype)
-    estimator = Estimator(model, seed=seed, most_paths=num_paths)
-    drift_size, milstein = _look(estimator)
-    if drift is None:
-        model.drift = drift_size > _DRIVEN
-    strong = drift is not False and drift_size > _STRONG * model.num_steps
-    if drift is None and t is None and subnets is None and strong:
-        # The paths that matter are rare: look for them from the start, in small steps.
-        grid = as_time_grid(owner, equation, 5 * settings.num_steps)
-        model = _model(equation, grid, control, hidden, subnets, rule, True, seed, dtype)
+    with ProgressLine(progress) as line:
+        line.phase("start: sampling paths")
+        model = _model(
+            equation, grid, control, hidden, subnets, rule, bool(drift), seed, dtype
+        )
         estimator = Estimator(model, seed=seed, most_paths=num_paths)
-    # Where the drift moves paths further than their noise does, z is not linear in a step.
-    model.milstein = milstein and not strong
-    if num_paths is None:
-        work = settings.work * _MAX_NUMBERS
-        num_paths = max(1, int(work / (numbers_per_step * model.num_steps)))
-        num_paths = min(_MAX_PATHS, num_paths)
-    progress = keeper.progress
-    if keeper.loaded:
-        model.drift = progress.drift
-    progress.drift = model.drift
-    history = progress.history
-    training = {
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "seed": seed,
-        "callbacks": callbacks,
-        "verbose": verbose,
-        "keeper": keeper,
-    }
-    try:
-        if subnets is not None:
-            steps = -(-steps // 2)
-            if progress.stage == 0:
-                train(model, steps, **training)
-                progress.next_stage(model.drift)
-                model.compiled = False
-            model.train_control = not frozen
-        while True:
-            train(model, steps, **training)
-            estimate = settle(model, estimator, tolerance)
-            # What the time grid leaves in the mismatch no training takes out.
-            trainable = estimate.z_std > estimate.mismatch_std / 2
-            before = math.inf if progress.reachable is None else progress.reachable
-            reachable = reachable_half_width(estimate, num_paths)
-            if (
-                progress.stage >= max_rounds
-                or not reachable > tolerance * abs(estimate.u0)
-                or not trainable
-                or not reachable < 0.8 * before
-            ):
-                break
-            rms = math.sqrt(history["loss"][-1])
-            if drift is None and not model.drift and estimate.mismatch_std > rms:
-                model.drift = True
-                model.compiled = False
-            progress.next_stage(model.drift, reachable)
-        wide = not estimate.half_width <= tolerance * abs(estimate.u0)
-        if wide and not estimate.refused and estimate.num_paths < num_paths:
-            try:
-                estimate = estimator(num_paths, tolerance)
-            except FloatingPointError:
-                # The few paths were finite, and their interval says how little that means.
-                pass
-    except KeyboardInterrupt as stop:
-        stop.partial = {
-            "equation": _name(equation),
-            "equation_config": equation.get_config(),
-            "steps": progress.step,
-            "trained_u0": history["u0"][-1] if history["u0"] else None,
+        line.phase("start: a first look at paths")
+        drift_size, milstein = _look(estimator)
+        if drift is None:
+            model.drift = drift_size > _DRIVEN
+        strong = drift is not False and drift_size > _STRONG * model.num_steps
+        any_grid = subnets is None and getattr(control, "num_times", None) is None
+        if drift is None and t is None and any_grid and strong:
+            # The paths that matter are rare: look for them from the start, in small steps.
+            grid = as_time_grid(owner, equation, 5 * settings.num_steps)
+            model = _model(
+                equation, grid, control, hidden, subnets, rule, True, seed, dtype
+            )
+            estimator = Estimator(model, seed=seed, most_paths=num_paths)
+        # Where the drift moves paths further than their noise does, z bends in a step.
+        model.milstein = milstein and not strong
+        if num_paths is None:
+            work = settings.work * _MAX_NUMBERS
+            num_paths = max(1, int(work / (numbers_per_step * model.num_steps)))
+            num_paths = min(_MAX_PATHS, num_paths)
+        stand = keeper.progress
+        if keeper.loaded:
+            model.drift = stand.drift
+        stand.drift = model.drift
+        history = stand.history
+        training = {
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
             "seed": seed,
-            "history": history,
-            "checkpoint_step": keeper.save(),
+            "verbose": verbose,
+            "keeper": keeper,
+            "optimizer": optimizer,
         }
-        raise
-    except WorkerLost:
-        keeper.save()
-        raise
+        estimator.on_chunk = line.estimate
+
+        def train_once(name):
+            shown = TrainingLine(line, name)
+            train(model, steps, callbacks=[*callbacks, shown], **training)
+
+        try:
+            if subnets is not None:
+                steps = -(-steps // 2)
+                if stand.stage == 0:
+                    train_once("training of u0 and z0")
+                    stand.next_stage(model.drift)
+                    model.compiled = False
+                model.train_control = not frozen
+            while True:
+                train_once(f"training, round {stand.stage}")
+                line.phase("estimate: compiling the paths")
+                estimate = settle(model, estimator, tolerance)
+                # What the time grid leaves in the mismatch no training takes out.
+                trainable = estimate.z_std > estimate.mismatch_std / 2
+                before = math.inf if stand.reachable is None else stand.reachable
+                reachable = reachable_half_width(estimate, num_paths)
+                if (
+                    stand.stage >= max_rounds
+                    or not reachable > tolerance * abs(estimate.u0)
+                    or not trainable
+                    or not reachable < 0.8 * before
+                ):
+                    break
+                rms = math.sqrt(history["loss"][-1])
+                if drift is None and not model.drift and estimate.mismatch_std > rms:
+                    model.drift = True
+                    model.compiled = False
+                stand.next_stage(model.drift, reachable)
+            wide = not estimate.half_width <= tolerance * abs(estimate.u0)
+            if wide and not estimate.refused and estimate.num_paths < num_paths:
+                try:
+                    estimate = estimator(num_paths, tolerance)
+                except FloatingPointError:
+                    # The few paths were finite, and their interval is as wide as that.
+                    pass
+        except KeyboardInterrupt as stop:
+            stop.partial = {
+                "equation": _name(equation),
+                "equation_config": equation.get_config(),
+                "steps": stand.step,
+                "trained_u0": history["u0"][-1] if history["u0"] else None,
+                "seed": seed,
+                "history": history,
+                "checkpoint_step": keeper.save(),
+            }
+            raise
+        except WorkerLost:
+            keeper.save()
+            raise
     model.set_u0(estimate.u0)
     _memory.release()
     return Solution(
@@ -300,6 +328,20 @@ def solve(
         },
         name=_name(equation),
     )
+
+
+def _check_control(owner, control, hidden):
+    """Raises ValueError unless `control` is a name, or a layer without `hidden`."""
+    if not isinstance(control, keras.layers.Layer):
+        _checks.one_of(owner, "control", control, CONTROLS, ", or a layer of (t, x)")
+    elif hidden is not None:
+        received = f"hidden={_checks.describe(hidden)} beside control={control.name!r}"
+        expected = "left out where the control process is a layer"
+        raise _checks.ArgumentError(_checks.message(owner, "hidden", expected, received))
+
+
+def _class_name(control):
+    return None if control is None else type(control).__name__
 
 
 def _name(equation):
@@ -334,7 +376,7 @@ def _model(equation, grid, control, hidden, subnets, rule, drift, seed, dtype):
     """The `GlobalModel` that `solve` trains."""
     if subnets is not None:
         control = subnets
-    elif len(grid) > 2:
+    elif len(grid) > 2 and not isinstance(control, keras.layers.Layer):
         if control is None:
             dense = hidden is not None or not is_exchangeable(equation)
             control = "shared" if dense else "exchangeable"
@@ -348,7 +390,7 @@ def _model(equation, grid, control, hidden, subnets, rule, drift, seed, dtype):
             seed=seed,
             **options,
         )
-    else:
+    elif len(grid) == 2:
         control = "stacked"  # not used: there are no inner times
     return GlobalModel(
         equation,

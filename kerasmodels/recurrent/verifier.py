@@ -5,6 +5,7 @@ from keras import ops
 
 from kerasmodels import _checks
 from kerasmodels._batches import CheckedBatches
+from kerasmodels._saving import SavedAsKeras
 from kerasmodels.recurrent import cells
 from kerasmodels.recurrent.paper import EXACT
 from kerasmodels.recurrent.report import StepReport, apart, table
@@ -32,7 +33,7 @@ def _pair(written, inside):
     return (written, inside) if abs(written - inside) <= EXACT else apart(written, inside)
 
 
-class _StepVerifier(CheckedBatches, keras.Model):
+class _StepVerifier(CheckedBatches, SavedAsKeras, keras.Model):
     """The common part; the three public classes differ in the cell and its equations."""
 
     kind = None
