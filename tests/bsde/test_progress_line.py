@@ -3,8 +3,6 @@
 import io
 import sys
 
-import pytest
-
 from kerasmodels import bsde
 from kerasmodels.bsde.progress_line import ProgressLine
 
@@ -16,9 +14,8 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch):
-    stream = Terminal()
+def as_stderr(monkeypatch, stream):
+    # Not in a fixture: pytest sets the streams anew for the test itself.
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", stream)
     return stream
@@ -31,7 +28,8 @@ def shown(line, stream):
     return stream.getvalue()[before:]
 
 
-def test_phase_u0_and_time_left_are_shown_on_a_terminal(terminal):
+def test_phase_u0_and_time_left_are_shown_on_a_terminal(monkeypatch):
+    terminal = as_stderr(monkeypatch, Terminal())
     with ProgressLine() as line:
         line.phase("start: sampling paths")
         assert "start: sampling paths" in shown(line, terminal) and "left:" not in shown(
@@ -49,12 +47,12 @@ class Found:
     u0, half_width = 4.590171, 0.00023
 
 
-def test_nothing_is_written_elsewhere_or_where_it_is_not_wanted(terminal, monkeypatch):
+def test_nothing_is_written_elsewhere_or_where_it_is_not_wanted(monkeypatch):
+    terminal = as_stderr(monkeypatch, Terminal())
     with ProgressLine(shown=False) as line:
         line.phase("start")
     assert terminal.getvalue() == ""
-    plain = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", plain)
+    plain = as_stderr(monkeypatch, io.StringIO())
     with ProgressLine() as line:
         line.phase("start")
     assert plain.getvalue() == ""
