@@ -35,7 +35,8 @@ def check_gradients(
         model: compiled Keras model whose `train_step` or whose layers compute a gradient
             of their own.
         x, y: one batch. Take sizes that are pairwise different (batch, features, units): a
-            forgotten transpose lives on equal ones.
+            forgotten transpose lives on equal ones. Layers that draw numbers, a dropout,
+            draw the same ones each time; nothing else in the model may be random.
         sample_weight: None or `[batch]`.
         tolerance: float. Relative error against the tape from which a gradient is wrong;
             float64 leaves 1e-9. Against differences it is a hundred times that. A
