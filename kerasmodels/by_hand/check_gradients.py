@@ -6,6 +6,7 @@ float64 where the model computes in it.
 """
 
 import contextlib
+import dataclasses
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ from kerasmodels import _checks
 from kerasmodels.by_hand import hand_gradients as hand
 from kerasmodels.by_hand.comparison import check_weights
 from kerasmodels.by_hand.gradient_report import GradientReport
-from kerasmodels.by_hand.references import Loss, coarsest, precision
+from kerasmodels.by_hand.references import Loss, coarsest, precision, types_of
 from kerasmodels.by_hand.set_aside import keras_defaults, set_aside
 from kerasmodels.by_hand.updates import words
 
@@ -35,7 +36,8 @@ def check_gradients(
         model: compiled Keras model whose `train_step` or whose layers compute a gradient
             of their own.
         x, y: one batch. Take sizes that are pairwise different (batch, features, units): a
-            forgotten transpose lives on equal ones.
+            forgotten transpose lives on equal ones. Layers that draw numbers, a dropout,
+            draw the same ones each time; nothing else in the model may be random.
         sample_weight: None or `[batch]`.
         tolerance: float. Relative error against the tape from which a gradient is wrong;
             float64 leaves 1e-9. Against differences it is a hundred times that. A
@@ -105,7 +107,7 @@ def _report(model, batch, dtype, tolerance, max_entries, learning_rate):
     """The report in a float type, or in the model's own for None."""
     with keras_defaults(dtype), set_aside(model, dtype):
         data = tuple(_in_type(part, keras.config.floatx()) for part in batch)
-        limits = precision(dtype or coarsest(model), tolerance)
+        limits = precision(dtype or coarsest(types_of(model)), tolerance)
         with set_aside(model):
             try:
                 loss = Loss(model, *data, *[None] * (3 - len(data)))
@@ -115,14 +117,22 @@ def _report(model, batch, dtype, tolerance, max_entries, learning_rate):
                 raise _NoLoss(words(error)) from error
             options = learning_rate, limits.tolerance
             found = hand.hand_gradients(model, data, loss.by_tape, *options)
+            # Code of its own may round to a type of its own, an array of NumPy say.
+            handed = coarsest({limits.dtype, *found.types})
+            limits = dataclasses.replace(
+                limits, dtype=handed, tolerance=precision(handed, tolerance).tolerance
+            )
             weights = check_weights(model, data, loss, found, limits, max_entries)
             order = None
             if found.count > 1 and found.failure is None and any(w.wrong for w in weights):
+                options = learning_rate, limits.tolerance
                 early = hand.early_updates(model, data, loss.by_tape, found, *options)
                 order = _order(early, [w.weight for w in weights])
     notes = ()
+    if dtype == "float64" != limits.dtype:
+        notes = (f"The step rounds its gradients to {limits.dtype}, and so did the check.",)
     if found.fitted_rate is not None:
-        notes = (
+        notes += (
             f"The weights are assigned with a learning rate of {found.fitted_rate:.6g}, if "
             "it is the one that fits the gradients: a factor that all of them have in "
             "common is not seen. Pass `learning_rate` to have it checked.",

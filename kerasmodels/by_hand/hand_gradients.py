@@ -22,6 +22,7 @@ class HandGradients:
         fitted_rate: None, or the learning rate that was fitted to the tape.
         failure: None or str.
         count: int: how many updates the step made.
+        types: set of str: the float types of what optimizers were given.
     """
 
     gradients: list
@@ -29,6 +30,7 @@ class HandGradients:
     fitted_rate: float | None = None
     failure: str | None = None
     count: int = 0
+    types: frozenset = frozenset()
 
 
 def hand_gradients(model, data, by_tape, learning_rate=None, tolerance=1e-6, moving=None):
@@ -61,7 +63,8 @@ def hand_gradients(model, data, by_tape, learning_rate=None, tolerance=1e-6, mov
             left = 4 * EPS[weight.dtype] * size / rate
         gradients.append(gradient)
         rounding.append(left)
-    return HandGradients(gradients, rounding, fitted, step.failure, step.count)
+    types = frozenset(step.types)
+    return HandGradients(gradients, rounding, fitted, step.failure, step.count, types)
 
 
 def _follows_the_rate(model, data, tolerance):

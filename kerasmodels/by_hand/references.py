@@ -40,11 +40,15 @@ def precision(dtype, tolerance):
     return Precision(dtype, tolerance, least, step, rounding=45 * eps / step)
 
 
-def coarsest(model):
-    """The float type with the fewest digits in which a model stores or computes."""
+def types_of(model):
+    """The types in which a model stores or computes."""
     types = {layer.compute_dtype for layer in model._flatten_layers()}
-    types |= {weight.dtype for weight in model.trainable_variables}
-    return max(types & EPS.keys(), key=EPS.get, default="float32")
+    return types | {weight.dtype for weight in model.trainable_variables}
+
+
+def coarsest(types):
+    """The float type with the fewest digits; integers have none to lose."""
+    return max(types & EPS.keys(), key=EPS.get, default="float64")
 
 
 class Loss:

@@ -27,6 +27,7 @@ class Step:
         changes: dict of arrays: the sum of what the step assigned without an optimizer.
         order: list: the weights, as they are first updated.
         count: int: how many updates there were; one call of an optimizer is one.
+        types: set of str: the float types of the gradients that optimizers were given.
         failure: None or str.
     """
 
@@ -34,6 +35,7 @@ class Step:
     changes: dict = dataclasses.field(default_factory=dict)
     order: list = dataclasses.field(default_factory=list)
     count: int = 0
+    types: set = dataclasses.field(default_factory=set)
     failure: str | None = None
 
     def add(self, found, number, value):
@@ -169,8 +171,9 @@ class _Recorder:
             storage = variable.value if isinstance(variable, keras.Variable) else variable
             weight = self.known.get(id(storage))
             if weight is not None and gradient is not None:
-                gradient = np.asarray(tf.convert_to_tensor(gradient)).astype("float64")
-                weight.apply(gradient / scale)
+                gradient = tf.convert_to_tensor(gradient)
+                self.step.types.add(gradient.dtype.name)
+                weight.apply(gradient.numpy().astype("float64") / scale)
 
 
 def _set_rates(thing, rate):

@@ -96,6 +96,22 @@ def test_a_step_of_one_float_type_is_checked_in_that():
     assert not report.right and report.weights[0].factor == pytest.approx(0.99, rel=1e-4)
 
 
+def test_gradients_that_are_rounded_are_no_wrong_ones():
+    class Rounding(Plain):
+        def train_step(self, data):
+            x, y = (np.asarray(part, "float32") for part in data)
+            error = x @ np.asarray(self.w, "float32") - y
+            self.optimizer.apply([self.factor * x.T @ error / (2 * len(x))], [self.w])
+            return {}
+
+    # float32 leaves more than 1e-8 of it, and the tolerance is finer.
+    model = compiled(Rounding(2.0))
+    report = check_gradients(model, X, Y, tolerance=1e-8)
+    assert report.right and report.dtype == "float32" and report.weights[0].error > 1e-8
+    assert "rounds its gradients to float32" in str(report)
+    assert not check_gradients(compiled(Rounding(1.98)), X, Y, tolerance=1e-8).right
+
+
 class Stateful(keras.Model):
     """All that a step can change: numbers, containers, weights, arrays, variables."""
 
