@@ -15,7 +15,7 @@ from kerasmodels.recurrent.diagnosis import (
     first_disagreement,
 )
 from kerasmodels.recurrent.report import StepReport, apart, table
-from kerasmodels.recurrent.trace import listening_step, trace
+from kerasmodels.recurrent.trace import listening_step, stepwise, trace
 
 
 def verify_gru_by_hand(cell, x, by_hand, initial_state=None, tolerance=None, mask=None):
@@ -39,10 +39,11 @@ def verify_gru_by_hand(cell, x, by_hand, initial_state=None, tolerance=None, mas
             which the layer takes the steps: `[time]`, `[time, units]`,
             `[1, time, units]` or a list of `[1, units]`. It may stop early; None or NaN
             stands for "not worked out". A number written as a string, "0.30", keeps its
-            trailing zeros. Three readings are tried: one row for many steps and a layer
-            without `return_sequences` is its last step or the first step on paper; all
-            steps of a layer with `go_backwards` may be in the order of x, as Bidirectional
-            returns them; a layer with `return_state` may come with its final states.
+            trailing zeros. One row for many steps is tried as the last step, which a layer
+            without `return_sequences` returns, and as the first on paper; all steps of a
+            layer with `go_backwards` in its own order and in that of x, in which
+            Bidirectional returns them; the report tells which of them agrees. A layer with
+            `return_state` may come with its final states.
         initial_state: None for zeros, or the `units` numbers before the first step.
         tolerance: None or float > 0. None takes one unit of the last decimal given, at
             least 1e-6 for up to nine decimals and for float32 values (which have no more
@@ -247,6 +248,7 @@ def _difference_from_keras(layer, run, computed):
         run.states,
         mask=None if run.mask is None else ops.convert_to_tensor(run.mask),
         zero_masked=run.zero_masked,
+        scan=stepwise,
     )
     gaps = [
         np.max(np.abs(ops.convert_to_numpy(keras_values[name])[0] - value))

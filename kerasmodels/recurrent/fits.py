@@ -8,8 +8,15 @@ fewer numbers than values on paper explain every one of them.
 import numpy as np
 import scipy.optimize
 
-# More values than numbers that are fitted, and decimals: a fit by chance is one in 10^9.
-SPARE_VALUES, FINEST, MOST_NUMBERS = 3, 1e-3, 150
+# At least so many values more than fitted numbers, each known to FINEST or better: a fit
+# meets them by chance once in 10^9.
+SPARE_VALUES, FINEST = 3, 1e-3
+# A smaller gap, in units of what is allowed, is a slip that some bias nearly absorbs.
+LEAST_GAP = 30
+# The search costs a run for each number and step: about a second at this limit.
+MOST_NUMBERS, MOST_STEPS = 60, 30
+# A state that grew beyond all bounds, as a residual.
+BEYOND = 1e15
 
 
 def _inner_bias(step, total, inner):
@@ -71,23 +78,30 @@ def fitted(kind, run, paper, agrees):
         paper: `Paper`.
         agrees: function (run, paper) -> bool.
     """
-    if np.any(paper.allowed > FINEST):
+    gap = np.abs(paper.pick(run.values(paper.rows)) - paper.numbers) / paper.allowed
+    if np.any(paper.allowed > FINEST) or not np.max(gap) > LEAST_GAP:
         return []
     for name, fit in FITS[kind].items():
         start_and_step = fit(run.step)
         if start_and_step is None:
             continue
         start, step_of = start_and_step
-        count = len(start)
-        if count + SPARE_VALUES > len(paper.numbers) or count > MOST_NUMBERS:
+        count, spare = len(start), max(SPARE_VALUES, len(start) // 2)
+        if count + spare > len(paper.numbers) or count > MOST_NUMBERS:
             continue
 
         def residuals(numbers, step_of=step_of):
             values = run.replace(step=step_of(numbers)).values(paper.rows)
-            return (paper.pick(values) - paper.numbers) / paper.allowed
+            with np.errstate(invalid="ignore", over="ignore"):
+                gap = (paper.pick(values) - paper.numbers) / paper.allowed
+            return np.nan_to_num(gap, nan=BEYOND, posinf=BEYOND, neginf=-BEYOND)
 
         found = scipy.optimize.least_squares(
-            residuals, start, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15
+            residuals,
+            start,
+            method="lm",
+            max_nfev=MOST_STEPS * (count + 1),
+            **dict.fromkeys(("xtol", "ftol", "gtol"), 1e-15),
         )
         if agrees(run.replace(step=step_of(found.x)), paper):
             return [name]

@@ -121,8 +121,9 @@ def read(owner, run, layer, by_hand, tolerance):
             _checks.message(owner, "by_hand", "at least one value", f"{by_hand!r}")
         )
     paper = Paper.of(run.names, entries)
-    if alone and not layer.return_sequences:
-        return _first_or_last(paper, run, [depth for _, depth in shapes.values()], total)
+    if alone:
+        depth = max(depth for _, depth in shapes.values())
+        return _first_or_last(paper, run, layer, depth)
     if whole and layer.go_backwards and not final:
         note = (
             ", read with time reversed: in the order of x, as Bidirectional returns its "
@@ -132,12 +133,14 @@ def read(owner, run, layer, by_hand, tolerance):
     return [paper]
 
 
-def _first_or_last(paper, run, depths, total):
-    """One row of a layer that returns its last step: that step, or the first on paper."""
-    note = f", read as step {total}, the last: the layer returns no other"
+def _first_or_last(paper, run, layer, depth):
+    """One row for many steps: the first on paper, or the last, which `predict` returns."""
+    total = run.x.shape[1]
+    note = f", read as step {total}, the last"
     last = paper.at_steps(lambda steps: 0 * steps + total - 1, note)
-    on_paper = run.step.units == 1 and max(depths) < 2
-    return [paper, last] if on_paper else [last, paper]
+    if layer.return_sequences or run.step.units == 1 and depth < 2:
+        return [paper, last]
+    return [last, paper]
 
 
 def _with_states(layer, by_hand, states):

@@ -118,7 +118,7 @@ def test_values_may_be_left_out():
 @pytest.mark.parametrize(
     "kind, options, count",
     [
-        (keras.layers.GRU, {}, 12),
+        (keras.layers.GRU, {}, 40),
         pytest.param(
             *(keras.layers.GRU, {"reset_after": False}, 11), marks=pytest.mark.slow
         ),
