@@ -12,6 +12,7 @@ from kerasmodels.bsde.control import (
     TerminalSkip,
     ZSubnet,
 )
+from kerasmodels.bsde.curve import Curve, curve
 from kerasmodels.bsde.distribution import (
     WorkerLost,
     connect,
@@ -40,6 +41,13 @@ from kerasmodels.bsde.pretraining import (
     save_subnets,
     z_samples,
 )
+from kerasmodels.bsde.processes import (
+    CorrelatedGeometricBrownian,
+    CoxIngersollRoss,
+    Heston,
+    HullWhite,
+    OrnsteinUhlenbeck,
+)
 from kerasmodels.bsde.settings import default_settings
 from kerasmodels.bsde.solution import Solution
 from kerasmodels.bsde.solve import solve
@@ -54,6 +62,9 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "ClippedSquaredError",
+    "CorrelatedGeometricBrownian",
+    "CoxIngersollRoss",
+    "Curve",
     "DivergenceWarning",
     "Equation",
     "EquationError",
@@ -62,6 +73,9 @@ __all__ = [
     "ExchangeableControl",
     "GeometricBrownian",
     "GlobalModel",
+    "Heston",
+    "HullWhite",
+    "OrnsteinUhlenbeck",
     "PerStepControl",
     "Published",
     "Reference",
@@ -74,6 +88,7 @@ __all__ = [
     "distributed_paths",
     "joined",
     "clipped_squared_error",
+    "curve",
     "path_dataset",
     "sample_paths",
     "squared_norm",
