@@ -60,9 +60,9 @@ def platen_step(equation, t, dt, x, dw):
 def flow_step(equation, t, dt, x, dw):
     """Half a step of the drift, the noise as one flow, half a step of the drift.
 
-        y' = (mu - c)(s, y)                       for dt / 2, by the midpoint rule
-        y' = sigma(t + dt/2, y) dW                for a unit of time, by Runge and Kutta's rule
-        y' = (mu - c)(s, y)                       for dt / 2
+        y' = (mu - c)(s, y)           for dt / 2, by the midpoint rule
+        y' = sigma(t + dt/2, y) dW    for a unit of time, by the rule of Runge and Kutta
+        y' = (mu - c)(s, y)           for dt / 2
 
     c = 1/2 sum_j (D sigma_j) sigma_j turns the SDE into one of Stratonovich
     (`Equation.ito_correction`). This is the splitting of Ninomiya and Victoir for columns
