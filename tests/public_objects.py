@@ -82,7 +82,6 @@ class Entry(NamedTuple):
 LAYERS = [
     Entry(lambda: bsde.ZSubnet(3, hidden=[5, 4]), (normal(7, 3),)),
     Entry(lambda: bsde.ZSubnet(3, hidden=[5], batch_norm=True), (normal(7, 3),)),
-    Entry(lambda: bsde.ZSubnet(3, hidden=[5], noise_dim=2), (normal(7, 3),)),
     Entry(
         lambda: bsde.PerStepControl([bsde.ZSubnet(3), bsde.ZSubnet(3, seed=1)]),
         (times(7, 2, 1), normal(7, 2, 3)),
@@ -95,11 +94,6 @@ LAYERS = [
         lambda: bsde.StackedControl(2, 3, batch_norm=True),
         (times(7, 2, 1), normal(7, 2, 3)),
     ),
-    Entry(
-        lambda: bsde.StackedControl(2, 3, noise_dim=1),
-        (times(7, 2, 1), normal(7, 2, 3)),
-    ),
-    Entry(lambda: bsde.SharedControl(3, noise_dim=5), (times(7, 2, 1), normal(7, 2, 3))),
     Entry(lambda: bsde.SharedControl(3), (times(7, 2, 1), normal(7, 2, 3))),
     Entry(lambda: bsde.ExactControl(bsde.Burgers(3)), (times(7, 2, 1), normal(7, 2, 3))),
     Entry(
@@ -265,6 +259,7 @@ EQUATIONS = [
 
 OTHERS = [
     Entry(lambda: bsde.Discounted(bsde.AllenCahn(3), 0.5)),
+    Entry(lambda: bsde.curve([0.0, 0.5, 2.0], [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])),
     Entry(lambda: by_hand.ProductUniform(3)),
     Entry(lambda: by_hand.ShiftedUniform(3)),
     Entry(lambda: descent.SGD(0.1, 0.5, velocity_initializer="ones", nesterov=True)),

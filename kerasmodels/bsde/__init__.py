@@ -12,6 +12,7 @@ from kerasmodels.bsde.control import (
     TerminalSkip,
     ZSubnet,
 )
+from kerasmodels.bsde.curve import Curve, curve
 from kerasmodels.bsde.discounted import Discounted
 from kerasmodels.bsde.distribution import (
     WorkerLost,
@@ -42,6 +43,13 @@ from kerasmodels.bsde.pretraining import (
     save_subnets,
     z_samples,
 )
+from kerasmodels.bsde.processes import (
+    CorrelatedGeometricBrownian,
+    CoxIngersollRoss,
+    Heston,
+    HullWhite,
+    OrnsteinUhlenbeck,
+)
 from kerasmodels.bsde.settings import default_settings
 from kerasmodels.bsde.solution import Solution
 from kerasmodels.bsde.solve import solve
@@ -56,6 +64,9 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "ClippedSquaredError",
+    "CorrelatedGeometricBrownian",
+    "CoxIngersollRoss",
+    "Curve",
     "Discounted",
     "DivergenceWarning",
     "Equation",
@@ -65,7 +76,10 @@ __all__ = [
     "ExchangeableControl",
     "GeometricBrownian",
     "GlobalModel",
+    "Heston",
+    "HullWhite",
     "NewtonWarning",
+    "OrnsteinUhlenbeck",
     "PerStepControl",
     "Published",
     "Reference",
@@ -78,6 +92,7 @@ __all__ = [
     "distributed_paths",
     "joined",
     "clipped_squared_error",
+    "curve",
     "path_dataset",
     "sample_paths",
     "squared_norm",

@@ -9,6 +9,8 @@ import tensorflow as tf
 from keras import ops
 
 from kerasmodels import _checks, _memory
+from kerasmodels.bsde import schemes
+from kerasmodels.bsde.curve import from_plain, plain
 
 
 class Published(NamedTuple):
@@ -47,6 +49,10 @@ class Equation(abc.ABC):
     zero, as functions of batches. Everything is written with `keras.ops` (or TensorFlow)
     so that it runs in a compiled graph, in float32 and in float64.
 
+    The forward SDE is stepped by its coefficients alone, as the attribute `scheme` says
+    ("euler", "heun", "platen", "flow"; `schemes.py` has their orders), unless `step` is
+    overridden: the base classes of `kerasmodels.bsde.processes` have steps of their own.
+
     `get_config` collects the arguments of the subclass's constructor from attributes of
     the same names, so a constructor stores each argument under its own name.
 
@@ -70,6 +76,7 @@ class Equation(abc.ABC):
     """
 
     published = None
+    scheme = "euler"
 
     def __init__(self, dim, terminal_time, x0=0.0):
         owner = type(self).__name__
@@ -128,12 +135,23 @@ class Equation(abc.ABC):
         return Reference(float(np.asarray(u)[0, 0]), "exact solution", 0.0)
 
     def step(self, t, dt, x, dw):
-        """X at t + dt given X = `x` at t. Euler-Maruyama unless overridden.
+        """X at t + dt given X = `x` at t, by the scheme of the attribute `scheme`.
 
         Override it where the forward SDE can be solved over one step. `dt` is `[1, 1]`;
         `dw` is the Brownian increment over the step, variance dt.
         """
-        return x + self.drift(t, x) * dt + self.diffusion_prod(t, x, dw)
+        owner, names = type(self).__name__, tuple(schemes.SCHEMES)
+        name = _checks.one_of(owner, "scheme", self.scheme, names)
+        return schemes.SCHEMES[name](self, t, dt, x, dw)
+
+    def ito_correction(self, t, x):
+        """1/2 sum_j (D sigma_j) sigma_j over the columns of sigma, `[batch, dim]`.
+
+        What the drift of Ito has beyond that of Stratonovich; read by the scheme "flow"
+        alone. By forward differentiation, at the cost of `noise_dim` evaluations of
+        `diffusion_prod`: override it where that is many.
+        """
+        return schemes.ito_correction(self, t, x)
 
     def diffusion_transpose_prod(self, t, x, v):
         """sigma(t, x)^T v, `[batch, noise_dim]`, by a vector-Jacobian product."""
@@ -178,13 +196,12 @@ class Equation(abc.ABC):
                     f"attribute of that name. Write `self.{name} = {name}` in its "
                     "`__init__`, or override `get_config`."
                 )
-            value = getattr(self, name)
-            config[name] = value.tolist() if hasattr(value, "tolist") else value
+            config[name] = plain(getattr(self, name))
         return config
 
     @classmethod
     def from_config(cls, config):
-        return cls(**config)
+        return cls(**{name: from_plain(value) for name, value in config.items()})
 
     def __repr__(self):
         try:

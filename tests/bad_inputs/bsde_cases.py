@@ -7,6 +7,7 @@ from keras import ops
 from kerasmodels import bsde
 from tests.bad_inputs.corpus import LEFT_OUT, Lazy, entry
 from tests.bad_inputs.kinds import (
+    ARRAY,
     BOOLEAN,
     COUNT,
     COUNT_OR_ZERO,
@@ -14,6 +15,7 @@ from tests.bad_inputs.kinds import (
     GRID,
     INF,
     NAN,
+    NOT_NEGATIVE,
     POINT,
     POSITIVE,
     SEED,
@@ -204,6 +206,43 @@ NETWORK = {
 }
 OPTIMIZER = [3, "adam", [], {}, object(), keras.optimizers.Adam]
 FOLDER = [None, 3, 1.5, [], {}, object(), b"folder"]
+
+
+class NoPDE:
+    """The rest of an equation whose forward SDE is in question."""
+
+    def driver(self, t, x, u, z):
+        return 0 * u
+
+    def terminal(self, x):
+        return x[:, :1]
+
+
+def of_process(cls, **parameters):
+    """An entry of a forward SDE in two dimensions, as an equation."""
+    whole = type(cls.__name__, (NoPDE, cls), {})
+    common = {"terminal_time": (1.0, POSITIVE)}
+    return entry(f"bsde.{cls.__name__}", whole, **common, **parameters)
+
+
+def several(kind, *values):
+    """The kind of a number, or one for each of two coordinates."""
+    single = [v for v in kind if not (hasattr(v, "__len__") and np.shape(v) == (2,))]
+    return [*single, [1.0], np.ones(3), [1.0, NAN], [1.0, "2"], *values]
+
+
+CORRELATION = [*ARRAY[1:], np.ones((2, 3)), np.eye(3), 2 * np.eye(2), [[1, 2], [2, 1]], 1.0]
+NOISE = {
+    "volatility": ([0.2, 0.3], several(POSITIVE, [1.0, -1.0], np.ones((3, 2)))),
+    "correlation": ([[1.0, 0.5], [0.5, 1.0]], CORRELATION),
+}
+NONNEGATIVE = several(NOT_NEGATIVE, [1.0, -1.0])
+FORWARD = Lazy(lambda: bsde.curve([0.0, 1.0], [0.1, 0.2]))
+NOT_FORWARD = [
+    *instance_of(bsde.Curve),
+    bsde.curve([0.0, 1.0], [0.1, 0.2], "constant"),
+    bsde.curve([0.0], [[0.1, 0.2]]),
+]
 
 
 def of_equation(cls, **parameters):
@@ -676,6 +715,67 @@ ENTRIES = [
         lambda y_true, y_pred: bsde.ClippedSquaredError()(y_true, y_pred),
         y_true=(np.ones((3, 1)), [np.ones((2, 1)), np.ones((3, 2))]),
         y_pred=(np.ones((3, 1)), [np.ones((2, 1)), np.ones((3, 2))]),
+    ),
+    entry(
+        "bsde.curve",
+        bsde.curve,
+        times=(
+            [0.0, 1.0],
+            [*ARRAY, [], [1.0, 0.0], [0.0, 0.0], [[0.0, 1.0]], 1.0, [NAN, 1]],
+        ),
+        values=([0.1, 0.2], [*ARRAY, [], [1.0], [1.0, NAN], np.ones((2, 1, 1)), 1.0]),
+        kind=("linear", name_of(Near("liner", "linear"))),
+    ),
+    entry(
+        "bsde.Curve",
+        bsde.Curve,
+        words={"times": "`times`"},
+        times=([0.0, 1.0], [*ARRAY, [], [1.0, 0.0]]),
+        values=([0.1, 0.2], [*ARRAY, [], [1.0]]),
+        kind=("linear", name_of(Near("constent", "constant"))),
+    ),
+    entry(
+        "bsde.Curve.call",
+        lambda t: bsde.curve([0.0, 1.0], [0.1, 0.2])(t),
+        t=(np.ones((3, 1)), [None, "text", 1.0, np.ones(3), np.ones((3, 2)), {}]),
+    ),
+    of_process(
+        bsde.CorrelatedGeometricBrownian,
+        dim=(2, COUNT),
+        x0=(1.0, plus(POINT, None, 0.0, [1.0, -1.0])),
+        drift_rate=([0.0, 0.1], several(FLOAT)),
+        **NOISE,
+    ),
+    of_process(
+        bsde.OrnsteinUhlenbeck,
+        dim=(2, COUNT),
+        x0=(1.0, plus(POINT, None)),
+        reversion=(1.0, several(FLOAT)),
+        level=(FORWARD, several(FLOAT, bsde.curve([0.0], [[1.0, 2.0, 3.0]]))),
+        **NOISE,
+    ),
+    of_process(
+        bsde.HullWhite,
+        forward=(FORWARD, NOT_FORWARD),
+        reversion=(0.1, FLOAT),
+        volatility=(0.1, POSITIVE),
+    ),
+    of_process(
+        bsde.CoxIngersollRoss,
+        dim=(2, COUNT),
+        x0=(1.0, plus(POINT, None, -1.0)),
+        reversion=(1.0, NONNEGATIVE),
+        level=(1.0, NONNEGATIVE),
+        **NOISE,
+    ),
+    of_process(
+        bsde.Heston,
+        x0=((1.0, 0.1), plus(POINT, None, (0.0, 0.1), (1.0, -0.1))),
+        drift_rate=(0.1, FLOAT),
+        reversion=(1.0, NOT_NEGATIVE),
+        level=(0.1, NOT_NEGATIVE),
+        vol_of_vol=(0.3, POSITIVE),
+        correlation=(-0.5, plus(FLOAT, 1.1, -2.0)),
     ),
     of_equation(bsde.HJB, control_cost=(1.0, POSITIVE)),
     of_equation(bsde.AllenCahn),

@@ -1,0 +1,60 @@
+"""Geometric Brownian motions with rates and volatilities of their own, correlated."""
+
+import numpy as np
+from keras import ops
+
+from kerasmodels import _checks
+from kerasmodels.bsde.equation import Equation
+from kerasmodels.bsde.processes.parameters import Noise, constant, numbers
+
+
+class CorrelatedGeometricBrownian(Equation):
+    """An equation whose forward SDE is geometric Brownian motion, stepped exactly.
+
+        dX_i = drift_rate_i X_i dt + volatility_i X_i dB_i,     corr(dB) = correlation
+
+    X stays log-normal, so there is no sampling bias whatever the time step. Still
+    abstract: a subclass gives `driver` and `terminal`.
+
+    Args:
+        dim: int. d.
+        terminal_time: float. T.
+        x0: float or `dim` floats, all > 0.
+        drift_rate: float or `dim` floats. Per unit of time.
+        volatility: float > 0 or `dim` floats >= 0, per square root of a unit of time; or an
+            array `[dim, noise_dim]`, a row of loadings on common factors per coordinate.
+        correlation: None (independent) or an array `[dim, dim]`; not with loadings. With it
+            dB = L dW, where L is its Cholesky factor.
+
+    Raises:
+        ValueError: an argument is not of the form above, or `correlation` is none.
+    """
+
+    def __init__(self, dim, terminal_time, x0, drift_rate, volatility, correlation=None):
+        super().__init__(dim, terminal_time, x0)
+        owner = type(self).__name__
+        if np.any(self.x0 <= 0):
+            raise _checks.ArgumentError(
+                _checks.message(
+                    owner,
+                    "x0",
+                    "positive",
+                    f"x0={_checks.describe(x0)}",
+                    "Geometric Brownian motion never leaves or crosses zero.",
+                )
+            )
+        self.drift_rate = numbers(owner, "drift_rate", drift_rate, self.dim)
+        self._noise = Noise(owner, self.dim, volatility, correlation)
+        self.volatility = self._noise.volatility
+        self.correlation = self._noise.correlation
+        self.noise_dim = self._noise.count
+
+    def drift(self, t, x):
+        return constant(self.drift_rate, x) * x
+
+    def diffusion_prod(self, t, x, dw):
+        return constant(self._noise.size, x) * x * self._noise(dw)
+
+    def step(self, t, dt, x, dw):
+        growth = constant(self.drift_rate - self._noise.size**2 / 2, x) * dt
+        return x * ops.exp(growth + constant(self._noise.size, x) * self._noise(dw))
