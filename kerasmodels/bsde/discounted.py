@@ -41,6 +41,10 @@ class Discounted(Equation):
     def noise_dim(self):
         return self.equation.noise_dim
 
+    @property
+    def weak_order(self):
+        return self.equation.weak_order
+
     def drift(self, t, x):
         return self.equation.drift(t, x)
 

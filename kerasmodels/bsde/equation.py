@@ -53,6 +53,9 @@ class Equation(abc.ABC):
     ("euler", "heun", "platen", "flow"; `schemes.py` has their orders), unless `step` is
     overridden: the base classes of `kerasmodels.bsde.processes` have steps of their own.
 
+    `weak_order = 2` declares that a `step` has the law of X up to second order in dt. Then
+    `estimate_u0` need not take out an error of first order, which narrows its interval.
+
     `get_config` collects the arguments of the subclass's constructor from attributes of
     the same names, so a constructor stores each argument under its own name.
 
@@ -77,6 +80,8 @@ class Equation(abc.ABC):
 
     published = None
     scheme = "euler"
+    # What an own `step` is declared to have: 2, or None where nobody knows.
+    weak_order = None
 
     def __init__(self, dim, terminal_time, x0=0.0):
         owner = type(self).__name__

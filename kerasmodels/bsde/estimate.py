@@ -229,7 +229,8 @@ class Estimator:
             "Take a smaller chunk, or fewer time steps.",
         )
         self._progress = 0, 0, None
-        self._first_order = not composes(model.equation)
+        declared = model.equation.weak_order == 2
+        self._first_order = not (declared or composes(model.equation))
         self._no_sizes = np.zeros((len(STRIDES), len(self.grid))), (-1.0, 0.0, 0.0, 0.0)
         numbers = math.inf
         if most_paths is not None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kerasmodels import bsde
+from kerasmodels.bsde.estimate import Estimator
 from kerasmodels.bsde.extrapolation import composes, extrapolation
 from tests.helpers import Hand
 
@@ -94,6 +95,16 @@ def test_exact_steps_compose_and_others_do_not():
     # Exact in law, but not the same function of the noise.
     for equation in (Reverting(), exact, Turning()):
         assert not composes(equation), equation
+
+
+@pytest.mark.parametrize("declared, taken", [(None, True), (1, True), (2, False)])
+def test_an_order_that_is_declared_is_believed(declared, taken):
+    equation = Reverting()
+    equation.weak_order = declared
+    model = bsde.GlobalModel(equation, 4, u0=1.0, z0=[0.0], control="shared")
+    assert Estimator(model, most_paths=64)._first_order is taken
+    exact = bsde.GlobalModel(Hand(), 4, u0=1.0, z0=[0.0], control="shared")
+    assert Estimator(exact, most_paths=64)._first_order is False
 
 
 @pytest.mark.parametrize("order", [0.5, 0.3])

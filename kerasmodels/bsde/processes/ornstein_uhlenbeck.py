@@ -37,6 +37,9 @@ class OrnsteinUhlenbeck(Equation):
         ValueError: an argument is not of the form above.
     """
 
+    # Exact in each coordinate; the covariance of two has an error of third order per step.
+    weak_order = 2
+
     def __init__(
         self,
         dim,
@@ -114,6 +117,8 @@ class HullWhite(Equation):
     Raises:
         ValueError: an argument is not of the form above.
     """
+
+    weak_order = 2
 
     def __init__(self, terminal_time, forward, reversion, volatility):
         owner = type(self).__name__
