@@ -52,14 +52,14 @@ def by_lines(equation, low, high, num_points=500, breaks=()):
 
 
 # The interval, and by how much the grid may be off. At a kink the error is of second order
-# in the width; at a jump on a grid point of first order in the mass of half a cell.
+# in the width, and at a jump too if it lies in the middle of a cell.
 LINES = {
     "OU": (diffusions.OrnsteinUhlenbeck(dim=1), (-4.0, 4.0), 1e-4),
     "squares": (diffusions.GeometricSquares(dim=1), (0.0, 9.0), 1e-3),
     "double well": (diffusions.DoubleWell(), (-4.0, 4.0), 3e-4),
     "running cost": (diffusions.RunningCost(dim=1), (-6.0, 6.0), 1e-3),
     "CEV": (options.CEVCall(), (0.0, 400.0), 1e-3),
-    "digital": (options.Digital(), (0.0, 400.2), 2e-3),
+    "digital": (options.Digital(), (0.0, 500 / 1.245), 2e-3),
     "put": (options.GeometricBasketPut(dim=1), (0.0, 400.0), 1e-3),
     "CIR": (rates.CIRBond(), (0.0, 8.0), 1e-3),
     "CIR, low": (problems.PROBLEMS["CIR bond, low"].equation, (0.0, 2.0), 1e-3),
