@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 
@@ -56,6 +57,7 @@ def test_first_order_is_taken_out_where_it_is_known():
     assert found.order == 2.0
 
 
+@keras.saving.register_keras_serializable(package="tests")
 class Reverting(Hand):
     """dX = -X dt + dW, by Euler-Maruyama or exactly in law."""
 
