@@ -89,7 +89,8 @@ def _advice(n, x, dw, t):
 
 def _times(value):
     """The number of times in a batch, or in a grid `[N + 1]`; None where there is none."""
-    return value.shape[min(1, len(value.shape) - 1)] if value.shape else None
+    size = len(value.shape)
+    return value.shape[min(1, size - 1)] if size else None
 
 
 def _check_values(model, x, dw, t, received):

@@ -97,8 +97,8 @@ def _wrong_arguments(equation):
             continue
         kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         given = [n for n, p in signature.parameters.items() if p.kind in kinds]
-        told = f"takes ({', '.join(given)}) in `{name}`. It is called with "
-        told += f"({', '.join(expected)})."
+        told = f"has to take ({', '.join(expected)}) in `{name}`. Received: "
+        told += f"({', '.join(given)})."
         extra = {n.lower() for n in signature.parameters} - set(expected)
         # More arguments than these: one more by name, or the state under another name?
         more = len(signature.parameters) > len(expected)

@@ -651,6 +651,7 @@ ENTRIES = [
         dtype=("float32", DTYPE),
         callbacks=((), [3, "callback", [None], [3], object()]),
         verbose=(0, ["loud", 7, None, object()]),
+        progress=(None, optional(BOOLEAN)),
     ),
     entry(
         "bsde.solve.contradictions",

@@ -18,6 +18,7 @@ NOT_CALLED = {
         *("Equation", "EquationError", "Estimate", "GeometricBrownian", "Published"),
         *("Reference", "Solution", "EQUATIONS", "CheckpointError", "WorkerLost"),
         "DivergenceWarning",
+        "NewtonWarning",
     ],
     "by_hand": ["ACTIVATIONS", "Finding", "MISTAKES", "RECIPES", "Recipe", "Variant"],
     "miniflow": ["Node"],

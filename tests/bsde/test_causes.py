@@ -1,5 +1,6 @@
 """The cause of a divergence is the one that is measured, with its number."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -10,6 +11,7 @@ from kerasmodels.bsde.causes import cause_of_divergence
 from tests.helpers import Hand
 
 
+@keras.saving.register_keras_serializable(package="tests")
 class Power(Hand):
     """f = b |z|^4 + c u^2."""
 
