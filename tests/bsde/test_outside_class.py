@@ -112,8 +112,8 @@ class MeanField(Base):
 
 
 OUTSIDE = {
-    CoupledNoise: r"takes \(t, x, u, dw\) in `diffusion_prod`.*\(t, x, dw\).*coupled",
-    CoupledDrift: r"takes \(t, x, u, z\) in `drift`.*coupled.*into `driver`",
+    CoupledNoise: r"in `diffusion_prod`. Received: \(t, x, u, dw\).*coupled",
+    CoupledDrift: r"take \(t, x\) in `drift`. Received: \(t, x, u, z\).*coupled.*into `driver`",
     CoupledByDefault: "coupled",
     CoupledByName: "coupled",
     Swapped: r"take \(t, x\) in `drift`. Received: \(x, t\). The order",
