@@ -186,6 +186,21 @@ def _builds_from_two_shapes(control):
     return True
 
 
+def control_config(control):
+    """The config of a control process, or None for none.
+
+    Keras's note of the one shape that a layer was built for is left out where `build` is
+    not that of a control process: a layer without `build` would count as built by it, and
+    have no weights to load. The model builds it by a call.
+    """
+    if control is None:
+        return None
+    config = keras.saving.serialize_keras_object(control)
+    if not _builds_from_two_shapes(control):
+        config.pop("build_config", None)
+    return config
+
+
 def check_control(control, equation, grid, dtype):
     """Builds and calls a control process, so that one that cannot work is named.
 

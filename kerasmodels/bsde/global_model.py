@@ -10,7 +10,12 @@ from keras import ops
 from kerasmodels import _checks, _registered
 from kerasmodels._batches import is_data_set
 from kerasmodels.bsde import export as export_module
-from kerasmodels.bsde.assembly import check_control, initial_values, resolve_control
+from kerasmodels.bsde.assembly import (
+    check_control,
+    control_config,
+    initial_values,
+    resolve_control,
+)
 from kerasmodels.bsde.closed_loop import controlled_paths
 from kerasmodels.bsde.coefficients import check_shapes
 from kerasmodels.bsde.control import TerminalSkip, control_at
@@ -439,7 +444,7 @@ class GlobalModel(DistributedModel):
             **super().get_config(),
             "equation": serialize(self.equation),
             "t": self.grid.tolist(),
-            "control": None if self.control is None else serialize(self.control),
+            "control": control_config(self.control),
             "terminal_skip": serialize(self.terminal_skip) if self.terminal_skip else False,
             "train_control": self.train_control,
             "rule": self.rule,

@@ -70,8 +70,9 @@ def inspected(model, data):
     """
     start = getattr(data, "starts_at", None)
     if start is not None:
-        # One of `path_dataset`, where nothing else can be wrong.
-        _check_start(model, np.reshape(start, (1, 1, -1)))
+        # One of `path_dataset`, where nothing else can be wrong but what is refused.
+        if len(start) == model.equation.dim:
+            _check_start(model, np.reshape(start, (1, 1, -1)))
         return data
     if isinstance(data, types.GeneratorType):
         batch = next(data, None)

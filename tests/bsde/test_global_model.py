@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kerasmodels
 from kerasmodels import bsde
 from tests.helpers import Hand, Twice, paths, rms
 
@@ -338,10 +339,13 @@ def test_a_plain_layer_is_a_control_process(cls):
 
 def test_a_plain_layer_comes_back_from_a_file(tmp_path):
     model = bsde.GlobalModel(bsde.Heat(2), 4, control=PlainControl(), u0=0.0, z0=0.0)
+    for weight in model.weights:
+        weight.assign(weight + 0.1)
     model.save(tmp_path / "m.keras")
-    again = keras.saving.load_model(tmp_path / "m.keras")
     inputs = paths(model, 3)
-    np.testing.assert_array_equal(again(inputs), model(inputs))
+    for load in (keras.saving.load_model, kerasmodels.load_model):
+        again = load(tmp_path / "m.keras")
+        np.testing.assert_array_equal(again(inputs), model(inputs))
 
 
 @pytest.mark.parametrize("name", ["m.h5", "M.HDF5"])
