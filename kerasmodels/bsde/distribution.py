@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels import _checks
+from kerasmodels._saving import SavedAsKeras
 from kerasmodels.bsde.paths import path_dataset
 
 
@@ -259,7 +260,7 @@ def _several_workers(strategy):
     return several and strategy.num_replicas_in_sync > 1
 
 
-class DistributedModel(keras.Model):
+class DistributedModel(SavedAsKeras, keras.Model):
     """A Keras model that can be fitted on several machines; elsewhere a plain one.
 
     `fit` and `evaluate` of Keras 3 fail under `MultiWorkerMirroredStrategy`, because they

@@ -6,12 +6,13 @@ from keras import ops
 
 from kerasmodels import _checks
 from kerasmodels._batches import CheckedBatches
+from kerasmodels._saving import SavedAsKeras
 from kerasmodels.by_hand.dense import HandDense
 from kerasmodels.by_hand.losses import HandLoss
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class HandNetwork(CheckedBatches, keras.Model):
+class HandNetwork(CheckedBatches, SavedAsKeras, keras.Model):
     """Dense layers one after the other, whose `train_step` uses no automatic derivative.
 
     Forward through `HandDense.forward`, the derivative of the loss by the output, backward

@@ -5,6 +5,7 @@ from keras import ops
 
 from kerasmodels import _checks
 from kerasmodels._batches import CheckedBatches
+from kerasmodels._saving import SavedAsKeras
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -14,7 +15,7 @@ def well_cost(y_true, y_pred):
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class Well(CheckedBatches, keras.Model):
+class Well(CheckedBatches, SavedAsKeras, keras.Model):
     """cost = w^2 + floor, with one trainable weight w and no data.
 
     Gradient descent with rate a is w <- (1 - 2 a) w: below 1/2 it falls without turning, at

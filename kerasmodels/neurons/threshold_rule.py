@@ -7,6 +7,7 @@ from keras import ops
 from kerasmodels import _checks
 from kerasmodels._batches import CheckedBatches
 from kerasmodels._guard import guard
+from kerasmodels._saving import SavedAsKeras
 from kerasmodels.neurons.cuts import count_cuts
 from kerasmodels.neurons.units import (
     check_input,
@@ -18,7 +19,7 @@ from kerasmodels.neurons.units import (
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class ThresholdRule(CheckedBatches, keras.Model):
+class ThresholdRule(CheckedBatches, SavedAsKeras, keras.Model):
     """Class 1 on one side of a threshold on one feature: the best such rule there is.
 
         y = 1 where direction * (x[feature] - threshold) > 0, else 0

@@ -7,6 +7,7 @@ from keras import ops
 from kerasmodels import _checks, _memory
 from kerasmodels._batches import CheckedBatches
 from kerasmodels._guard import guard
+from kerasmodels._saving import SavedAsKeras
 
 
 def check_input(model, shape, features=None):
@@ -78,7 +79,7 @@ def report_loss(model, loss):
             metric.update_state(loss)
 
 
-class _Unit(CheckedBatches, keras.Model):
+class _Unit(CheckedBatches, SavedAsKeras, keras.Model):
     """Weights `[features, units]` and biases `[units]`, and where the class changes."""
 
     # The output at which the predicted class changes from 0 to 1.

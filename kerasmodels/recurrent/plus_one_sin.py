@@ -11,6 +11,7 @@ import numpy as np
 
 from kerasmodels import _checks, _memory
 from kerasmodels._batches import CheckedBatches
+from kerasmodels._saving import SavedAsKeras
 
 JUMP = 10.0
 
@@ -58,7 +59,7 @@ def windows(count, length, seed=0, largest=12.0):
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class SequenceLSTM(CheckedBatches, keras.Model):
+class SequenceLSTM(CheckedBatches, SavedAsKeras, keras.Model):
     """The next value of a sequence from the ones before, by an LSTM.
 
     With `scaled` the values are divided by their largest, 11, on the way in and multiplied

@@ -5,6 +5,7 @@ from keras import ops
 
 from kerasmodels import _checks
 from kerasmodels._batches import CheckedBatches
+from kerasmodels._saving import SavedAsKeras
 from kerasmodels.recurrent import cells
 from kerasmodels.recurrent.report import StepReport, table
 from kerasmodels.recurrent.trace import listening_step, trace
@@ -26,7 +27,7 @@ class _Largest(keras.metrics.Metric):
         return ops.convert_to_tensor(self.largest)
 
 
-class _StepVerifier(CheckedBatches, keras.Model):
+class _StepVerifier(CheckedBatches, SavedAsKeras, keras.Model):
     """The common part; the three public classes differ in the cell and its equations."""
 
     kind = None

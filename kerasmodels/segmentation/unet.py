@@ -5,10 +5,11 @@ from keras import layers, ops
 
 from kerasmodels import _checks, _memory
 from kerasmodels._batches import CheckedBatches
+from kerasmodels._saving import SavedAsKeras
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class UNet(CheckedBatches, keras.Model):
+class UNet(CheckedBatches, SavedAsKeras, keras.Model):
     """Per-pixel class probabilities: an encoder, a decoder, and skips between them.
 
     `depth` times: two convolutions of width 3, then pooling by 2; two convolutions; then

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from kerasmodels import _checks, _memory
+from kerasmodels._saving import SavedAsKeras
 from kerasmodels.bsde.control.network import init_seeds
 
 # mean x, mean x^2, max x, min x, g(x)
@@ -14,7 +15,7 @@ _STATISTICS = 2 * _POOLED + 2
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class ExchangeableControl(keras.Model):
+class ExchangeableControl(SavedAsKeras, keras.Model):
     """One small network for all coordinates and all times; reordering x reorders z.
 
         z_i = a s_i + scale (b y_i + c + sum_k w_k tanh(v_k . e_i))

@@ -6,6 +6,7 @@ import tensorflow as tf
 from keras import ops
 
 from kerasmodels import _checks, _memory
+from kerasmodels._saving import SavedAsKeras
 
 
 def init_seeds(seed, count):
@@ -18,7 +19,7 @@ def default_hidden(dim):
     return (dim + 10, dim + 10)
 
 
-class Network(keras.Model):
+class Network(SavedAsKeras, keras.Model):
     """Standardised input -> (dense -> [batch norm] -> activation)* -> dense -> scaled.
 
     The one place where the architecture is written; `ZSubnet`, `StackedControl` and

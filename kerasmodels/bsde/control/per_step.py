@@ -5,12 +5,13 @@ import tensorflow as tf
 from keras import ops
 
 from kerasmodels import _checks, _memory
+from kerasmodels._saving import SavedAsKeras
 from kerasmodels.bsde.control.network import init_seeds
 from kerasmodels.bsde.control.subnet import ZSubnet
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class PerStepControl(keras.Model):
+class PerStepControl(SavedAsKeras, keras.Model):
     """One network per inner time, held as a list: z_n = subnets[n - 1](x_n).
 
     Args:
