@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import pathlib
 import warnings
 
 import keras
@@ -38,6 +39,7 @@ def load_model(path):
             unknown or may run code, or its weights do not fit or are not finite.
     """
     owner = "load_model"
+    _refuse_saved_model(owner, path)
     path = _files.regular_file(owner, path, _EXPECTED)
     if path.suffix in (".h5", ".hdf5"):
         _files.refuse(
@@ -45,7 +47,9 @@ def load_model(path):
             path,
             _EXPECTED,
             "an HDF5 file of older Keras",
-            'Load it where it was made, and save it anew: `model.save("model.keras")`.',
+            "If you trust it, read it with Keras and save it anew: `from keras.models "
+            f"import load_model; load_model({path.name!r}, compile=False)"
+            f".save({path.with_suffix('.keras').name!r})`.",
         )
     if path.suffix != ".keras":
         _files.refuse(owner, path, _EXPECTED, "a name that does not end in .keras")
@@ -75,6 +79,25 @@ def load_model(path):
         found = f"which cannot be loaded ({type(error).__name__}: {text})"
         _refuse(path, _archive.Unfit(found), error)
     return model
+
+
+def _refuse_saved_model(owner, path):
+    """Refuses a folder of Keras 2 or of an export, with what makes a network of it."""
+    try:
+        there = (pathlib.Path(path) / "saved_model.pb").is_file()
+    except (TypeError, ValueError, OSError):
+        return
+    if there:
+        _files.refuse(
+            owner,
+            path,
+            _EXPECTED,
+            "a SavedModel folder, which is a program",
+            "If you trust it, wrap it in a network of `dim` inputs: `layer = "
+            f"keras.layers.TFSMLayer({pathlib.Path(path).name!r}, "
+            'call_endpoint="serving_default"); x = keras.Input((dim,)); '
+            "network = keras.Model(x, list(layer(x).values())[0])`.",
+        )
 
 
 def _refuse(path, unfit, cause):

@@ -2,12 +2,11 @@
 
 The workflow, each step one function: `z_samples` makes pairs (x_n, z_n), `fit_subnets`
 trains one `ZSubnet` per inner time on them, `save_subnets` and `load_subnets` keep them
-as one `.keras` file each, and `GlobalModel(equation, t, control=subnets,
-train_control=False)` stacks them, so that fitting it finds (u0, z0) alone. Setting
-`model.train_control = True` and compiling again fine-tunes everything.
+as one `.keras` file each (`load_subnets` takes files from elsewhere too), and
+`GlobalModel(equation, t, control=subnets, train_control=False)` stacks them, so that
+fitting it finds (u0, z0) alone. Setting `model.train_control = True` and compiling again
+fine-tunes everything.
 """
-
-import pathlib
 
 import keras
 import numpy as np
@@ -221,23 +220,66 @@ def _file_name(n):
 
 
 def load_subnets(folder):
-    """Reads the subnets that `save_subnets` wrote, in the order of their times.
+    """Reads subnets from files, in the order of their times t_1, ..., t_{N-1}.
+
+    Args:
+        folder: str or path. A folder that `save_subnets` wrote; or a list of `.keras`
+            files with any names, in the order of the times. Each holds a Keras model that
+            maps `[batch, dim]` to `[batch, dim]`, whoever trained it.
+
+    Returns:
+        The list of models.
 
     Raises:
-        ValueError: the folder holds no `z_*.keras`, a number is missing, or `load_model`
-            refuses one.
+        ValueError: the folder holds no `z_*.keras`, a number is missing, the list is empty
+            or holds something else than names of files, or `load_model` refuses one.
     """
-    folder = pathlib.Path(folder)
+    owner = "load_subnets"
+    if isinstance(folder, (list, tuple)):
+        return [load_model(path) for path in _files(owner, folder)]
+    folder = _checks.path(owner, "folder", folder)
+    if folder.is_file() or (folder / "saved_model.pb").is_file():
+        # One network, or one that `load_model` refuses by its kind.
+        return [load_model(folder)]
     # By length first: z_1000 comes after z_999.
     paths = sorted(folder.glob("z_*.keras"), key=lambda path: (len(path.name), path.name))
     expected = [folder / _file_name(n) for n in range(1, len(paths) + 1)]
-    if not paths or paths != expected:
-        raise _checks.ArgumentError(
-            "`load_subnets` expects files z_001.keras, z_002.keras, ... without gaps in "
-            f"`folder`. Received: folder={str(folder)!r} with "
-            f"{[path.name for path in paths]}."
+    if paths and paths == expected:
+        return [load_model(path) for path in paths]
+    there = sorted(path.name for path in folder.glob("*"))
+    found = "no such folder"
+    if folder.exists():
+        found = (
+            f"{there[:8]}{' and more' * (len(there) > 8)}" if folder.is_dir() else "a file"
         )
-    return [load_model(path) for path in paths]
+    raise _checks.ArgumentError(
+        "`load_subnets` expects files z_001.keras, z_002.keras, ... without gaps in "
+        f"`folder`. Received: folder={str(folder)!r} with {found}. Files with other names "
+        "are handed in as a list, in the order of their times: "
+        "`load_subnets([first, second, ...])`."
+    )
+
+
+def _files(owner, paths):
+    """A list of names of files, or an error."""
+    for path in paths:
+        if isinstance(path, keras.layers.Layer):
+            raise _checks.ArgumentError(
+                _checks.message(
+                    owner,
+                    "folder",
+                    "a list of files",
+                    f"a {type(path).__name__}, loaded already",
+                    "Networks in memory need no loading: `GlobalModel(control=networks)`.",
+                )
+            )
+        _checks.path(owner, "folder", path)
+    if not paths:
+        received = f"folder={paths!r}"
+        raise _checks.ArgumentError(
+            _checks.message(owner, "folder", "a list of one file per inner time", received)
+        )
+    return paths
 
 
 def pretrain_subnets(equation, t, folder, num_paths=4096, seed=0, labels=None, **options):

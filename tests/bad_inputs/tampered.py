@@ -287,6 +287,7 @@ NOWHERE = {
     "missing": lambda good, folder: folder / "model.keras",
     "a folder": lambda good, folder: folder,
     "a folder like a model": folder_with_config,
+    "a SavedModel": lambda good, folder: written(folder, b"", "saved_model.pb").parent,
     "a pipe": pipe,
     "None": lambda good, folder: None,
     "a number": lambda good, folder: 3,

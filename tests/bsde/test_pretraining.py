@@ -1,5 +1,8 @@
 """The labels have the right mean, and the workflow ends in a trained model."""
 
+import re
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -86,6 +89,97 @@ def test_missing_file_is_named(tmp_path):
     (tmp_path / "z_001.keras").unlink()
     with pytest.raises(ValueError, match="without gaps.*z_002.keras"):
         bsde.load_subnets(tmp_path)
+
+
+def plain(seed=0):
+    """A network of somebody else's, with weights that no initializer gives."""
+    network = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(3, "tanh"), keras.layers.Dense(2)]
+    )
+    rng = np.random.default_rng(seed)
+    network.set_weights([rng.normal(size=w.shape) for w in network.weights])
+    return network
+
+
+X = np.random.default_rng(1).normal(size=(5, 2)).astype("float32")
+
+
+def test_files_with_any_names_come_in_the_order_of_the_list(tmp_path):
+    networks, names = [plain(s) for s in range(3)], ["net10.keras", "net9.keras", "a.keras"]
+    for network, name in zip(networks, names):
+        network.save(tmp_path / name)
+    # As strings and as paths.
+    found = bsde.load_subnets(
+        [str(tmp_path / names[0]), *(tmp_path / n for n in names[1:])]
+    )
+    for network, again in zip(networks, found, strict=True):
+        np.testing.assert_array_equal(again(X), network(X))
+    with pytest.raises(ValueError, match=r"a.keras.*`load_subnets\(\[first, second"):
+        bsde.load_subnets(tmp_path)
+
+
+def advice(path):
+    """The code between the last backticks of the refusal of a file."""
+    with pytest.raises(ValueError) as error:
+        bsde.load_subnets([path])
+    return re.findall("`([^`]+)`", str(error.value))[-1]
+
+
+def test_advice_for_an_hdf5_file_makes_a_file_that_loads(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    network = plain()
+    # The loss by its name is what Keras 3 cannot read back from such a file.
+    network.compile("adam", loss="mse")
+    network.save("old.h5")
+    exec(advice(tmp_path / "old.h5"))  # noqa: S102 - the advice of this package
+    np.testing.assert_array_equal(bsde.load_subnets(["old.keras"])[0](X), network(X))
+
+
+def test_advice_for_a_saved_model_makes_a_network(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    network = plain()
+
+    class OfKeras2(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 2), name="dense_input")])
+        def serve(self, x):
+            return {"dense_1": network(x)}
+
+    module = OfKeras2()
+    module.network = network
+    tf.saved_model.save(module, "old", signatures=module.serve)
+    names = {"keras": keras, "dim": 2}
+    exec(advice(tmp_path / "old"), names)  # noqa: S102 - the advice of this package
+    # The same sums in a graph.
+    np.testing.assert_allclose(names["network"](X), network(X), rtol=1e-5)
+    model = bsde.GlobalModel(bsde.Heat(2), 2, control=[names["network"]], u0=0.0, z0=0.0)
+    assert len(model.trainable_weights) == 2 + 4
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (3, r"Received: 3. Drop the first.*`networks\[1:\]`"),
+        (4, r"Received: 4. Drop the first.*drop the last.*`networks\[1:-1\]`"),
+        (5, r"Received: 5\.$"),
+    ],
+)
+def test_a_network_for_time_0_has_no_place(number, words):
+    networks = [plain() for _ in range(number)]
+    with pytest.raises(ValueError, match=words):
+        bsde.GlobalModel(bsde.Heat(2), 3, control=networks, u0=0.0, z0=0.0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda files: bsde.GlobalModel(bsde.Heat(2), 3, control=files),
+        lambda files: bsde.PerStepControl(files),
+        lambda files: bsde.solve(bsde.Heat(2), t=3, subnets=files),
+    ],
+)
+def test_names_of_files_are_no_networks(call):
+    with pytest.raises(ValueError, match=r"`bsde.load_subnets\(paths\)` reads"):
+        call(["z_1.keras", "z_2.keras"])
 
 
 @pytest.mark.parametrize(

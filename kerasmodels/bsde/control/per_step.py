@@ -1,5 +1,7 @@
 """A list of networks, one per inner time."""
 
+import pathlib
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -8,6 +10,14 @@ from kerasmodels import _checks, _memory
 from kerasmodels._saving import SavedAsKeras
 from kerasmodels.bsde.control.network import init_seeds
 from kerasmodels.bsde.control.subnet import ZSubnet
+
+
+def files_advice(subnets):
+    """What to do where names of files stand for networks; empty where none do."""
+    names = subnets if isinstance(subnets, (list, tuple)) else [subnets]
+    if not any(isinstance(name, (str, pathlib.PurePath)) for name in names):
+        return ""
+    return "`bsde.load_subnets(paths)` reads networks from files."
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -32,6 +42,7 @@ class PerStepControl(SavedAsKeras, keras.Model):
 
     def __init__(self, subnets, **kwargs):
         super().__init__(**kwargs)
+        given = subnets
         subnets = list(subnets) if isinstance(subnets, (list, tuple)) else []
         if not subnets or not all(isinstance(s, keras.layers.Layer) for s in subnets):
             raise _checks.ArgumentError(
@@ -39,7 +50,8 @@ class PerStepControl(SavedAsKeras, keras.Model):
                     "PerStepControl",
                     "subnets",
                     "a list of Keras models, one per inner time",
-                    f"subnets={_checks.describe(subnets)}",
+                    f"subnets={_checks.describe(given)}",
+                    files_advice(given),
                 )
             )
         self.subnets = subnets
