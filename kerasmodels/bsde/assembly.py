@@ -1,6 +1,7 @@
 """What a `GlobalModel` is put together from: its control process, its skip, its start."""
 
 import dataclasses
+import inspect
 
 import keras
 import numpy as np
@@ -8,8 +9,27 @@ from keras import ops
 
 from kerasmodels import _checks
 from kerasmodels.bsde.control import PerStepControl, TerminalSkip, ZSubnet, make_control
+from kerasmodels.bsde.control.per_step import files_advice
 from kerasmodels.bsde.paths import tile_times
 from kerasmodels.bsde.start import estimate_start
+
+
+def check_subnets(owner, subnets):
+    """Returns the list of networks that the argument `subnets` of `solve` means.
+
+    Raises:
+        ValueError: something in it is no Keras layer.
+    """
+    subnets = subnets if isinstance(subnets, (list, tuple)) else [subnets]
+    advice = files_advice(subnets)
+    if advice:
+        received = f"subnets={_checks.describe(subnets)}"
+        expected = "a list of Keras models"
+        raise _checks.ArgumentError(
+            _checks.message(owner, "subnets", expected, received, advice)
+        )
+    layer = keras.layers.Layer
+    return [_checks.instance(owner, "subnets", subnet, layer) for subnet in subnets]
 
 
 def resolve_control(equation, grid, control, seed, dtype):
@@ -40,6 +60,7 @@ def resolve_control(equation, grid, control, seed, dtype):
         raise _checks.ArgumentError(
             f"`GlobalModel` steps over {num_steps} intervals, so its control process "
             f"needs {num_steps - 1} networks, one per inner time. Received: {expected}."
+            + _networks_too_many(expected - num_steps + 1)
         )
     dim = getattr(control, "dim", equation.dim)
     if dim != equation.dim:
@@ -48,6 +69,17 @@ def resolve_control(equation, grid, control, seed, dtype):
             f"Received a control process for dimension {dim}."
         )
     return control
+
+
+def _networks_too_many(number):
+    """What to do where a network belongs to time 0 too, or to both ends."""
+    if number not in (1, 2):
+        return ""
+    last = ", and at T the terminal condition gives z: drop the last one too"
+    return (
+        " Drop the first network: at time 0 every path is at x0, so z0 is a weight of the "
+        f"model{last if number == 2 else ''} (`networks[1:{'-1' if number == 2 else ''}]`)."
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +163,30 @@ def _standardize(equation, grid, control, start):
     control.standardize(times, x, start.z_scale, ops.reshape(g, (*x.shape[:2], 1)))
 
 
+def _builds_from_two_shapes(control):
+    """Whether a layer has a `build` of its own for the shapes of t and x."""
+    try:
+        inspect.signature(control.build).bind((), ())
+    except TypeError:
+        return False
+    return True
+
+
+def control_config(control):
+    """The config of a control process, or None for none.
+
+    Keras's note of the one shape that a layer was built for is left out where `build` is
+    not that of a control process: a layer without `build` would count as built by it, and
+    have no weights to load. The model builds it by a call.
+    """
+    if control is None:
+        return None
+    config = keras.saving.serialize_keras_object(control)
+    if not _builds_from_two_shapes(control):
+        config.pop("build_config", None)
+    return config
+
+
 def check_control(control, equation, grid, dtype):
     """Builds and calls a control process, so that one that cannot work is named.
 
@@ -143,8 +199,9 @@ def check_control(control, equation, grid, dtype):
     x = ops.ones(shape, dtype)
     terminal = (t, x) if getattr(control, "uses_terminal", False) else ()
     try:
-        if not control.built:
+        if not control.built and _builds_from_two_shapes(control):
             control.build((None, times, 1), (None, times, dim))
+        # Keras itself builds a layer that is plain, in its first call.
         received = tuple(control(t, x, *terminal).shape)
     except Exception as error:
         raise _checks.ArgumentError(

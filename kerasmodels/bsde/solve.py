@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import kerasmodels
 from kerasmodels import _checks, _memory
+from kerasmodels.bsde.assembly import check_subnets
 from kerasmodels.bsde.checking import check_config, check_equation
 from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.distribution import WorkerLost, agreed
@@ -18,6 +19,7 @@ from kerasmodels.bsde.equations import EQUATIONS
 from kerasmodels.bsde.estimate import Estimator
 from kerasmodels.bsde.global_model import GlobalModel
 from kerasmodels.bsde.newton import reachable_half_width, settle
+from kerasmodels.bsde.optimizer import description, start_of
 from kerasmodels.bsde.paths import as_time_grid, paths_fit
 from kerasmodels.bsde.progress import Keeper, Progress
 from kerasmodels.bsde.settings import default_settings
@@ -48,7 +50,7 @@ def solve(
     drift=None,
     steps=None,
     batch_size=None,
-    learning_rate=1e-2,
+    learning_rate=None,
     num_paths=None,
     max_rounds=MAX_ROUNDS,
     seed=0,
@@ -58,6 +60,7 @@ def solve(
     checkpoints=None,
     checkpoint_every=200,
     resume=False,
+    optimizer=None,
 ):
     """Solves a PDE at (0, x0) with the deep BSDE method, and says how well.
 
@@ -77,9 +80,11 @@ def solve(
             goal, not a promise: `Solution.estimate` says what was reached.
         t: None, int or sequence of floats. Number of equal time steps or the grid; None
             is the default of the equation.
-        control: None, "exchangeable", "shared", "stacked" or "per-step". None is
-            "exchangeable" where the coordinates of the equation can be exchanged
-            (`is_exchangeable`) and "shared" elsewhere.
+        control: None, "exchangeable", "shared", "stacked" or "per-step"; or a Keras layer
+            called as `layer(t, x)` on t `[batch, times, 1]` and x `[batch, times, dim]`,
+            which returns z of the shape of x and takes any times. None is "exchangeable"
+            where the coordinates of the equation can be exchanged (`is_exchangeable`) and
+            "shared" elsewhere.
         hidden: None or list of int. Hidden widths of the networks, which then are dense
             ("shared" unless `control` says otherwise); None is two of d + 10.
         subnets: None or list of N - 1 trained Keras models (`fit_subnets`,
@@ -95,7 +100,8 @@ def solve(
         steps: None or int. Training steps per round, rounded up to a multiple of the
             number of points in the history; with `subnets`, each half is.
         batch_size: None or int. Paths per training step.
-        learning_rate: float. Start of the cosine.
+        learning_rate: None or float. Start of the cosine. None is the learning rate of
+            `optimizer`, or 1e-2.
         num_paths: None or int. Paths of the estimate, at most. None is 2^17 in dimension
             100 with 20 steps, and otherwise as many as are the same work, up to 2^20;
             more where `SETTINGS` says so.
@@ -114,6 +120,10 @@ def solve(
         resume: bool. Go on from the newest checkpoint that is whole, if there is one. All
             arguments must be those of that run but for `tolerance`, `learning_rate`,
             `num_paths`, `max_rounds`, `callbacks` and `verbose`.
+        optimizer: None or Keras optimizer, in the place of Adam. The object itself is not
+            used: each round starts with a new one of its config. Its learning rate falls
+            along the cosine, unless it is a schedule, which then is kept. Gradients are as
+            small as the square of the solution: an `epsilon` of 1e-7 may be too large.
 
     Returns:
         A `Solution`.
@@ -136,16 +146,13 @@ def solve(
     if num_paths is not None:
         num_paths = _checks.positive_int(owner, "num_paths", num_paths)
     max_rounds = _checks.positive_int(owner, "max_rounds", max_rounds)
-    learning_rate = _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
+    learning_rate = start_of(owner, optimizer, learning_rate)
     if drift is not None:
         drift = _checks.boolean(owner, "drift", drift)
     if subnets is None and control is not None:
-        _checks.one_of(owner, "control", control, CONTROLS)
+        _check_control(owner, control, hidden)
     if subnets is not None:
-        subnets = [
-            _checks.instance(owner, "subnets", subnet, keras.layers.Layer)
-            for subnet in (subnets if isinstance(subnets, (list, tuple)) else [subnets])
-        ]
+        subnets = check_subnets(owner, subnets)
     if _checks.boolean(owner, "frozen", frozen) and subnets is None:
         advice = "`frozen=True` needs `subnets`: only trained networks can be frozen."
         raise _checks.ArgumentError(
@@ -180,7 +187,7 @@ def solve(
             "equation": type(equation).__name__,
             "equation_config": equation.get_config(),
             "t": grid.tolist(),
-            "control": control,
+            "control": control if isinstance(control, str) else _class_name(control),
             "hidden": hidden,
             "subnets": None if subnets is None else len(subnets),
             "frozen": frozen,
@@ -190,6 +197,7 @@ def solve(
             "batch_size": batch_size,
             "seed": seed,
             "dtype": dtype,
+            "optimizer": description(optimizer),
         },
     )
     model = _model(equation, grid, control, hidden, subnets, rule, bool(drift), seed, dtype)
@@ -198,7 +206,8 @@ def solve(
     if drift is None:
         model.drift = drift_size > _DRIVEN
     strong = drift is not False and drift_size > _STRONG * model.num_steps
-    if drift is None and t is None and subnets is None and strong:
+    any_grid = subnets is None and getattr(control, "num_times", None) is None
+    if drift is None and t is None and any_grid and strong:
         # The paths that matter are rare: look for them from the start, in small steps.
         grid = as_time_grid(owner, equation, 5 * settings.num_steps)
         model = _model(equation, grid, control, hidden, subnets, rule, True, seed, dtype)
@@ -221,6 +230,7 @@ def solve(
         "callbacks": callbacks,
         "verbose": verbose,
         "keeper": keeper,
+        "optimizer": optimizer,
     }
     try:
         if subnets is not None:
@@ -296,6 +306,20 @@ def solve(
     )
 
 
+def _check_control(owner, control, hidden):
+    """Raises ValueError unless `control` is a name, or a layer without `hidden`."""
+    if not isinstance(control, keras.layers.Layer):
+        _checks.one_of(owner, "control", control, CONTROLS, ", or a layer of (t, x)")
+    elif hidden is not None:
+        received = f"hidden={_checks.describe(hidden)} beside control={control.name!r}"
+        expected = "left out where the control process is a layer"
+        raise _checks.ArgumentError(_checks.message(owner, "hidden", expected, received))
+
+
+def _class_name(control):
+    return None if control is None else type(control).__name__
+
+
 def _name(equation):
     """Its name in the zoo, or that of its class."""
     names = (name for name, cls in EQUATIONS.items() if cls is type(equation))
@@ -328,7 +352,7 @@ def _model(equation, grid, control, hidden, subnets, rule, drift, seed, dtype):
     """The `GlobalModel` that `solve` trains."""
     if subnets is not None:
         control = subnets
-    elif len(grid) > 2:
+    elif len(grid) > 2 and not isinstance(control, keras.layers.Layer):
         if control is None:
             dense = hidden is not None or not is_exchangeable(equation)
             control = "shared" if dense else "exchangeable"
@@ -336,7 +360,7 @@ def _model(equation, grid, control, hidden, subnets, rule, drift, seed, dtype):
         control = make_control(
             control, grid[1:-1], equation.dim, dtype=dtype, seed=seed, **options
         )
-    else:
+    elif len(grid) == 2:
         control = "stacked"  # not used: there are no inner times
     return GlobalModel(
         equation,

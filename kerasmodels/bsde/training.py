@@ -7,7 +7,7 @@ import keras
 from kerasmodels import _checks
 from kerasmodels.bsde.distribution import distributed_paths
 from kerasmodels.bsde.global_model import GlobalModel
-from kerasmodels.bsde.optimizer import adam
+from kerasmodels.bsde.optimizer import adam, fresh, has_schedule, start_again
 from kerasmodels.bsde.progress import Keeper, Progress
 from kerasmodels.bsde.watch import Watch
 
@@ -24,6 +24,7 @@ def train(
     num_points=25,
     jitter=True,
     keeper=None,
+    optimizer=None,
 ):
     """Fits a `GlobalModel` on fresh paths, and appends to `history`.
 
@@ -44,6 +45,9 @@ def train(
             `path_dataset`, where the control process takes any time.
         keeper: None or `Keeper`. Its progress has the history, says which points are done
             already, and is moved on; it writes the checkpoints.
+        optimizer: None or Keras optimizer, for a model that is not compiled: a new one of
+            its config takes the place of Adam, and starts again with each new stage of
+            the keeper's progress. A schedule in it takes the place of the cosine.
 
     Raises:
         ValueError: an argument is not of the form above.
@@ -64,6 +68,8 @@ def train(
         raise _checks.ArgumentError(_checks.message(owner, "history", expected, received))
     if keeper is not None:
         _checks.instance(owner, "keeper", keeper, Keeper)
+    if optimizer is not None:
+        _checks.instance(owner, "optimizer", optimizer, keras.optimizers.Optimizer)
     num_points = min(num_points, steps)
     per_point = math.ceil(steps / num_points)
     num_points = math.ceil(steps / per_point)
@@ -84,9 +90,10 @@ def train(
             jitter=jitter and not (own_times or skip_times or model.num_steps == 1),
         )
 
-    if not model.compiled:
+    compiled = model.compiled
+    if not compiled:
         model.compile(
-            adam(learning_rate),
+            adam(learning_rate) if optimizer is None else fresh(optimizer, learning_rate),
             loss="mse",
             # Compiling takes seconds, which a short run does not win back.
             jit_compile=steps >= 300,
@@ -94,17 +101,22 @@ def train(
         )
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
+    if compiled and optimizer is not None and keeper.progress.point == 0:
+        weights = model.trainable_variables
+        with model.distribute_strategy.scope():
+            start_again(model.optimizer, optimizer, learning_rate, weights)
     keeper.begin(model)
     if keeper.progress.point == num_points:
         return
     cosine = keras.optimizers.schedules.CosineDecay(learning_rate, num_points, alpha=0.01)
+    falling = keras.callbacks.LearningRateScheduler(lambda k: float(cosine(k)))
     model.fit(
         data(keeper.progress.step),
         initial_epoch=keeper.progress.point,
         epochs=num_points,
         steps_per_epoch=per_point,
         callbacks=[
-            keras.callbacks.LearningRateScheduler(lambda k: float(cosine(k))),
+            *([] if has_schedule(model.optimizer) else [falling]),
             # Before the caller's, so that none of them keeps what is not finite.
             Watch(keeper, per_point, learning_rate, data),
             *callbacks,

@@ -60,12 +60,15 @@ class Watch(keras.callbacks.Callback):
 
     def _stop(self):
         """Names the step, by repeating the epoch step by step from its start."""
-        rate = float(self.model.optimizer.learning_rate.numpy())
+        rate = self.model.optimizer.learning_rate
+        value = float(rate.numpy())
         self.keeper.roll_back(self.model)
         step, what = self.keeper.progress.step, "The loss or a weight"
         where = f"training steps {step + 1} to {step + self.per_point}"
         if self.model.distribute_strategy.num_replicas_in_sync == 1:
-            self.model.optimizer.learning_rate.assign(rate)
+            # That of a schedule is set by the step.
+            if isinstance(rate, keras.Variable):
+                rate.assign(value)
             found = _first_bad_step(self.model, self.data(step), self.per_point)
             if found is not None:
                 step += found[0]

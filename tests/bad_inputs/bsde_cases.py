@@ -177,7 +177,8 @@ class OtherShape(keras.layers.Layer):
         return x[..., :1]
 
 
-HEAT = bsde.Heat(2)
+# Paths of ones start at its x0.
+HEAT = bsde.Heat(2, x0=1.0)
 EQUATION = instance_of(bsde.Heat)
 MODEL = Lazy(lambda: bsde.GlobalModel(HEAT, 3, control="shared", u0=1.0, z0=0.0))
 STACKED = Lazy(lambda: bsde.GlobalModel(HEAT, 3, u0=1.0, z0=0.0))
@@ -200,6 +201,7 @@ NETWORK = {
     "seed": (0, SEED),
     "standardized": (False, BOOLEAN),
 }
+OPTIMIZER = [3, "adam", [], {}, object(), keras.optimizers.Adam]
 FOLDER = [None, 3, 1.5, [], {}, object(), b"folder"]
 
 
@@ -400,7 +402,12 @@ ENTRIES = [
         subnets=(SUBNETS, [None, 3, "z", [], [None], ["z"], {}, object()]),
         folder=("subnets", FOLDER),
     ),
-    entry("bsde.load_subnets", bsde.load_subnets, works=False, folder=("none", ["none"])),
+    entry(
+        "bsde.load_subnets",
+        bsde.load_subnets,
+        works=False,
+        folder=("none", [*FOLDER, "none", (), [3], [None], [[]], [bsde.ZSubnet(2)]]),
+    ),
     entry("bsde.ZSubnet", bsde.ZSubnet, **NETWORK),
     entry("bsde.SharedControl", bsde.SharedControl, **NETWORK),
     entry("bsde.StackedControl", bsde.StackedControl, num_times=(2, COUNT), **NETWORK),
@@ -570,6 +577,7 @@ ENTRIES = [
         keeper=(None, [3, "keeper", [], {}, object()]),
         num_points=(1, COUNT),
         jitter=(True, BOOLEAN),
+        optimizer=(None, OPTIMIZER),
     ),
     entry(
         "bsde.solve",
@@ -580,13 +588,17 @@ ENTRIES = [
         t=(3, optional(GRID)),
         control=(None, optional(CONTROL)),
         hidden=(None, HIDDEN),
-        subnets=(None, [[], 3, "z", [None], [HEAT], {}, object(), [NotKeras()]]),
+        subnets=(
+            None,
+            [[], 3, "z", ["z.keras"], [None], [HEAT], {}, object(), [NotKeras()]],
+        ),
         frozen=(False, plus(BOOLEAN, True)),
         rule=("left", name_of(Near("trapez", "trapezoid"))),
         drift=(None, optional(BOOLEAN)),
         steps=(1, optional(COUNT)),
         batch_size=(2, optional(COUNT)),
-        learning_rate=(0.01, POSITIVE),
+        learning_rate=(None, optional(POSITIVE)),
+        optimizer=(None, OPTIMIZER),
         num_paths=(1, optional(COUNT)),
         max_rounds=(1, COUNT),
         seed=(0, SEED),
@@ -604,6 +616,28 @@ ENTRIES = [
         control=("exchangeable", []),
         hidden=(None, [[4]]),
         subnets=(None, [[bsde.ZSubnet(2)]]),
+    ),
+    entry(
+        "bsde.solve.layer",
+        bsde.solve,
+        works=False,
+        words={"control": "control"},
+        equation=(HEAT, []),
+        t=(3, []),
+        # A layer of x alone, a stack for other times or another dimension.
+        control=(
+            OtherShape(),
+            [OtherShape(), bsde.StackedControl(3, 2), bsde.StackedControl(2, 3)],
+        ),
+        hidden=(None, [[4]]),
+    ),
+    entry(
+        "bsde.solve.schedule",
+        bsde.solve,
+        works=False,
+        equation=(HEAT, []),
+        optimizer=(bsde.decaying_adam(0.01, 10), []),
+        learning_rate=(None, [0.01, 1]),
     ),
     *(
         entry(

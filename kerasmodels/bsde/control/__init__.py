@@ -3,6 +3,7 @@
 A control process is a Keras layer called on the inner times t_1, ..., t_{N-1} together:
 t `[batch, N-1, 1]` and x `[batch, N-1, dim]` give z `[batch, N-1, dim]`. It knows no
 equation. At t_0 the state is the constant x0, so z_0 is a weight of the model instead.
+A layer without `build` is built by its first call.
 
 Attributes that a control process may have: `num_times`, the number of inner times it has
 networks for (None or absent: it can be asked at any time); `uses_terminal`, whether it is
