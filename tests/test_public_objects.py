@@ -36,6 +36,18 @@ def test_every_registered_object_is_public():
     assert registered() <= {name for package in PACKAGES for name in package.__all__}
 
 
+def test_every_model_refuses_an_hdf5_file(tmp_path):
+    found = keras.saving.get_custom_objects()
+    classes = [found[f"kerasmodels>{name}"] for name in sorted(registered())]
+    models = [cls for cls in classes if issubclass(cls, keras.Model)]
+    assert len(models) >= len(public_objects.MODELS) // 2
+    for cls in models:
+        # The check of the name needs no model.
+        with pytest.raises(ValueError, match="Use .keras"):
+            cls.save(None, tmp_path / "model.h5")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
 def test_every_public_name_exists_and_is_documented(package):
     assert len(set(package.__all__)) == len(package.__all__)

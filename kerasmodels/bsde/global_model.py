@@ -1,5 +1,7 @@
 """The global network: u0, z0, a control process, and the forward recursion."""
 
+import inspect
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -8,13 +10,19 @@ from keras import ops
 from kerasmodels import _checks
 from kerasmodels._batches import is_data_set
 from kerasmodels.bsde import export as export_module
-from kerasmodels.bsde.assembly import check_control, initial_values, resolve_control
+from kerasmodels.bsde.assembly import (
+    check_control,
+    control_config,
+    initial_values,
+    resolve_control,
+)
 from kerasmodels.bsde.closed_loop import controlled_paths
 from kerasmodels.bsde.coefficients import check_shapes
 from kerasmodels.bsde.control import TerminalSkip, control_at
 from kerasmodels.bsde.distribution import DistributedModel
 from kerasmodels.bsde.grid_noise import grid_noise, probes
 from kerasmodels.bsde.inputs import validated_inputs
+from kerasmodels.bsde.path_law import inspected, require_end
 from kerasmodels.bsde.paths import as_time_grid
 from kerasmodels.bsde.recursion import RULES, forward_recursion
 
@@ -45,9 +53,10 @@ class GlobalModel(DistributedModel):
         t: int or sequence of floats. Number of equal time steps N, or the N + 1 grid
             times from 0 to the terminal time.
         control: "stacked" (default), "per-step", "shared" or "exchangeable" for a fresh
-            control process of the default architecture; or a control process; or a list
-            of N - 1 Keras models, one per inner time. With N = 1 there are no inner times
-            and the control process is not used.
+            control process of the default architecture; or a control process, which any
+            Keras layer with `call(t, x)` is; or a list of N - 1 Keras models, one per
+            inner time. Time 0 has none, because z0 is a weight. With N = 1 there are no
+            inner times and the control process is not used.
         terminal_skip: bool or `TerminalSkip`. Whether sigma^T grad g is added.
         train_control: bool. False freezes the control process (and a_n): only u0 and
             z0 train. It may be set later, which freezes or thaws every network of the
@@ -366,18 +375,34 @@ class GlobalModel(DistributedModel):
         return (x, dw, t), self.equation.terminal(x[:, -1]), weight
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`, on a data set or on arrays ((x, dw, t), g(x_N))."""
+        """As `keras.Model.fit`, on a data set or on arrays ((x, dw, t), g(x_N)).
+
+        Warns where the paths (the first batch of a data set) do not start at x0, where dw
+        has another variance than dt, and where dw is W itself.
+
+        Raises:
+            ValueError: an array is not of the form above, or a data set never ends and
+                `steps_per_epoch` is None.
+        """
         if isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
             # Fresh paths need no shuffling, and Keras warns that it cannot.
             kwargs.setdefault("shuffle", False)
-        return super().fit(self._checked_arrays(x, y), y, *args, **kwargs)
+        taken = _argument(keras.Model.fit, "steps_per_epoch", self, x, y, *args, **kwargs)
+        require_end("GlobalModel.fit", "steps_per_epoch", x, taken)
+        x = inspected(self, self._checked_arrays(x, y))
+        return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.evaluate`, on a data set or on arrays."""
-        return super().evaluate(self._checked_arrays(x, y), y, *args, **kwargs)
+        """As `keras.Model.evaluate`, on a data set or on arrays. Warns as `fit` does."""
+        taken = _argument(keras.Model.evaluate, "steps", self, x, y, *args, **kwargs)
+        require_end("GlobalModel.evaluate", "steps", x, taken)
+        x = inspected(self, self._checked_arrays(x, y))
+        return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """As `keras.Model.predict`, on a data set or on arrays."""
+        taken = _argument(keras.Model.predict, "steps", self, x, *args, **kwargs)
+        require_end("GlobalModel.predict", "steps", x, taken)
         return super().predict(self._checked_arrays(x), *args, **kwargs)
 
     def _checked_arrays(self, inputs, y=None):
@@ -414,7 +439,7 @@ class GlobalModel(DistributedModel):
             **super().get_config(),
             "equation": serialize(self.equation),
             "t": self.grid.tolist(),
-            "control": None if self.control is None else serialize(self.control),
+            "control": control_config(self.control),
             "terminal_skip": serialize(self.terminal_skip) if self.terminal_skip else False,
             "train_control": self.train_control,
             "rule": self.rule,
@@ -440,6 +465,14 @@ class GlobalModel(DistributedModel):
         for name in ("equation", "control", "terminal_skip"):
             config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
+
+
+def _argument(method, name, *args, **kwargs):
+    """What a call passes for an argument; None where Keras will refuse the call."""
+    try:
+        return inspect.signature(method).bind(*args, **kwargs).arguments.get(name)
+    except TypeError:
+        return None
 
 
 def _is_tensor(value):

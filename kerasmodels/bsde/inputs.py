@@ -54,10 +54,7 @@ def validated_inputs(model, inputs):
         t = ops.broadcast_to(t[None, :, None], (ops.shape(x)[0], n + 1, 1))
     wanted = ((x, (n + 1, dim)), (dw, (n, dim)), (t, (n + 1, 1)))
     if any(tuple(value.shape[1:]) != shape for value, shape in wanted):
-        raise _checks.ArgumentError(
-            f"{expected} Sample the paths on the grid of this model: "
-            "`sample_paths(equation, model.grid, ...)`."
-        )
+        raise _checks.ArgumentError(f"{expected} {_advice(n, x, dw, t)}")
     sizes = {value.shape[0] for value in (x, dw, t)} - {None}
     if sizes == {0}:
         raise _checks.ArgumentError(f"{expected} There are no paths in it.")
@@ -71,6 +68,28 @@ def validated_inputs(model, inputs):
         dw = tf.debugging.check_numerics(dw, text)
         t = tf.debugging.check_numerics(t, text)
     return x, dw, t
+
+
+def _advice(n, x, dw, t):
+    """What to do about paths of another number of times than n steps have."""
+    noise, x_times, t_times = _times(dw), _times(x), _times(t)
+    advice = []
+    if noise == n + 1:
+        advice.append(
+            f"dw has {n + 1} times, as the Brownian motion W has: `np.diff(W, axis=1)` "
+            "makes its increments."
+        )
+    if noise in (n, n + 1) and n in (x_times, t_times):
+        advice.append(f"{n} steps have {n + 1} times: x and t need the terminal time too.")
+    return " ".join(advice) or (
+        "Sample the paths on the grid of this model: "
+        "`sample_paths(equation, model.grid, ...)`."
+    )
+
+
+def _times(value):
+    """The number of times in a batch, or in a grid `[N + 1]`; None where there is none."""
+    return value.shape[min(1, len(value.shape) - 1)] if value.shape else None
 
 
 def _check_values(model, x, dw, t, received):

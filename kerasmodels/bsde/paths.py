@@ -41,15 +41,22 @@ def as_time_grid(owner, equation, t):
     grid = _checks.as_numbers(t)
     grid = np.asarray(np.nan) if grid is None else grid
     terminal_time = equation.terminal_time
-    if (
-        grid.ndim != 1
-        or len(grid) < 2
-        or not np.all(np.isfinite(grid))
-        or not np.all(np.diff(grid) > 0)
-        or grid[0] != 0.0
-        # Times that went through float32 are still the same grid.
-        or abs(grid[-1] - terminal_time) > 1e-6 * terminal_time
-    ):
+    # Times that went through float32 are still the same grid.
+    slack = 1e-6 * terminal_time
+    times = (
+        grid.ndim == 1
+        and len(grid) >= 2
+        and np.all(np.isfinite(grid))
+        and np.all(np.diff(grid) > 0)
+        and grid[0] == 0.0
+    )
+    if not times or abs(grid[-1] - terminal_time) > slack:
+        advice = "`time_grid(terminal_time, num_steps)` makes a uniform grid."
+        if times and grid[-1] < terminal_time - slack:
+            advice = (
+                "N steps have N + 1 times: x and t need the terminal time too, "
+                f"`np.append(t, {terminal_time:g})`."
+            )
         raise _checks.ArgumentError(
             _checks.message(
                 owner,
@@ -57,7 +64,7 @@ def as_time_grid(owner, equation, t):
                 "a number of steps, or strictly increasing times from 0 to the "
                 f"terminal time {terminal_time:g}",
                 f"t={_checks.describe(t)}",
-                "`time_grid(terminal_time, num_steps)` makes a uniform grid.",
+                advice,
             )
         )
     return grid
@@ -331,7 +338,10 @@ def path_dataset(
     elements = tf.data.Dataset.range(start_step * len(indices), 2**63 - 1)
     if num_batches is not None:
         elements = elements.take(num_batches * len(indices))
-    return elements.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
+    elements = elements.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
+    # For the check of a model that is fitted to it: no batch has to be drawn for that.
+    elements.starts_at = tuple(equation.x0)
+    return elements
 
 
 def _share(owner, share):

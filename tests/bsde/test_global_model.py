@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kerasmodels
 from kerasmodels import bsde
 from tests.helpers import Hand, Twice, paths, rms
 
@@ -218,6 +219,13 @@ BAD_INPUTS = {
     "nan": (lambda x, dw, t: (x + np.nan, dw, t), "40 NaN.* in x.*index"),
     "inf": (lambda x, dw, t: (x, dw + np.inf, t), "infinite values in dw"),
     "grid": (lambda x, dw, t: (x, dw, t**2), "its own grid"),
+    "W": (lambda x, dw, t: (x, np.cumsum(x, axis=1), t), r"`np.diff\(W, axis=1\)`"),
+    "t of N": (lambda x, dw, t: (x, dw, t[:-1]), "need the terminal time too"),
+    "x of N": (lambda x, dw, t: (x[:, :-1], dw, t), "need the terminal time too"),
+    "all of N": (
+        lambda x, dw, t: (x[:, :-1], x[:, :-1], t[:-1]),
+        "4 steps have 5 times: x and t need the terminal time too",
+    ),
     "empty": (lambda x, dw, t: (x[:0], dw[:0], t), "no paths"),
     "pair": (lambda x, dw, t: (x, dw), r"the tuple \(x, dw, t\)"),
 }
@@ -263,7 +271,7 @@ def test_data_set_of_another_shape_is_refused_with_its_shapes():
         ({"equation": "hjb"}, "`equation` to be an instance of `Equation`"),
         ({"t": 0}, "`t` to be an integer of at least 1"),
         ({"t": [0.0, 0.5, 0.4, 1.0]}, "strictly increasing"),
-        ({"t": [0.0, 0.5]}, "terminal time 1"),
+        ({"t": [0.0, 0.5]}, r"need the terminal time too, `np.append\(t, 1\)`"),
         ({"control": "staked"}, "Did you mean 'stacked'"),
         ({"control": [bsde.ZSubnet(2)]}, "needs 3 networks.*Received: 1"),
         ({"control": bsde.StackedControl(3, 5)}, "dimension 5"),
@@ -284,6 +292,70 @@ def test_bad_arguments_are_refused(arguments, message):
     arguments = {"equation": bsde.Heat(2), "t": 4, **arguments}
     with pytest.raises(ValueError, match=message):
         bsde.GlobalModel(**arguments)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class PlainControl(keras.layers.Layer):
+    """z = tanh((t, x) V + c) U + b of a user, without a `build`."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden, self.out = keras.layers.Dense(4, "tanh"), keras.layers.Dense(2)
+
+    def call(self, t, x):
+        return self.out(self.hidden(keras.ops.concatenate([t, x], axis=-1)))
+
+
+class PlainModel(PlainControl, keras.Model):
+    pass
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class BuiltFromOneShape(keras.layers.Layer):
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(2,), initializer="ones", name="scale")
+
+    def call(self, t, x):
+        return self.scale * x
+
+
+@pytest.mark.parametrize("cls", [PlainControl, PlainModel, BuiltFromOneShape])
+def test_a_plain_layer_is_a_control_process(cls):
+    layer = cls()
+    model = bsde.GlobalModel(bsde.Heat(2), 4, control=layer, u0=0.0, z0=0.0)
+    assert layer.built and len(model.trainable_weights) == 2 + len(layer.weights) > 2
+    x, dw, t = (np.array(v) for v in paths(model, 3))
+    _, z = model.trajectory((x, dw, t))
+    if cls is BuiltFromOneShape:
+        expected = x[:, 1:-1]
+    else:
+        v, c, u, b = (w.numpy() for w in layer.weights)
+        h = np.concatenate([t, x], axis=-1)[:, 1:-1]
+        expected = np.tanh(h @ v + c) @ u + b
+    # Float32 sums.
+    np.testing.assert_allclose(z[:, 1:], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_plain_layer_comes_back_from_a_file(tmp_path):
+    model = bsde.GlobalModel(bsde.Heat(2), 4, control=PlainControl(), u0=0.0, z0=0.0)
+    for weight in model.weights:
+        weight.assign(weight + 0.1)
+    model.save(tmp_path / "m.keras")
+    inputs = paths(model, 3)
+    for load in (keras.saving.load_model, kerasmodels.load_model):
+        again = load(tmp_path / "m.keras")
+        np.testing.assert_array_equal(again(inputs), model(inputs))
+
+
+@pytest.mark.parametrize("name", ["m.h5", "M.HDF5"])
+def test_hdf5_is_refused_before_anything_is_written(name, tmp_path):
+    model = hand_model()
+    with pytest.raises(ValueError, match=r"Use .keras: `model.save\('.*/[mM].keras'\)`"):
+        model.save(tmp_path / name)
+    # The message about weights is Keras's own.
+    with pytest.raises(ValueError, match="must end in `.weights.h5`"):
+        model.save_weights(tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 def test_file_holds_a_users_registered_equation(tmp_path):

@@ -1,0 +1,200 @@
+"""Paths of the right shape and the wrong law: a warning each, before they train a model.
+
+A model takes increments dW_n and states x_n as they are. Three mistakes train without an
+error, to a wrong u0: paths that do not start at the model's x0, where u0 and z0 belong;
+increments whose variance is not dt; and W itself in the place of its increments.
+"""
+
+import types
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy import special
+
+from kerasmodels import _checks
+
+# Increments that are read, at most.
+_MOST_NUMBERS = 2**18
+# A probability below which the increments are not what they should be: the one beyond
+# seven standard errors of a normal law. The law of a sum of squares is used as it is,
+# because of few numbers a standard error says little.
+_NEVER = 1e-12
+# And one above which increments may well be of the right variance.
+_LIKELY = 1e-6
+# And one below which a few driven paths are not taken for W.
+_DISTINCT = 1e-3
+# Distance of a start from x0, in units of the largest |x| of a coordinate: what float32
+# leaves of equal numbers is a hundred times less.
+_START = 1e-4
+
+
+def require_end(owner, argument, data, number):
+    """Raises ValueError for a data set without an end and no number of batches.
+
+    Args:
+        owner, argument: str. The call, and its argument for the number of batches.
+        data: what Keras was given as x.
+        number: None or int. That argument.
+    """
+    if number is not None:
+        return
+    if isinstance(data, tf.data.Dataset):
+        endless = int(data.cardinality()) == tf.data.INFINITE_CARDINALITY
+    else:
+        endless = isinstance(data, keras.utils.PyDataset) and data.num_batches is None
+    if endless:
+        raise _checks.ArgumentError(
+            _checks.message(
+                owner,
+                argument,
+                "a number of batches where the data set never ends",
+                f"{argument}=None with an endless data set",
+                f"Pass {argument}=600, or end it: `path_dataset(..., num_batches=600)`.",
+            )
+        )
+
+
+def inspected(model, data):
+    """Warns about the paths that a model is about to be fitted to, or evaluated on.
+
+    Of a data set the first batch is read, once more than Keras reads it.
+
+    Args:
+        model: `GlobalModel`.
+        data: the tuple (x, dw, t), or a data set.
+
+    Returns:
+        `data`; a Python generator, of which a batch was taken, as one that yields it too.
+    """
+    start = getattr(data, "starts_at", None)
+    if start is not None:
+        # One of `path_dataset`, where nothing else can be wrong but what is refused.
+        if len(start) == model.equation.dim:
+            _check_start(model, np.reshape(start, (1, 1, -1)))
+        return data
+    if isinstance(data, types.GeneratorType):
+        batch = next(data, None)
+        data = _with_first(batch, data) if batch is not None else data
+    elif isinstance(data, tf.data.Dataset):
+        batch = next(iter(data), None)
+    elif isinstance(data, keras.utils.PyDataset):
+        batch = None if data.num_batches == 0 else data[0]
+    else:
+        batch = (data,)
+    inputs = batch[0] if isinstance(batch, (tuple, list)) and batch else None
+    paths = _as_arrays(model, inputs)
+    if paths is not None:
+        x, dw, t = paths
+        _check_start(model, x)
+        _check_increments(x, dw, np.diff(t, axis=1))
+    return data
+
+
+def _with_first(batch, rest):
+    yield batch
+    yield from rest
+
+
+def _as_arrays(model, inputs):
+    """x, dw, t of the first paths in float64; None where the model will refuse them."""
+    if not isinstance(inputs, (tuple, list)) or len(inputs) != 3:
+        return None
+    n, dim = model.num_steps, model.equation.dim
+    count = max(1, _MOST_NUMBERS // (n * dim))
+    arrays = []
+    for value, shape in zip(inputs, ((n + 1, dim), (n, dim), (n + 1, 1))):
+        if not hasattr(value, "shape") or tuple(value.shape[1:]) != shape:
+            return None
+        array = _checks.as_numbers(value[:count])
+        if array is None or not array.size or not np.all(np.isfinite(array)):
+            return None
+        arrays.append(array)
+    same = len({len(array) for array in arrays}) == 1
+    return arrays if same and np.all(np.diff(arrays[2], axis=1) > 0) else None
+
+
+def _check_start(model, x):
+    """Warns where x `[paths, times, dim]` does not start at x0."""
+    if model.drift:
+        # The model steps its own x, from x0.
+        return
+    x0 = np.asarray(model.equation.x0, "float64")
+    gap = np.max(np.abs(x[:, 0] - x0), axis=0)
+    scale = np.maximum(np.max(np.abs(x), axis=(0, 1)), np.abs(x0))
+    far = np.argmax(gap - _START * scale)
+    if gap[far] > _START * scale[far]:
+        path = np.argmax(np.abs(x[:, 0, far] - x0[far]))
+        _warn(
+            "`GlobalModel` expects paths `x` that start at the x0 of its equation, where "
+            f"its u0 and z0 belong. Received: x[{path}, 0, {far}]={x[path, 0, far]:.6g} "
+            f"where x0[{far}]={x0[far]:.6g}. Give the equation the x0 of the paths, or "
+            "sample the paths again."
+        )
+
+
+def _check_increments(x, dw, dt):
+    """Warns where dw `[paths, N, dim]` is W, or has another variance than dt."""
+    scaled = dw / np.sqrt(dt)
+    if _is_path(dw, dt, scaled):
+        _warn(
+            "`GlobalModel` expects increments `dw` of variance dt. Received: numbers whose "
+            "own differences have that variance, so W itself. `np.diff(W, axis=1)` makes "
+            "the increments of W at all N + 1 times, with its zeros at time 0."
+        )
+        return
+    size, normal = _mean_square(scaled)
+    if normal < _NEVER and not (size > 1 and _has_drift(x, scaled, size)):
+        _warn(
+            "`GlobalModel` expects increments `dw` of variance dt. Received: dw^2 / dt "
+            f"with a mean of {size:.3g} over {scaled.size} numbers, where 1 is right "
+            f"(1 / dt is {1 / np.mean(dt):.3g}). `dw` is sqrt(dt) times standard normal "
+            "numbers, without sigma, on the grid `t` that is handed in with it."
+        )
+
+
+def _has_drift(x, scaled, size):
+    """Whether dw / sqrt(dt) is normal beside a drift b(t, x) sqrt(dt), as on driven paths.
+
+    Differences of two steps that follow, and of two paths at nearly the same x, leave
+    little of what a drift adds to the mean square, and all of a wrong variance.
+    """
+    order = np.argsort(x[:, :-1], axis=0)
+    near = np.take_along_axis(scaled, order, axis=0)
+    paths, steps = (2 * (number // 2) for number in scaled.shape[:2])
+    differences = (
+        scaled[:, :steps:2] - scaled[:, 1:steps:2],
+        near[:paths:2] - near[1:paths:2],
+    )
+    left = [np.mean(np.square(d)) / 2 - 1 for d in differences if d.size]
+    return any(excess < (size - 1) / 2 for excess in left)
+
+
+def _is_path(dw, dt, scaled):
+    """Whether dw is W at the times t_1, ..., t_N, or at t_0, ..., t_(N-1)."""
+    if dw.shape[1] < 2:
+        return False
+    steps = np.diff(dw, axis=1)
+    if not np.any(dw[:, 0]):
+        return _mean_square(steps / np.sqrt(dt[:, :-1]))[1] > _LIKELY
+    size, normal = _mean_square(scaled)
+    one, likely = _mean_square(steps / np.sqrt(dt[:, 1:]))
+    # Of increments with a drift the differences have twice the variance, or more.
+    distinct = special.chdtr(steps.size, steps.size * one / 2) < _DISTINCT
+    return size > 1 and normal < _NEVER and likely > _LIKELY and distinct
+
+
+def _mean_square(values):
+    """The mean square, and how probable one as far from 1 is for standard normals."""
+    count = values.size
+    if not count:
+        return 1.0, 1.0
+    total = float(np.sum(np.square(values)))
+    tails = special.chdtr(count, total), special.chdtrc(count, total)
+    return total / count, min(tails)
+
+
+def _warn(text):
+    # At the line that calls `fit` or `evaluate`.
+    warnings.warn(text, stacklevel=5)
