@@ -31,7 +31,7 @@ def registered(kind=inspect.isclass):
 def test_every_registered_object_is_in_the_battery():
     assert registered() == {entry.name for entry in public_objects.ALL}
     functions = {function.__name__ for function, _, _ in public_objects.FUNCTIONS}
-    # A cost that a cell of the package holds is tested where it belongs.
+    # The cost of `Well` is registered too, and tested with it.
     assert registered(inspect.isfunction) & PUBLIC == functions
 
 
