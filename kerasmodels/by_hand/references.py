@@ -54,8 +54,8 @@ def coarsest(types):
 class Loss:
     """The loss that a model is compiled with, of one batch, as a function of its weights.
 
-    Each evaluation starts from the same state, so that the masks of a dropout and the
-    states of a recurrent layer are those of the first.
+    Each evaluation leaves the state that it starts from, so that the masks of a dropout and
+    the states of a recurrent layer are those of the first.
     """
 
     def __init__(self, model, x, y, sample_weight):
@@ -76,6 +76,7 @@ class Loss:
         self.start = [(s, old) for s, old in self.start if np.any(s.numpy() != old)]
         self._reset()
         self.evaluate = as_graph(self._value, value)
+        self._reset()
 
     def _value(self):
         x, y, sample_weight = self.batch
@@ -86,8 +87,9 @@ class Loss:
             state.assign(old)
 
     def __call__(self):
+        value = float(self.evaluate())
         self._reset()
-        return float(self.evaluate())
+        return value
 
     def differences(self, weight, max_entries, relative_step):
         """Slopes to both sides of some entries of a weight: low, high, which."""
