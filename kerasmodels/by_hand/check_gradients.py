@@ -133,9 +133,9 @@ def _report(model, batch, dtype, tolerance, max_entries, learning_rate):
         notes = (f"The step rounds its gradients to {limits.dtype}, and so did the check.",)
     if found.fitted_rate is not None:
         notes += (
-            f"The weights are assigned with a learning rate of {found.fitted_rate:.6g}, if "
-            "it is the one that fits the gradients: a factor that all of them have in "
-            "common is not seen. Pass `learning_rate` to have it checked.",
+            "The learning rate of the weights that the step assigns was fitted: "
+            f"{found.fitted_rate:.6g}. A factor that all their gradients have in common "
+            "does not show. Pass `learning_rate` to have it checked.",
         )
     return GradientReport(weights, found.failure, order, limits.dtype, notes)
 
