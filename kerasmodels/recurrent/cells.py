@@ -179,6 +179,8 @@ def start_states(owner, step, initial_state):
     """
     if initial_state is None:
         return tuple(np.zeros((1, step.units)) for _ in step.states)
+    if len(step.states) > 1 and len(getattr(initial_state, "shape", ())) > 1:
+        initial_state = list(initial_state)
     pair = isinstance(initial_state, (list, tuple))
     if not pair or (len(step.states) == 1 and len(initial_state) != 1):
         initial_state = [initial_state]

@@ -232,7 +232,7 @@ def _half_type(given):
 
 def _held_by(number, dtype):
     """Whether the type has this very number, as the output of a layer of the type is."""
-    return float(ops.convert_to_numpy(ops.cast(number, dtype)).astype("float64")) == number
+    return float(ops.cast(ops.cast(number, dtype), "float64")) == number
 
 
 def _number(owner, argument, value):

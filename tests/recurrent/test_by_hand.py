@@ -127,7 +127,7 @@ def test_values_may_be_left_out():
             marks=pytest.mark.slow,
         ),
         pytest.param(*(keras.layers.LSTM, {}, 10), marks=pytest.mark.slow),
-        (keras.layers.SimpleRNN, {}, 6),
+        (keras.layers.SimpleRNN, {}, 12),
     ],
     ids=str,
 )

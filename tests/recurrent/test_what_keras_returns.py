@@ -103,7 +103,7 @@ def test_masks_are_those_of_keras(kind, mask):
         # A value at a masked step counts like any other.
         y = y.numpy()
         hidden = int(np.argmin(mask[0, :: -1 if back else 1]))
-        y[0, hidden] += 1e-3
+        y[0, hidden] += 0.00123456789012
         first = verify(layer, x, y, state, mask=mask)["first_disagreement"]
         assert (first["step"], first["quantity"]) == (hidden + 1, "output")
 
