@@ -410,7 +410,7 @@ ENTRIES = [
         bsde.fit_subnets,
         works=False,
         x=(np.ones((4, 2, 2)), arrays((4, 2), (3, 2, 2), (0, 2, 2), more=holes(4, 2, 2))),
-        z=(np.ones((4, 2, 2)), arrays((4, 2), (4, 2, 3), (0, 2, 2), more=holes(4, 2, 2))),
+        z=(np.ones((4, 2, 2)), arrays((4, 2), (4, 3, 2), (0, 2, 2), more=holes(4, 2, 2))),
         epochs=(1, COUNT),
         batch_size=(2, COUNT),
         learning_rate=(1e-3, POSITIVE),
