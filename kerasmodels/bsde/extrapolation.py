@@ -30,8 +30,9 @@ import tensorflow as tf
 
 # Steps of the finest grid in one step of each grid.
 STRIDES = (1, 2, 4)
-# Standard errors from which the mean of paired differences counts as different from zero.
-_SIGNIFICANT = 2.0
+# Standard errors from which an error of first order is taken out though none is expected,
+# and from which the difference of the two finest grids counts as one.
+_UNEXPECTED, _SEEN = 3.0, 2.0
 # A ratio of two differences below the first may mean an order below one; none below the
 # second is used, because the limit of the sequence would be lost in noise.
 _LOW, _LOWEST = 1.8, 1.2
@@ -73,7 +74,7 @@ def extrapolation(grid, values, first_order=False):
     if spread[2] > _UNSTABLE * spread[1]:
         # Halfway between what first and second order would be, and as far again.
         return Extrapolation((first + second) / 2, float(abs(fine - middle)), 1.0)
-    seen = _differs((both - second) @ values, values)
+    seen = _differs((both - second) @ values, values, _UNEXPECTED)
     if not (seen or first_order):
         change = second @ (fine, middle, coarse) - fine
         return Extrapolation(second, float(abs(change)), 2.0)
@@ -82,7 +83,7 @@ def extrapolation(grid, values, first_order=False):
     if not seen:
         return Extrapolation(both, uncertainty, 2.0)
     ratio = (middle - coarse) / (fine - middle) if fine != middle else math.inf
-    if ratio < _LOW and _differs(values[0] - values[1], values):
+    if ratio < _LOW and _differs(values[0] - values[1], values, _SEEN):
         ratio = max(ratio, _LOWEST)
         # Where the differences go on to shrink by this ratio.
         limit = fine + (fine - middle) / (ratio - 1)
@@ -136,8 +137,8 @@ def _weights(grid):
     return second, first, solved([0, 1, 2], 3)
 
 
-def _differs(differences, values):
+def _differs(differences, values, times):
     """Whether their mean is further from zero than noise and rounding explain."""
     error = np.std(differences) / math.sqrt(len(differences))
     rounding = 1e-12 * np.max(np.abs(values))
-    return bool(abs(np.mean(differences)) > _SIGNIFICANT * error + rounding)
+    return bool(abs(np.mean(differences)) > times * error + rounding)

@@ -45,7 +45,7 @@ def test_first_and_second_order_are_both_taken_out():
 def test_first_order_counts_only_where_it_is_above_the_noise():
     # (4 f - 5 m + c) / 3 has mean 2 / 3 and, by the pattern, deviation 2 noise / 3, so its
     # standard error is a third of the noise.
-    for noise, order in ((0.9, 1.0), (1.1, 2.0)):
+    for noise, order in ((0.6, 1.0), (0.7, 2.0)):
         found = extrapolation(UNIFORM, values([-1.0, -2.0, -4.0], noise))
         assert found.order == order
 
