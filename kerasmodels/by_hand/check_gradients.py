@@ -109,6 +109,7 @@ def _report(model, batch, dtype, tolerance, max_entries, learning_rate):
         data = tuple(_in_type(part, keras.config.floatx()) for part in batch)
         limits = precision(dtype or coarsest(types_of(model)), tolerance)
         with set_aside(model):
+            _build_metrics(model, *data)
             try:
                 loss = Loss(model, *data, *[None] * (3 - len(data)))
             except _checks.ArgumentError:
@@ -150,6 +151,13 @@ def _order(early, paths):
         for number, others in early.items()
     ]
     return f"{'; '.join(parts)}. Compute every gradient first, and update then."
+
+
+def _build_metrics(model, x, y, sample_weight=None):
+    """Makes the metrics of `compile`, as `fit` does before its first step."""
+    # One that does not fit is an error of the steps that update it, and of no other.
+    with contextlib.suppress(Exception):
+        model.compute_metrics(x, y, model(x, training=False), sample_weight)
 
 
 def _build(owner, model, x):

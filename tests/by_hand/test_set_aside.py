@@ -96,6 +96,19 @@ def test_a_step_of_one_float_type_is_checked_in_that():
     assert not report.right and report.weights[0].factor == pytest.approx(0.99, rel=1e-4)
 
 
+def test_the_metrics_are_there_as_in_fit():
+    class Reading(Plain):
+        def train_step(self, data):
+            super().train_step(data)
+            # Of one that is not built Keras refuses the result.
+            return {metric.name: metric.result() for metric in self.metrics}
+
+    model = Reading(2.0)
+    model.build((None, 4))
+    model.compile("sgd", "mse", metrics=["mae"])
+    assert check_gradients(model, X, Y).failure is None
+
+
 def test_gradients_that_are_rounded_are_no_wrong_ones():
     class Rounding(Plain):
         def train_step(self, data):
