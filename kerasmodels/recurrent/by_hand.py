@@ -189,11 +189,9 @@ def _verify(owner, kind, cell, x, by_hand, initial_state, tolerance, mask):
     if tolerance is not None:
         tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
     stored = max(STORED[dtype] for dtype in _types(layer))
-    allowance = run.storage(stored)
-    papers = [
-        given.widened(allowance)
-        for given in paper.read(owner, run, layer, by_hand, tolerance)
-    ]
+    papers = paper.read(owner, run, layer, by_hand, tolerance)
+    allowance = run.storage(stored, max(given.rows for given in papers))
+    papers = [given.widened(allowance) for given in papers]
     computed = _of_names(run.names, run.values())
     given = papers[0]
     for one in papers:

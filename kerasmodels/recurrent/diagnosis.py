@@ -55,6 +55,13 @@ class Search:
 
     def agrees(self, run, paper):
         """Whether this run gives every value on paper."""
+        # Most candidates are out after the first step.
+        start = paper.up_to_first_step()
+        if start.rows < paper.rows and not self._gives(run, start):
+            return False
+        return self._gives(run, paper)
+
+    def _gives(self, run, paper):
         computed = paper.pick(run.values(paper.rows))
         wrong = paper.wrong(computed)
         if not np.any(wrong):
@@ -114,7 +121,7 @@ class Search:
         ]
 
     def _pairs(self, paper):
-        start, names, lists = paper.up_to_first_step(), [], []
+        names, lists = [], []
         changes = [
             (name, change, changed)
             for name, change, changed in self._changes(
@@ -124,11 +131,10 @@ class Search:
         ]
         for (one, _, changed), (two, other, _) in itertools.combinations(changes, 2):
             both = None if changed is None else other(changed)
-            # Most candidates are out after the first step.
-            if both is None or not self.agrees(both, start):
+            if both is None or not self.agrees(both, paper):
                 continue
             values = both.values()
-            if self.agrees(both, paper) and not any(_equal(values, v) for v in lists):
+            if not any(_equal(values, other_values) for other_values in lists):
                 names.append(f"{one} + {two}")
                 lists.append(values)
         return names
