@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from kerasmodels import bsde
+from kerasmodels.bsde.checking import _check_step
 from kerasmodels.bsde.processes.cox_ingersoll_ross import _folded, square_root_step
 from tests.helpers import refusals
 
@@ -300,6 +301,24 @@ names = [type(process).__name__ for process in PROCESSES]
 @pytest.mark.parametrize("process", PROCESSES, ids=names)
 def test_coefficients_step_and_config_go_together(process):
     bsde.check_equation(process, num_points=3)
+
+
+AT_ZERO = [SquareRoot(1, 1.0, 0.1, 1.0, 0.1, 0.5), PROCESSES[-1]]
+
+
+@pytest.mark.parametrize("process", AT_ZERO, ids=["SquareRoot", "Price"])
+def test_check_of_a_step_at_zero(process):
+    # At zero sigma vanishes, and the law of a step is not that of its tangent.
+    x = np.tile(process.x0, (4, 1))
+    x[:, -1] = [0.0, 1e-7, 1e-6, 0.1]
+    arguments = tensors(np.full((4, 1), 0.5), x)
+    _check_step(process, *arguments, seed=0)
+    # A wrong mean is still seen at the last point.
+    step = type(process).step
+    wrong = type("Wrong", (type(process),), {"step": lambda *a: step(*a) + 0.1 * a[2]})
+    process = wrong.from_config(process.get_config())
+    with pytest.raises(bsde.EquationError, match="`drift`: its mean"):
+        _check_step(process, *arguments, seed=0)
 
 
 @pytest.mark.parametrize("process", PROCESSES, ids=names)
