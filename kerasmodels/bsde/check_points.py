@@ -8,7 +8,7 @@ from kerasmodels.bsde.outside_class import ARGUMENTS
 from kerasmodels.bsde.paths import sample_paths, time_grid
 
 # Time steps of the paths. The finer grids are for schemes that explode on coarser ones.
-STEPS = (8, 32, 128, 512)
+STEPS = (8, 32, 128)
 # Numbers in a state of all paths, at most, where more paths are drawn than asked for:
 # rare events, such as a variance below zero, are seen on many paths.
 _NUMBERS = 2**16
