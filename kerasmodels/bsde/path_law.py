@@ -141,7 +141,8 @@ def _check_increments(x, dw, dt):
         _warn(
             "`GlobalModel` expects increments `dw` of variance dt. Received: numbers whose "
             "own differences have that variance, so W itself. `np.diff(W, axis=1)` makes "
-            "the increments of W at all N + 1 times, with its zeros at time 0."
+            "the increments of W at all N + 1 times, with its zeros at time 0, and "
+            "`np.diff(W, axis=1, prepend=0)` those of W at the N times after it."
         )
         return
     size, normal = _mean_square(scaled)

@@ -1,5 +1,7 @@
 """The cause of a divergence is the one that is measured, with its number."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -46,8 +48,25 @@ def test_a_stiff_driver_is_named_with_its_slope_and_growth(rate):
     found = cause(Hand(a=-rate))
     assert found.startswith(f"The driver is stiff: up to t = {steps / 20:.4g} ")
     slope = growth / steps * 20
-    assert f"grows by e^{growth:.0f}, as df/du is about {-slope:.3g}. Solve" in found
+    told = f"grows by e^{growth:.0f} on every path, as df/du is about {-slope:.3g}. Solve"
+    assert told in found
     assert f"Discounted(equation, rate={slope:.3g})" in found
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Killed(Hand):
+    """f = -400 u where x < 0, and nothing elsewhere."""
+
+    def driver(self, t, x, u, z):
+        return -400 * u * ops.cast(x < 0, u.dtype)
+
+
+def test_a_driver_that_is_stiff_in_a_part_of_the_space_is_named():
+    # From 0.5 some paths are below 0 at the end of a step of 1/20 before others.
+    found = cause(Killed())
+    assert "The driver is stiff: " in found
+    share = int(re.search(r"on (\d+)% of the paths", found)[1])
+    assert 0 < share < 60
 
 
 def test_powers_of_u_and_z_are_told_apart():
