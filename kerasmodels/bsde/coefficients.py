@@ -14,7 +14,8 @@ class EquationError(ValueError):
 
 ADVICE_ON_ARRAYS = (
     "Use Python numbers for constants, `keras.ops` for functions, and "
-    "`ops.convert_to_tensor(array, x.dtype)` for arrays."
+    "`ops.convert_to_tensor(array, x.dtype)` for arrays. Two numbers alone are float32, "
+    "as in ops.where(x < 1, 1.0, 0.0): write `ops.cast(x < 1, x.dtype)`."
 )
 
 
