@@ -18,7 +18,7 @@ from kerasmodels.by_hand.comparison import check_weights
 from kerasmodels.by_hand.gradient_report import GradientReport
 from kerasmodels.by_hand.references import Loss, coarsest, precision, types_of
 from kerasmodels.by_hand.set_aside import keras_defaults, set_aside
-from kerasmodels.by_hand.updates import words
+from kerasmodels.by_hand.updates import run_step, words
 
 
 def check_gradients(
@@ -27,8 +27,9 @@ def check_gradients(
     """Compares the gradient of a model's own `train_step` with automatic ones.
 
     The model itself is checked, not a copy: its weights and all that it holds are set aside
-    meanwhile, and put back bit for bit, also after an error. It may hand gradients to one
-    or several optimizers, in one or several calls, or assign its weights itself. Updates do
+    meanwhile, and put back bit for bit, also after an error. A velocity, or the like, that
+    the step adds to its updates is zero meanwhile. The step may hand gradients to one or
+    several optimizers, in one or several calls, or assign its weights itself. Updates do
     move the weights while the step runs, so that one that comes too early shows: a layer
     whose weights change before the error goes back through them is named in `order`.
 
@@ -110,6 +111,7 @@ def _report(model, batch, dtype, tolerance, max_entries, learning_rate):
         limits = precision(dtype or coarsest(types_of(model)), tolerance)
         with set_aside(model):
             _build_metrics(model, *data)
+            forgotten = _forget(model, data)
             try:
                 loss = Loss(model, *data, *[None] * (3 - len(data)))
             except _checks.ArgumentError:
@@ -132,6 +134,11 @@ def _report(model, batch, dtype, tolerance, max_entries, learning_rate):
     notes = ()
     if dtype == "float64" != limits.dtype:
         notes = (f"The step rounds its gradients to {limits.dtype}, and so did the check.",)
+    if forgotten:
+        notes += (
+            f"What the step carries on was set to zero first, as a velocity: {forgotten}. "
+            "With it an update is no gradient.",
+        )
     if found.fitted_rate is not None:
         notes += (
             "The learning rate of the weights that the step assigns was fitted: "
@@ -139,6 +146,17 @@ def _report(model, batch, dtype, tolerance, max_entries, learning_rate):
             "does not show. Pass `learning_rate` to have it checked.",
         )
     return GradientReport(weights, found.failure, order, limits.dtype, notes)
+
+
+def _forget(model, data):
+    """Sets to zero what a step that assigns weights carries on; returns the names of it."""
+    step, names = run_step(model, data), []
+    for number in step.carried if step.changes else ():
+        weight = model.non_trainable_variables[number]
+        if np.any(weight.value.numpy()):
+            weight.value.assign(tf.zeros_like(weight.value))
+            names.append(weight.path)
+    return ", ".join(names)
 
 
 def _order(early, paths):

@@ -29,6 +29,8 @@ class Step:
         count: int: how many updates there were; one call of an optimizer is one.
         types: set of str: the float types of the gradients that optimizers were given.
         failure: None or str.
+        carried: list: the numbers, among the weights that are not trained, of those that
+            the step changes and that have the shape of a trained one, as a velocity has.
     """
 
     gradients: dict = dataclasses.field(default_factory=dict)
@@ -37,6 +39,7 @@ class Step:
     count: int = 0
     types: set = dataclasses.field(default_factory=set)
     failure: str | None = None
+    carried: list = dataclasses.field(default_factory=list)
 
     def add(self, found, number, value):
         if number not in self.order:
@@ -69,10 +72,16 @@ def run_step(model, data, moving=(), rate=None):
                 _Recorder(thing, model, known, step).stand_in(rate)
             elif rate is not None and not isinstance(thing, (dict, list, tuple, set)):
                 _set_rates(thing, rate)
+        before = [weight.value.numpy() for weight in model.non_trainable_variables]
         try:
             model.train_step(data)
         except Exception as error:
             step.failure = words(error)
+        shapes = {weight.start.shape for weight in weights}
+        for number, weight in enumerate(model.non_trainable_variables[: len(before)]):
+            fits = before[number].shape in shapes and before[number].dtype.kind == "f"
+            if fits and not np.array_equal(weight.value.numpy(), before[number]):
+                step.carried.append(number)
         for weight in weights:
             weight.see_the_rest()
     return step

@@ -166,3 +166,39 @@ def test_gradients_that_no_weights_belong_to_are_an_error_of_the_step():
     assert not found.right and "no weights" in found.failure
     found = report(lambda m, g1, g2: m.optimizer.apply([g1()]))
     assert "1 gradients" in found.failure and "built on 2" in found.failure
+
+
+class Heavy(Net):
+    """Momentum of its own: v <- 0.9 v + 0.05 g, w <- w - v."""
+
+    def build(self, shape):
+        super().build(shape)
+        self.speeds = [
+            self.add_weight(
+                shape=w.shape, initializer="zeros", trainable=False, name=f"v{k}"
+            )
+            for k, w in enumerate((self.w1, self.w2))
+        ]
+
+
+def with_velocity(m, g1, g2):
+    for weight, speed, gradient in zip((m.w1, m.w2), m.speeds, (g1(), g2)):
+        speed.assign(0.9 * speed + 0.05 * gradient)
+        weight.assign_sub(speed)
+
+
+@pytest.mark.parametrize("first, right", [(1.0, True), (2.0, False)])
+def test_a_velocity_of_earlier_steps_is_no_gradient(first, right):
+    model = Heavy(with_velocity, first=first)
+    model.build((None, 4))
+    model.compile(keras.optimizers.SGD(0.7), "mse")
+    # From steps before, and in no direction of the present gradient.
+    for speed in model.speeds:
+        speed.assign(RNG.normal(size=speed.shape))
+    before = [weight.numpy() for weight in model.weights]
+    found = check_gradients(model, X, Y, max_entries=6, learning_rate=0.05)
+    assert found.right is right, str(found)
+    assert [w.wrong for w in found.weights] == [not right, False]
+    assert "net/v0, net/v1" in found.notes[0]
+    for weight, expected in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), expected)
