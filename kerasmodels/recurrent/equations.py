@@ -117,6 +117,7 @@ class GRUEquations(Equations):
     update_keeps_state: bool = True
     z_is_kept_share: bool = True
     candidate_is_weighted: bool = True
+    state_is_kept: bool = True
 
     quantities = ("z", "r", "candidate", "h")
     gates = ("z", "r", "candidate")
@@ -151,7 +152,7 @@ class GRUEquations(Equations):
         candidate = self.activation(x @ w_h + b_h + memory)
         keep = z if self.update_keeps_state else 1 - z
         weight = 1 - keep if self.candidate_is_weighted else 1
-        h = keep * h + weight * candidate
+        h = (keep * h if self.state_is_kept else 0) + weight * candidate
         z = z if self.z_is_kept_share else 1 - z
         return {"z": z, "r": r, "candidate": candidate, "h": h}, (h,)
 

@@ -79,6 +79,41 @@ def kernels_reordered(step, order):
     return reordered(step, order, ("kernel",))
 
 
+def one_reordered(step, order, name):
+    """One of the weights in another order, where the layer has two of its kind."""
+    if not step.fields(name) or not np.any(getattr(step, name)):
+        return None
+    if name == "bias" and not np.any(getattr(step, "recurrent_bias", 0)):
+        return None
+    blocks = step.blocks(name)
+    return step.replace(**{name: np.concatenate([blocks[k] for k in order], axis=-1)})
+
+
+def orders_of_one(gates, usual, words):
+    """Each of the usual layouts for one of the weights alone.
+
+    Args:
+        gates, usual: as in `gate_orders`.
+        words: dict: the name of a weight -> what people call it.
+
+    Returns:
+        dict: name -> mistake.
+    """
+    return {
+        f"gate order {', '.join(layout)} for {', '.join(gates)} in the {word} alone": (
+            functools.partial(
+                one_reordered, order=[layout.index(gate) for gate in gates], name=name
+            )
+        )
+        for layout in usual
+        for name, word in words.items()
+    }
+
+
+KERNELS = {"kernel": "input kernel", "recurrent_kernel": "recurrent kernel"}
+BIASES = {"bias": "input bias", "recurrent_bias": "recurrent bias"}
+
+
 def gate_orders(gates, usual):
     """Every layout of the gates, for all weights, for the biases and for the kernels.
 
@@ -164,6 +199,13 @@ def without_input_bias(step):
     return step.replace(bias=0 * step.bias) if np.any(step.recurrent_bias) else None
 
 
+def bias_rows_exchanged(step):
+    same = np.array_equal(step.bias, step.recurrent_bias)
+    if step.reset != "after" or same or not np.any(step.recurrent_bias):
+        return None
+    return step.replace(bias=step.recurrent_bias, recurrent_bias=step.bias)
+
+
 def recurrent_bias_outside(step):
     """b_h + c_h + r * (h U_h): the same as both biases added into one."""
     if step.reset != "after" or not np.any(step.recurrent_bias):
@@ -173,10 +215,8 @@ def recurrent_bias_outside(step):
     )
 
 
-_GRU_ORDERS, _GRU_RARE_ORDERS = gate_orders(
-    GRUEquations.gates,
-    [("r", "z", "candidate")],  # PyTorch
-)
+_GRU_LAYOUTS = [("r", "z", "candidate")]  # PyTorch
+_GRU_ORDERS, _GRU_RARE_ORDERS = gate_orders(GRUEquations.gates, _GRU_LAYOUTS)
 GRU_COMMON = {
     "update gate swapped": lambda e: e.replace(update_keeps_state=False),
     "z as the share of the candidate (another convention, the same h)": (
@@ -201,6 +241,9 @@ GRU_RARE = {
     "factor 1 - z of the candidate left out": lambda e: e.replace(
         candidate_is_weighted=False
     ),
+    "previous state left out of the new state": lambda e: e.replace(state_is_kept=False),
+    "rows of the bias exchanged": bias_rows_exchanged,
+    **orders_of_one(GRUEquations.gates, _GRU_LAYOUTS, {**KERNELS, **BIASES}),
     **EXCHANGED,
     **RELU,
     **RESHAPED,
@@ -216,14 +259,12 @@ def with_forget_bias(change):
     return changed
 
 
-_LSTM_ORDERS, _LSTM_RARE_ORDERS = gate_orders(
-    LSTMEquations.gates,
-    [
-        ("i", "f", "o", "candidate"),  # some courses
-        ("i", "candidate", "f", "o"),  # TensorFlow 1
-        ("i", "o", "f", "candidate"),  # ONNX
-    ],
-)
+_LSTM_LAYOUTS = [
+    ("i", "f", "o", "candidate"),  # some courses
+    ("i", "candidate", "f", "o"),  # TensorFlow 1
+    ("i", "o", "f", "candidate"),  # ONNX
+]
+_LSTM_ORDERS, _LSTM_RARE_ORDERS = gate_orders(LSTMEquations.gates, _LSTM_LAYOUTS)
 _SWAPPED = "gate order f, i, candidate, o for i, f, candidate, o"
 LSTM_COMMON = {
     "input and forget gate swapped": _LSTM_RARE_ORDERS.pop(_SWAPPED),
@@ -246,6 +287,7 @@ LSTM_RARE = {
     **RELU,
     **RESHAPED,
     **{name: m for name, m in _LSTM_ORDERS.items() if name.endswith("alone")},
+    **orders_of_one(LSTMEquations.gates, _LSTM_LAYOUTS, KERNELS),
     **_LSTM_RARE_ORDERS,
 }
 

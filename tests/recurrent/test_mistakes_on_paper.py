@@ -33,7 +33,7 @@ def relu(x):
 
 def gru(
     x, kernel, recurrent_kernel, bias, s=sigmoid, a=np.tanh, reset="after",
-    swapped=False, share=False, transposed=False, weighted=True,
+    swapped=False, share=False, transposed=False, weighted=True, kept=True,
     order=(0, 1, 2), kernel_order=None, bias_order=None,
 ):  # fmt: skip
     h, found = np.zeros(UNITS), {"z": [], "r": [], "candidate": [], "h": []}
@@ -52,7 +52,7 @@ def gru(
         }[reset]
         candidate = a(row @ w[2] + b[2] + memory)
         old, new = (1 - z, z) if swapped else (z, 1 - z)
-        h = old * h + (new if weighted else 1) * candidate
+        h = (old * h if kept else 0) + (new if weighted else 1) * candidate
         for name, value in zip(found, (1 - z if share else z, r, candidate, h)):
             found[name].append(value)
     return found
@@ -115,6 +115,40 @@ def orders(gates):
     return found
 
 
+def placed(weight, place):
+    """A weight with its blocks in another order."""
+    blocks = np.split(weight, len(place), axis=-1)
+    return np.concatenate([blocks[k] for k in place], axis=-1)
+
+
+def order_of_one(gates, layouts, words):
+    """The layouts of other libraries for one of the weights alone."""
+    found = {}
+    for layout in layouts:
+        place = [layout.index(gate) for gate in gates]
+        changes = {
+            "input kernel": lambda w, u, b, at=place: (placed(w, at), u, b),
+            "recurrent kernel": lambda w, u, b, at=place: (w, placed(u, at), b),
+            "input bias": lambda w, u, b, at=place: (
+                *(w, u),
+                np.stack([placed(b[0], at), b[1]]),
+            ),
+            "recurrent bias": lambda w, u, b, at=place: (
+                *(w, u),
+                np.stack([b[0], placed(b[1], at)]),
+            ),
+        }
+        name = f"gate order {', '.join(layout)} for {', '.join(gates)} in the"
+        found |= {f"{name} {word} alone": changes[word] for word in words}
+    return found
+
+
+KERNELS = ("input kernel", "recurrent kernel")
+LSTM_LAYOUTS = [
+    ("i", "f", "o", "candidate"),
+    ("i", "candidate", "f", "o"),
+    ("i", "o", "f", "candidate"),
+]
 # What is changed: the weights (kernel, recurrent kernel, bias), or an option above.
 GATES = {
     "hard sigmoid for sigmoid": {"s": hard_sigmoid},
@@ -152,6 +186,13 @@ CASES = {
             "reset": "product"
         },
         **orders(("z", "r", "candidate")),
+        **order_of_one(
+            ("z", "r", "candidate"),
+            [("r", "z", "candidate")],
+            (*KERNELS, "input bias", "recurrent bias"),
+        ),
+        "rows of the bias exchanged": lambda w, u, b: (w, u, b[::-1]),
+        "previous state left out of the new state": {"kept": False},
         "recurrent bias dropped": lambda w, u, b: (w, u, np.stack([b[0], 0 * b[1]])),
         "second bias row only": lambda w, u, b: (w, u, np.stack([b[1], 0 * b[1]])),
         "input bias dropped": lambda w, u, b: (w, u, np.stack([0 * b[0], b[1]])),
@@ -164,6 +205,7 @@ CASES = {
         None: {},
         "input and forget gate swapped": {"order": (1, 0, 2, 3)},
         **orders(("i", "f", "candidate", "o")),
+        **order_of_one(("i", "f", "candidate", "o"), LSTM_LAYOUTS, KERNELS),
         "forget bias of one left out": {"forget": -1.0},
         "forget bias of one added once more": {"forget": 1.0},
         "activation of the cell state left out": {"end": identity},
