@@ -8,6 +8,9 @@ fitting it finds (u0, z0) alone. Setting `model.train_control = True` and compil
 fine-tunes everything.
 """
 
+import os
+from collections.abc import Iterable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -239,6 +242,13 @@ def load_subnets(folder):
     owner = "load_subnets"
     if isinstance(folder, (list, tuple)):
         return [load_model(path) for path in _files(owner, folder)]
+    if isinstance(folder, Iterable) and not isinstance(folder, (str, bytes, os.PathLike)):
+        expected = "a folder, or a list of files in the order of their times"
+        received = f"folder={_checks.describe(folder)}"
+        advice = "`list(...)` or `sorted(...)` makes one; a set has no order."
+        raise _checks.ArgumentError(
+            _checks.message(owner, "folder", expected, received, advice)
+        )
     folder = _checks.path(owner, "folder", folder)
     if folder.is_file() or (folder / "saved_model.pb").is_file():
         # One network, or one that `load_model` refuses by its kind.

@@ -87,7 +87,9 @@ class GradientReport:
         elif self.right:
             lines.append("Every gradient agrees.")
         else:
-            lines.append(f"Look at {self.first_wrong} first.")
+            first = [w for w in self.weights if w.wrong and w.layer == self.first_wrong]
+            names = ", ".join(w.weight.rpartition("/")[2] for w in first)
+            lines.append(f"Look at {self.first_wrong} first: {names}.")
         return "\n".join([*lines, *self.notes])
 
 

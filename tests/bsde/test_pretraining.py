@@ -118,6 +118,12 @@ def test_files_with_any_names_come_in_the_order_of_the_list(tmp_path):
         bsde.load_subnets(tmp_path)
 
 
+@pytest.mark.parametrize("make", [set, iter, dict.fromkeys])
+def test_files_in_no_order_get_the_line_that_gives_them_one(make):
+    with pytest.raises(ValueError, match=r"`folder` to be a folder, or a list .*`sorted"):
+        bsde.load_subnets(make(["b.keras", "a.keras"]))
+
+
 def advice(path):
     """The code between the last backticks of the refusal of a file."""
     with pytest.raises(ValueError) as error:

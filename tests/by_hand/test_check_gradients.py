@@ -41,7 +41,15 @@ def test_every_mistake_in_every_layer_is_found(mistake):
             continue
         assert not report.right and report.failure is None
         assert report.first_wrong == model.stack[wrong].kernel.path.rpartition("/")[0]
-        assert f"Look at {report.first_wrong}" in str(report)
+        names = [
+            name
+            for name in ("kernel", "bias")
+            if any(
+                w.wrong and w.weight == f"{report.first_wrong}/{name}"
+                for w in report.weights
+            )
+        ]
+        assert f"Look at {report.first_wrong} first: {', '.join(names)}." in str(report)
 
 
 def test_a_mistake_that_stops_says_where():
