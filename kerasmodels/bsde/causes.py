@@ -41,7 +41,7 @@ def cause_of_divergence(model, seed=0):
             "steps of that length"
         )
     u, z = (np.asarray(value) for value in model.trajectory((x, dw, t)))
-    growth = np.zeros(_PATHS)
+    growth, fallen = np.zeros((2, _PATHS))
     for n in range(len(grid) - 1):
         point = tf.constant(t[:, n]), tf.constant(x[:, n]), tf.constant(u[:, n])
         faster = _faster_than_linear(equation, *point, z[:, n])
@@ -51,11 +51,11 @@ def cause_of_divergence(model, seed=0):
             tape.watch(point[2])
             driver = equation.driver(*point, tf.constant(z[:, n]))
         slope = tape.gradient(driver, point[2], unconnected_gradients="zero")
-        dt = grid[n + 1] - grid[n]
-        growth += np.log(np.abs(1 - dt * np.asarray(slope, "float64")[:, 0]) + 1e-300)
+        change = -(grid[n + 1] - grid[n]) * np.asarray(slope, "float64")[:, 0]
+        growth, fallen = growth + np.log(np.abs(1 + change) + 1e-300), fallen + change
         most = np.max(growth)
         if not most <= _LARGE:
-            rate, told = most / grid[n + 1], "on every path"
+            rate, told = fallen[np.argmax(growth)] / grid[n + 1], "on every path"
             if not np.min(growth) > most / 2:
                 told = f"on {np.mean(growth > most / 2):.0%} of the paths"
             return (

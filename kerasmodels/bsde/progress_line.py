@@ -25,6 +25,7 @@ class ProgressLine:
     """
 
     def __init__(self, shown=None):
+        self._shown = sys.stderr.isatty() if shown is None else shown
         self._line = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -34,16 +35,18 @@ class ProgressLine:
             TimeRemainingColumn(),
             console=Console(file=sys.stderr),
             transient=True,
-            disable=not (sys.stderr.isatty() if shown is None else shown),
+            disable=not self._shown,
         )
         self._task = self._line.add_task("", total=None, left="")
 
     def __enter__(self):
-        self._line.start()
+        if self._shown:
+            self._line.start()
         return self
 
     def __exit__(self, *error):
-        self._line.stop()
+        if self._shown:
+            self._line.stop()
 
     def phase(self, text, total=None):
         """Begins a phase of `total` parts, or of an unknown number."""

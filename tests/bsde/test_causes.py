@@ -47,10 +47,9 @@ def test_a_stiff_driver_is_named_with_its_slope_and_growth(rate):
     growth = steps * np.log1p(rate / 20)
     found = cause(Hand(a=-rate))
     assert found.startswith(f"The driver is stiff: up to t = {steps / 20:.4g} ")
-    slope = growth / steps * 20
-    told = f"grows by e^{growth:.0f} on every path, as df/du is about {-slope:.3g}. Solve"
+    told = f"grows by e^{growth:.0f} on every path, as df/du is about {-rate:.3g}. Solve"
     assert told in found
-    assert f"Discounted(equation, rate={slope:.3g})" in found
+    assert f"Discounted(equation, rate={rate:.3g})" in found
 
 
 @keras.saving.register_keras_serializable(package="tests")
