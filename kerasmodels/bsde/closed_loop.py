@@ -34,12 +34,17 @@ def control_drift(equation, t, dt, x, u, z):
     holds for any b, and a z that is not trained yet must not throw the paths out of the
     region that matters.
     """
+    driver, b = driver_and_slope(equation, t, x, u, z)
+    size = tf.sqrt(tf.reduce_sum(b * b, axis=-1, keepdims=True) * dt)
+    return driver, b * (_LIMIT / tf.maximum(size, _LIMIT))
+
+
+def driver_and_slope(equation, t, x, u, z):
+    """The pair (f, df/dz), by automatic differentiation."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(z)
         driver = equation.driver(t, x, u, z)
-    b = tape.gradient(driver, z, unconnected_gradients="zero")
-    size = tf.sqrt(tf.reduce_sum(b * b, axis=-1, keepdims=True) * dt)
-    return driver, b * (_LIMIT / tf.maximum(size, _LIMIT))
+    return driver, tape.gradient(driver, z, unconnected_gradients="zero")
 
 
 def controlled_paths(model, t, noise):

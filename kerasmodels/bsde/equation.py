@@ -80,7 +80,7 @@ class Equation(abc.ABC):
 
     published = None
     scheme = "euler"
-    # What an own `step` is declared to have: 2, or None where nobody knows.
+    # Of `step`: 2 where the equation declares it, None where it is unknown.
     weak_order = None
 
     def __init__(self, dim, terminal_time, x0=0.0):
@@ -250,6 +250,20 @@ def squared_norm(x):
     return ops.sum(ops.square(x), axis=-1, keepdims=True)
 
 
+def require_positive_start(equation, x0):
+    """Raises ValueError where a geometric Brownian motion starts at zero or below."""
+    if np.any(equation.x0 <= 0):
+        raise _checks.ArgumentError(
+            _checks.message(
+                type(equation).__name__,
+                "x0",
+                "positive",
+                f"x0={_checks.describe(x0)}",
+                "Geometric Brownian motion never leaves or crosses zero.",
+            )
+        )
+
+
 class GeometricBrownian(Equation):
     """An equation whose forward SDE is geometric Brownian motion, stepped exactly.
 
@@ -272,16 +286,7 @@ class GeometricBrownian(Equation):
     def __init__(self, dim, terminal_time, x0, drift_rate, volatility):
         super().__init__(dim, terminal_time, x0)
         owner = type(self).__name__
-        if np.any(self.x0 <= 0):
-            raise _checks.ArgumentError(
-                _checks.message(
-                    owner,
-                    "x0",
-                    "positive",
-                    f"x0={_checks.describe(x0)}",
-                    "Geometric Brownian motion never leaves or crosses zero.",
-                )
-            )
+        require_positive_start(self, x0)
         self.drift_rate = _checks.finite_float(owner, "drift_rate", drift_rate)
         self.volatility = _checks.finite_float(owner, "volatility", volatility, above=0.0)
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from kerasmodels.bsde.extrapolation import standard_error
 from kerasmodels.bsde.path_sampler import COLUMNS
 
 
@@ -54,7 +55,7 @@ def error_sizes(grid, columns, u, milstein):
     z_part = of_z * grid / grid[-1]
     u_size = np.sqrt([factor * of_grid + z_part for factor in (1, growth, growth**2)])
     products = weight * centred(mismatch[0]) * centred(along)
-    along_z = abs(np.mean(products)) + 2 * _standard_error(products)
+    along_z = abs(np.mean(products)) + 2 * standard_error(products)
     z_square = columns[0, COLUMNS.index("z_square")]
     share = _relative_share(weight, centred(mismatch[0]) ** 2, z_square)
     mean_square = np.mean(weight * z_square)
@@ -69,11 +70,7 @@ def _relative_share(weight, square, z_square):
     away = weight * (z_square - centre)
     spread = np.mean(away * (z_square - centre))
     # No more than is sure: the even part is the larger one near z = 0.
-    slope = np.mean(away * square) - _standard_error(away * (square - mean))
+    slope = np.mean(away * square) - standard_error(away * (square - mean))
     if not (mean > 0 and spread > 0 and slope > 0):
         return 0.0
     return float(min(1.0, slope / spread * centre / mean))
-
-
-def _standard_error(values):
-    return float(np.std(values) / math.sqrt(len(values)))

@@ -32,7 +32,7 @@ import numpy as np
 from kerasmodels import _checks, _memory
 from kerasmodels.bsde.distribution import agreed
 from kerasmodels.bsde.error_sizes import error_sizes
-from kerasmodels.bsde.extrapolation import STRIDES, composes, extrapolation
+from kerasmodels.bsde.extrapolation import STRIDES, composes, extrapolation, standard_error
 from kerasmodels.bsde.path_sampler import COLUMNS, path_sampler
 from kerasmodels.bsde.paths import time_grid
 
@@ -375,19 +375,19 @@ def _summary(model, grid, plain, curved, sizes, milstein, first_order):
         np.divide(mismatch, newton[0], out=np.ones_like(mismatch), where=newton[0] != 0)
     )
     value = float(np.mean(extrapolated))
-    standard_error = _standard_error(extrapolated)
+    error = standard_error(extrapolated)
     # A correction of second order that is larger than the mismatch itself is not one.
     usable = abs(correction) <= mismatch_std
     if usable:
-        standard_error = math.hypot(standard_error, _standard_error(curvature))
+        error = math.hypot(error, standard_error(curvature))
         value += correction
         imperfect = abs(correction - kink / 2) / 2 + abs(kink)
     else:
         imperfect = abs(correction) + abs(kink) / 2
     return Estimate(
         u0=value,
-        standard_error=standard_error,
-        monte_carlo=QUANTILE * standard_error,
+        standard_error=error,
+        monte_carlo=QUANTILE * error,
         time_grid=found.uncertainty,
         imperfect_z=imperfect + abs(aligned) + slack,
         correction=correction if usable else 0.0,
@@ -417,7 +417,3 @@ def _stiffness(column, curved):
         return stiffness, 0.0
     inverse = np.exp(np.minimum(most, 80.0)) - np.exp(np.minimum(least, 80.0))
     return stiffness, float(np.mean(np.abs(column("mismatch", curved)[0]) * inverse))
-
-
-def _standard_error(values):
-    return float(np.std(values) / math.sqrt(len(values)))

@@ -117,6 +117,11 @@ def composes(equation, seed=0):
     return bool(np.max(np.abs(once - twice)) <= 1e-9 * moved)
 
 
+def standard_error(values):
+    """Of the mean of independent values."""
+    return float(np.std(values) / math.sqrt(len(values)))
+
+
 def _weights(grid):
     """What takes out an error of second order, of first order, and of both."""
     # 1, the sum of h^2 and the sum of h^3 of each grid.
@@ -139,6 +144,6 @@ def _weights(grid):
 
 def _differs(differences, values, times):
     """Whether their mean is further from zero than noise and rounding explain."""
-    error = np.std(differences) / math.sqrt(len(differences))
+    error = standard_error(differences)
     rounding = 1e-12 * np.max(np.abs(values))
     return bool(abs(np.mean(differences)) > times * error + rounding)

@@ -7,7 +7,7 @@ a noisy vector says of the one behind it).
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels.bsde.closed_loop import control_drift
+from kerasmodels.bsde.closed_loop import control_drift, driver_and_slope
 from kerasmodels.bsde.extrapolation import STRIDES
 from kerasmodels.bsde.grid_noise import grid_noise, probes
 from kerasmodels.bsde.paths import start_states
@@ -154,12 +154,9 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes, mils
     step_slope = tape.gradient(u_end, u, unconnected_gradients="zero")
 
     def curvature():
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(z)
-            driver = equation.driver(t, x, u, z)
-        along = tf.reduce_sum(
-            z * tape.gradient(driver, z, unconnected_gradients="zero"), -1, keepdims=True
-        )
+        # b is shortened, and zero on undriven paths.
+        _, slope_in_z = driver_and_slope(equation, t, x, u, z)
+        along = tf.reduce_sum(z * slope_in_z, axis=-1, keepdims=True)
 
         def second_order(du, dz, kept=1.0):
             """The mean of f at `kept` z +- dz and u +- du, less the tangent at (u, z)."""

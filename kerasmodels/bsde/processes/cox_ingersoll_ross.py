@@ -54,10 +54,7 @@ class CoxIngersollRoss(Equation):
         numbers(owner, "x0", x0, self.dim, at_least=0.0)
         self.reversion = numbers(owner, "reversion", reversion, self.dim, at_least=0.0)
         self.level = numbers(owner, "level", level, self.dim, at_least=0.0)
-        self._noise = Noise(owner, self.dim, volatility, correlation)
-        self.volatility = self._noise.volatility
-        self.correlation = self._noise.correlation
-        self.noise_dim = self._noise.count
+        self._noise = Noise.of(self, volatility, correlation)
 
     def drift(self, t, x):
         return constant(self.reversion, x) * (constant(self.level, x) - x)

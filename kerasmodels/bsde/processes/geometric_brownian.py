@@ -1,10 +1,8 @@
 """Geometric Brownian motions with rates and volatilities of their own, correlated."""
 
-import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
-from kerasmodels.bsde.equation import Equation
+from kerasmodels.bsde.equation import Equation, require_positive_start
 from kerasmodels.bsde.processes.parameters import Noise, constant, numbers
 
 
@@ -33,21 +31,9 @@ class CorrelatedGeometricBrownian(Equation):
     def __init__(self, dim, terminal_time, x0, drift_rate, volatility, correlation=None):
         super().__init__(dim, terminal_time, x0)
         owner = type(self).__name__
-        if np.any(self.x0 <= 0):
-            raise _checks.ArgumentError(
-                _checks.message(
-                    owner,
-                    "x0",
-                    "positive",
-                    f"x0={_checks.describe(x0)}",
-                    "Geometric Brownian motion never leaves or crosses zero.",
-                )
-            )
+        require_positive_start(self, x0)
         self.drift_rate = numbers(owner, "drift_rate", drift_rate, self.dim)
-        self._noise = Noise(owner, self.dim, volatility, correlation)
-        self.volatility = self._noise.volatility
-        self.correlation = self._noise.correlation
-        self.noise_dim = self._noise.count
+        self._noise = Noise.of(self, volatility, correlation)
 
     def drift(self, t, x):
         return constant(self.drift_rate, x) * x

@@ -60,10 +60,7 @@ class OrnsteinUhlenbeck(Equation):
             received = f"a curve of {level.size}"
             raise _checks.ArgumentError(_checks.message(owner, "level", expected, received))
         self.level = level
-        self._noise = Noise(owner, self.dim, volatility, correlation)
-        self.volatility = self._noise.volatility
-        self.correlation = self._noise.correlation
-        self.noise_dim = self._noise.count
+        self._noise = Noise.of(self, volatility, correlation)
 
     def drift(self, t, x):
         level = self.level(t) if isinstance(self.level, Curve) else self.level

@@ -43,6 +43,14 @@ class Noise:
             with ones on its diagonal and without negative eigenvalues.
     """
 
+    @classmethod
+    def of(cls, equation, volatility, correlation):
+        """The noise of an equation, which gets its arguments and `noise_dim` from it."""
+        noise = cls(type(equation).__name__, equation.dim, volatility, correlation)
+        equation.volatility, equation.correlation = noise.volatility, noise.correlation
+        equation.noise_dim = noise.count
+        return noise
+
     def __init__(self, owner, dim, volatility, correlation):
         self.count, self._unit, self.correlation = dim, None, None
         array = _checks.as_numbers(volatility)
