@@ -62,6 +62,20 @@ def write(path, results, table=None, runs=None):
         _files.write_text(path.with_suffix(".md"), table(results))
 
 
+def write_runs(path, results, table, found):
+    """`write` of runs with seeds: `results["runs"]` has those of each problem, by seed.
+
+    Args:
+        path, results, table: as in `write`.
+        found: dict: the name of a problem -> dict: seed -> run.
+    """
+    results["runs"] = {
+        name: [runs[seed] for seed in sorted(runs)] for name, runs in found.items() if runs
+    }
+    every = [run for runs in results["runs"].values() for run in runs]
+    write(path, results, table, every)
+
+
 def footer(results):
     """The end of a table: machine, commit, and what changed since."""
     return f"\n\n{evidence.told(results)}\n"

@@ -71,13 +71,7 @@ def main(argv=None):
             found[name] |= {run["seed"]: kept(run) for run in runs.get(name, [])}
 
     def write():
-        results["runs"] = {
-            name: [runs[seed] for seed in sorted(runs)]
-            for name, runs in found.items()
-            if runs
-        }
-        every = [run for runs in results["runs"].values() for run in runs]
-        command.write(path, results, table, every)
+        command.write_runs(path, results, table, found)
 
     wanted = [(n, s) for n in args.problems for s in args.seeds if s not in found[n]]
     with pool_of(args.jobs, args.quick) as pool:

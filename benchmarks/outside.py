@@ -168,13 +168,7 @@ def main(argv=None):
     }
 
     def write():
-        results["runs"] = {
-            name: [runs[seed] for seed in sorted(runs)]
-            for name, runs in found.items()
-            if runs
-        }
-        every = [run for runs in results["runs"].values() for run in runs]
-        command.write(path, results, table, every)
+        command.write_runs(path, results, table, found)
 
     # Seed by seed, so that every problem has a row before one has all of its seeds.
     wanted = [(n, s) for s in seeds for n in args.only if s not in found[n]]
