@@ -101,6 +101,40 @@ def test_parts_add_up_and_more_paths_narrow_the_interval():
     assert all(isinstance(v, (int, float, list)) for v in result.values())
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class EulerReverting(Hand):
+    """dX = -3 X dt + dW by Euler-Maruyama, f = 0, g = |x|^2."""
+
+    def drift(self, t, x):
+        return -3.0 * x
+
+    def exact_solution(self, t, x):
+        left = self.terminal_time - t
+        square = tf.reduce_sum(x * x, axis=-1, keepdims=True)
+        return tf.exp(-6 * left) * square + self.dim * (1 - tf.exp(-6 * left)) / 6
+
+
+def test_interval_holds_where_the_steps_of_x_are_of_first_order():
+    # E |X_N|^2 after n steps of h from |x0|^2 = 2: v <- (1 - 3 h)^2 v + 2 h.
+    def by_steps(n):
+        value = 2.0
+        for _ in range(n):
+            value = (1 - 3 / n) ** 2 * value + 2 / n
+        return value
+
+    equation = EulerReverting(2, x0=1.0)
+    exact = equation.reference().value
+    fine, middle, coarse = (by_steps(n) for n in (32, 16, 8))
+    estimate = bsde.estimate_u0(wrong_model(equation, num_steps=16), 20_000)
+    expected = (8 * fine - 6 * middle + coarse) / 3
+    assert abs(estimate.u0 - expected) < 4 * estimate.standard_error
+    assert estimate.interval[0] < exact < estimate.interval[1]
+    assert estimate.order == 1.0
+    # Two grids for an error of second order would be off by 1.7 of what they changed.
+    assert abs((4 * fine - middle) / 3 - exact) > 1.6 * abs(fine - middle) / 3
+    assert estimate.half_width < abs((4 * fine - middle) / 3 - exact)
+
+
 def test_tolerance_ends_the_drawing_of_paths():
     model = wrong_model(bsde.BlackScholesBarenblatt(2))
     estimate = bsde.estimate_u0(model, 10**9, tolerance=0.01, chunk_size=200)
