@@ -43,7 +43,7 @@ class Discounted(Equation):
 
     @property
     def weak_order(self):
-        return self.equation.weak_order
+        return self.equation.known_weak_order()
 
     def drift(self, t, x):
         return self.equation.drift(t, x)

@@ -49,9 +49,11 @@ class Equation(abc.ABC):
     zero, as functions of batches. Everything is written with `keras.ops` (or TensorFlow)
     so that it runs in a compiled graph, in float32 and in float64.
 
-    The forward SDE is stepped by its coefficients alone, as the attribute `scheme` says
-    ("euler", "heun", "platen", "flow"; `schemes.py` has their orders), unless `step` is
-    overridden: the base classes of `kerasmodels.bsde.processes` have steps of their own.
+    The forward SDE is stepped by its coefficients alone, by the scheme that the attribute
+    `scheme` names ("euler", "heun", "platen", "flow"; `schemes.py` has their orders), unless
+    `step` is overridden: the base classes of `kerasmodels.bsde.processes` have steps of
+    their own. Without a name it is Heun's where sigma does not depend on x, and
+    Euler-Maruyama elsewhere.
 
     `weak_order = 2` declares that a `step` has the law of X up to second order in dt. Then
     `estimate_u0` need not take out an error of first order, which narrows its interval.
@@ -79,7 +81,7 @@ class Equation(abc.ABC):
     """
 
     published = None
-    scheme = "euler"
+    scheme = None
     # Of `step`: 2 where the equation declares it, None where it is unknown.
     weak_order = None
 
@@ -140,14 +142,24 @@ class Equation(abc.ABC):
         return Reference(float(np.asarray(u)[0, 0]), "exact solution", 0.0)
 
     def step(self, t, dt, x, dw):
-        """X at t + dt given X = `x` at t, by the scheme of the attribute `scheme`.
+        """X at t + dt given X = `x` at t, by the scheme that `scheme` names.
 
         Override it where the forward SDE can be solved over one step. `dt` is `[1, 1]`;
         `dw` is the Brownian increment over the step, variance dt.
         """
         owner, names = type(self).__name__, tuple(schemes.SCHEMES)
-        name = _checks.one_of(owner, "scheme", self.scheme, names)
+        name = self.scheme
+        if name is None:
+            name = schemes.default_scheme(self)
+        name = _checks.one_of(owner, "scheme", name, names)
         return schemes.SCHEMES[name](self, t, dt, x, dw)
+
+    def known_weak_order(self):
+        """`weak_order`, or 2 where `step` is Heun's by default, or None."""
+        own = type(self).step is not Equation.step or self.scheme is not None
+        if own or self.weak_order is not None:
+            return self.weak_order
+        return 2 if schemes.default_scheme(self) == "heun" else None
 
     def ito_correction(self, t, x):
         """1/2 sum_j (D sigma_j) sigma_j over the columns of sigma, `[batch, dim]`.

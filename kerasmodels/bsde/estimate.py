@@ -35,6 +35,7 @@ from kerasmodels.bsde.error_sizes import error_sizes
 from kerasmodels.bsde.extrapolation import STRIDES, composes, extrapolation, standard_error
 from kerasmodels.bsde.path_sampler import COLUMNS, path_sampler
 from kerasmodels.bsde.paths import time_grid
+from kerasmodels.bsde.substeps import needed_substeps
 
 # Of a normal distribution: 95 % lie within.
 QUANTILE = 1.96
@@ -185,6 +186,7 @@ class Estimator:
         num_paths, tolerance: as in `estimate_u0`.
 
     Attributes:
+        substeps: int. Steps of X from one time of a grid to the next (`substeps.py`).
         on_chunk: None or function (done, wanted, estimate), called after each chunk of
             paths with the last `Estimate`, None before the first.
 
@@ -219,24 +221,36 @@ class Estimator:
         seed = _checks.seed_int(owner, seed)
         self.model = model
         self.grid = _grids(model, num_steps)
+        exact = composes(model.equation)
+        declared = model.equation.known_weak_order() == 2
+        self._first_order = not (declared or exact)
+        self.substeps = 1
+        if not exact:
+            self.substeps = needed_substeps(
+                model.equation, self.grid, self._first_order, seed
+            )
         # The noise of a chunk is drawn at once.
         _memory.fits(
             owner,
             "chunk_size",
-            2 * self.chunk_size * len(self.grid) * model.equation.noise_dim,
+            2 * self.chunk_size * len(self.grid) * self.substeps * model.equation.noise_dim,
             model.variable_dtype,
             f"the noise of {self.chunk_size} paths of {len(self.grid) - 1} steps",
             "Take a smaller chunk, or fewer time steps.",
         )
         self._progress = 0, 0, None
-        declared = model.equation.weak_order == 2
-        self._first_order = not (declared or composes(model.equation))
         self._no_sizes = np.zeros((len(STRIDES), len(self.grid))), (-1.0, 0.0, 0.0, 0.0)
         numbers = math.inf
         if most_paths is not None:
             numbers = max(most_paths, self.chunk_size) * numbers_per_step * len(self.grid)
         self._sample = path_sampler(
-            model, self.grid, drift, self.chunk_size, seed, numbers >= _COMPILED
+            model,
+            self.grid,
+            drift,
+            self.chunk_size,
+            seed,
+            numbers * self.substeps >= _COMPILED,
+            self.substeps,
         )
 
     def __call__(self, num_paths=2**15, tolerance=None):

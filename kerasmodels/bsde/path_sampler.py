@@ -12,6 +12,7 @@ from kerasmodels.bsde.extrapolation import STRIDES
 from kerasmodels.bsde.grid_noise import grid_noise, probes
 from kerasmodels.bsde.paths import start_states
 from kerasmodels.bsde.recursion import recursion_step
+from kerasmodels.bsde.substeps import divided
 
 # Seeds (seed, -1), (seed, -2), ... start a model; from here on, far below, they are here.
 _STREAM = -(2**40)
@@ -23,8 +24,10 @@ COLUMNS = ("newton", "mismatch", "curvature", "kink", "aligned", "least", "most"
 COLUMNS += ("along_z", "z_square", "drift")
 
 
-def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
+def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substeps=1):
     """A function (chunk, u_size, z_size, milstein) -> (columns, u) of the grids.
+
+    On each grid X takes `substeps` steps of the forward scheme from one time to the next.
 
     u_size `[3, N + 1]` and z_size (`error_sizes.py`) are how large the errors of u at each
     time and of z may be; where the first of z_size is negative nothing of second order is
@@ -36,6 +39,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
     equation, dtype = model.equation, model.variable_dtype
     shape, num_steps = (chunk_size, equation.noise_dim), len(grid) - 1
     times = tf.constant(grid, dtype)
+    inner_times = tf.constant(divided(grid, substeps), dtype)
 
     @tf.function(jit_compile=jit_compile, autograph=False)
     def sample(chunk, u_size, z_size, milstein):
@@ -47,8 +51,8 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
             return tf.math.ndtri(uniform + np.finfo(dtype).eps / 2)
 
         # All at once, for all grids: random numbers are most of the work.
-        root_dt = tf.sqrt(times[1:] - times[:-1])
-        increments = root_dt[:, None, None] * normal(0, (num_steps, *shape))
+        root_dt = tf.sqrt(inner_times[1:] - inner_times[:-1])
+        increments = root_dt[:, None, None] * normal(0, (num_steps * substeps, *shape))
         one = tf.ones((chunk_size, 1), dtype)
         direction = _unit(normal(1, shape))
         z_size, u_size = tf.cast(z_size, dtype), tf.cast(u_size, dtype)
@@ -56,13 +60,28 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
         def along(stride):
             """The columns of the grid that takes every `stride`-th time."""
 
-            def step(n, state, u):
-                noise = tf.zeros(shape, dtype)
+            def noise_between(first, last):
                 _, noise = tf.while_loop(
-                    lambda k, _: k < n + stride,
+                    lambda k, _: k < last,
                     lambda k, total: (k + 1, total + increments[k]),
-                    (n, noise),
+                    (first, tf.zeros(shape, dtype)),
                 )
+                return noise
+
+            def inner_steps(first, x, b):
+                """X after `substeps` steps, each with as many increments as `stride`."""
+
+                def inner_step(k, x):
+                    t, t_end = one * inner_times[k], one * inner_times[k + stride]
+                    dw = noise_between(k, k + stride) + b * (t_end - t)
+                    return k + stride, equation.step(t, (t_end - t)[:1], x, dw)
+
+                last = first + stride * substeps
+                return tf.while_loop(lambda k, _: k < last, inner_step, (first, x))[1]
+
+            def step(n, state, u):
+                first = n * substeps
+                noise = noise_between(first, first + stride * substeps)
                 state = _advance(
                     model,
                     state,
@@ -75,6 +94,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True):
                     direction,
                     (u_size[stride // 2, n], z_size),
                     milstein,
+                    None if substeps == 1 else lambda x, b: inner_steps(first, x, b),
                 )
                 # A time that only the finer grid has is overwritten by the next one.
                 return n + stride, state, u.write((n + stride + 1) // 2, state["u"])
@@ -120,8 +140,13 @@ def _columns(equation, end):
     return tf.stack([values[name][:, 0] for name in COLUMNS])
 
 
-def _advance(model, state, index, t, t_end, noise, drift, direction, sizes, milstein):
-    """One step of the driven path, of u, and of what is summed along the path."""
+def _advance(
+    model, state, index, t, t_end, noise, drift, direction, sizes, milstein, inner_steps
+):
+    """One step of the driven path, of u, and of what is summed along the path.
+
+    inner_steps: None, or a function (x, b) -> X at the end, in steps of their own.
+    """
     equation = model.equation
     x, u, z, slope = (state[name] for name in ("x", "u", "z", "slope"))
     dt = t_end - t
@@ -129,7 +154,7 @@ def _advance(model, state, index, t, t_end, noise, drift, direction, sizes, mils
     if not drift:
         b = tf.zeros_like(z)
     dw = noise + b * dt
-    x_end = equation.step(t, dt[:1], x, dw)
+    x_end = inner_steps(x, b) if inner_steps else equation.step(t, dt[:1], x, dw)
     z_end = model.z_at(index, t_end, x_end)
 
     def beyond():

@@ -10,13 +10,16 @@ the error of E h(X_T), for smooth h, is proportional to dt ("first") or dt^2 ("s
 | "platen" | one noise, or a noise of its own for each coordinate | 2 and 4 |
 | "flow" | the columns of sigma commute | 4 and 4, and 4 of `ito_correction` |
 
-Elsewhere each is of first order.
+Elsewhere each is of first order. Where an equation names none, `default_scheme` is taken:
+Heun's where sigma does not depend on x and the drift is not constant, Euler-Maruyama
+elsewhere.
 
 References: Kloeden and Platen (1992), https://doi.org/10.1007/978-3-662-12616-5, section
 15.1 ("platen"); Ninomiya and Victoir (2008), https://doi.org/10.1080/13504860701413958
 ("flow")
 """
 
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -94,6 +97,42 @@ SCHEMES = {
     "platen": platen_step,
     "flow": flow_step,
 }
+
+
+def default_scheme(equation):
+    """The name of the scheme of an equation that names none.
+
+    Found by `diffusion_prod` and `drift` at states and times that a path may reach, once
+    for each object. Either scheme tends to the same X, because both take sigma at the start
+    of the step: a mistake here costs accuracy and no more.
+    """
+    found = vars(equation).get("_default_scheme")
+    if found is None:
+        with tf.init_scope():
+            additive, steady = _is_constant(equation)
+        found = "heun" if additive and not steady else "euler"
+        equation._default_scheme = found
+    return found
+
+
+def _is_constant(equation, points=16, seed=0):
+    """Whether sigma is the same at all x, and whether drift and sigma are so at all t too."""
+    rng = np.random.default_rng(seed)
+    horizon = equation.terminal_time
+    zero = tf.zeros((points, 1), "float64")
+    times = [zero + horizon * share for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    x = tf.zeros((points, equation.dim), "float64") + tf.constant(equation.x0)
+    shares = np.linspace(0.0, 1.0, points)[:, None]
+    # Where no noise reaches a coordinate, the drift moves it.
+    x += horizon * shares * equation.drift(times[0], x)
+    for t in times:
+        noise = shares * rng.normal(size=(points, equation.noise_dim)) * horizon**0.5
+        x += equation.diffusion_prod(t, x, tf.constant(noise))
+    dw = tf.constant(np.repeat(rng.normal(size=(1, equation.noise_dim)), points, axis=0))
+    sigma = np.array([equation.diffusion_prod(t, x, dw) for t in times])
+    mu = np.array([equation.drift(t, x) for t in times])
+    additive = bool(np.all(sigma == sigma[:, :1]))
+    return additive, additive and bool(np.all(sigma == sigma[0]) and np.all(mu == mu[0, 0]))
 
 
 def ito_correction(equation, t, x):

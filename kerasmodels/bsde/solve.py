@@ -234,7 +234,9 @@ def solve(
         model.milstein = milstein and not strong
         if num_paths is None:
             work = settings.work * _MAX_NUMBERS
-            num_paths = max(1, int(work / (numbers_per_step * model.num_steps)))
+            # A step of X alone costs about half of one with its networks.
+            per_step = numbers_per_step * (1 + estimator.substeps) / 2
+            num_paths = max(1, int(work / (per_step * model.num_steps)))
             num_paths = min(_MAX_PATHS, num_paths)
         stand = keeper.progress
         if keeper.loaded:

@@ -105,6 +105,8 @@ def test_parts_add_up_and_more_paths_narrow_the_interval():
 class EulerReverting(Hand):
     """dX = -3 X dt + dW by Euler-Maruyama, f = 0, g = |x|^2."""
 
+    scheme = "euler"
+
     def drift(self, t, x):
         return -3.0 * x
 

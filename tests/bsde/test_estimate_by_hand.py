@@ -433,14 +433,14 @@ def test_chunks_fill_the_cache_and_few_paths_come_in_small_ones(dim, most_paths,
 
 def test_paths_are_compiled_by_xla_where_there_are_many(monkeypatch):
     asked = []
-    monkeypatch.setattr(module, "path_sampler", lambda *args: asked.append(args[-2:]))
+    monkeypatch.setattr(module, "path_sampler", lambda *args: asked.append(args[-3:]))
     # Two dimensions and nine times of the finest grid.
     many = math.ceil(2**22 / (2 * 9))
     for most_paths in (None, many, many - 1):
         Estimator(heat(), most_paths=most_paths, seed=5)
     # A chunk is drawn whole.
     Estimator(heat(), chunk_size=many, most_paths=1, seed=5)
-    assert asked == [(5, True), (5, True), (5, False), (5, True)]
+    assert asked == [(5, True, 1), (5, True, 1), (5, False, 1), (5, True, 1)]
 
 
 def test_size_of_what_does_not_fit_is_told(monkeypatch):

@@ -61,7 +61,7 @@ def test_first_order_is_taken_out_where_it_is_known():
 class Reverting(Hand):
     """dX = -X dt + dW, by Euler-Maruyama or exactly in law."""
 
-    exact = False
+    scheme, exact = "euler", False
 
     def drift(self, t, x):
         return -x
@@ -73,10 +73,18 @@ class Reverting(Hand):
 
 
 class Turning(Hand):
-    """dX = t dW: the noise changes with time alone."""
+    """dX = t X dW."""
 
     def diffusion_prod(self, t, x, dw):
-        return t * dw
+        return t * x * dw
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class OfCoefficients(Hand):
+    """dX = -X dt + dW, by whatever scheme is the default."""
+
+    def drift(self, t, x):
+        return -x
 
 
 class Constant(Hand):
@@ -107,6 +115,17 @@ def test_an_order_that_is_declared_is_believed(declared, taken):
     assert Estimator(model, most_paths=64)._first_order is taken
     exact = bsde.GlobalModel(Hand(), 4, u0=1.0, z0=[0.0], control="shared")
     assert Estimator(exact, most_paths=64)._first_order is False
+
+
+def test_heun_by_default_is_of_second_order():
+    equation = Reverting()
+    equation.scheme = None
+    # A step of its own, which calls that of the scheme, is of unknown order.
+    assert equation.known_weak_order() is None
+    for order, kind in ((2, OfCoefficients), (None, Turning)):
+        equation = kind()
+        assert equation.known_weak_order() == order
+        assert bsde.Discounted(equation, 0.1).known_weak_order() == order
 
 
 @pytest.mark.parametrize("order", [0.5, 0.3])

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from kerasmodels import bsde
+from kerasmodels.bsde.schemes import SCHEMES
 from tests.helpers import refusals
 
 
@@ -178,6 +179,58 @@ def test_step_of_length_zero_moves_nothing(scheme):
     x = tf.constant([[0.3, -1.0]])
     zero = tf.zeros((1, 1))
     np.testing.assert_array_equal(Sinh(2, scheme).step(zero, zero, x, 0 * x), x)
+
+
+class Chosen(bsde.Equation):
+    """dX = a(t, x) dt + b(t, x) dW with a and b given."""
+
+    def __init__(self, drift, sigma):
+        super().__init__(2, 1.0, 0.5)
+        self.a, self.b = drift, sigma
+
+    def drift(self, t, x):
+        return self.a(t, x) + 0 * x
+
+    def diffusion_prod(self, t, x, dw):
+        return self.b(t, x) * dw
+
+    def driver(self, t, x, u, z):
+        return 0 * u
+
+    def terminal(self, x):
+        return bsde.squared_norm(x)
+
+
+@pytest.mark.parametrize(
+    "name, drift, sigma",
+    [
+        ("euler", lambda t, x: 3.0, lambda t, x: 2.0),
+        ("heun", lambda t, x: -x, lambda t, x: 2.0),
+        ("heun", lambda t, x: t, lambda t, x: 2.0),
+        ("heun", lambda t, x: 0.0, lambda t, x: 1 + t),
+        ("euler", lambda t, x: -x, lambda t, x: x),
+        ("euler", lambda t, x: -x, lambda t, x: ops.maximum(x, 1.0)),
+    ],
+)
+def test_scheme_of_an_equation_that_names_none(name, drift, sigma):
+    equation = Chosen(drift, sigma)
+    t, dt = tensors([[0.25]], [[0.5]])
+    x, dw = tensors([[0.3, -0.4]], [[0.7, 0.2]])
+    found = equation.step(t, dt, x, dw)
+    np.testing.assert_array_equal(found, SCHEMES[name](equation, t, dt, x, dw))
+    other = SCHEMES["heun" if name == "euler" else "euler"](equation, t, dt, x, dw)
+    if name == "heun":
+        assert np.all(np.abs(found - other) > 1e-3)
+
+
+def test_default_scheme_is_found_in_a_graph_too():
+    equation = Chosen(lambda t, x: -x, lambda t, x: 2.0)
+    values = tensors([[0.25]], [[0.5]], [[0.3, -0.4]], [[0.7, 0.2]])
+    for compiled in (False, True):
+        step = tf.function(equation.step, jit_compile=compiled)
+        np.testing.assert_allclose(
+            step(*values), SCHEMES["heun"](equation, *values), rtol=1e-14
+        )
 
 
 def step_of(scheme):

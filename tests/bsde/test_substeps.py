@@ -1,0 +1,88 @@
+"""Steps of X inside a time step: the law that they have, and how many are taken."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasmodels import bsde
+from kerasmodels.bsde.estimate import Estimator
+from kerasmodels.bsde.extrapolation import extrapolation
+from kerasmodels.bsde.substeps import NUMBERS, divided, needed_substeps
+from tests.helpers import Hand
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Stiff(Hand):
+    """dX = -rate X dt + dW by Euler-Maruyama, f = 0, g = |x|^2."""
+
+    scheme = "euler"
+
+    def __init__(self, dim=2, rate=25.0):
+        self.rate = rate
+        super().__init__(dim, x0=1.0)
+
+    def drift(self, t, x):
+        return -self.rate * x
+
+    def square(self, num_steps):
+        """E |X_N|^2 after equal steps of h from |x0|^2 = dim: v <- (1 - a h)^2 v + dim h."""
+        value = float(self.dim)
+        for _ in range(num_steps):
+            value = (1 - self.rate / num_steps) ** 2 * value + self.dim / num_steps
+        return value
+
+    def exact_solution(self, t, x):
+        decay = tf.exp(-2 * self.rate * (self.terminal_time - t))
+        square = tf.reduce_sum(x * x, axis=-1, keepdims=True)
+        return decay * square + self.dim * (1 - decay) / (2 * self.rate)
+
+
+def test_divided_grids():
+    grid = [0.0, 1.0, 4.0, 4.0]
+    np.testing.assert_array_equal(divided(grid, 1), grid)
+    np.testing.assert_array_equal(divided(grid, 2), [0.0, 0.5, 1.0, 2.5, 4.0, 4.0, 4.0])
+
+
+@pytest.mark.parametrize("rate", [1.0, 25.0])
+def test_as_many_as_leave_a_small_error(rate):
+    equation, grid = Stiff(rate=rate), np.linspace(0.0, 1.0, 17)
+    number = needed_substeps(equation, grid, first_order=True)
+
+    def left(number):
+        """What the time steps may leave, relative to the mean, without any noise."""
+        means = [equation.square(n * number) for n in (16, 8, 4)]
+        found = extrapolation(grid, np.repeat(np.array(means)[:, None], 2, axis=1), True)
+        return found.uncertainty / means[0]
+
+    # 5e-4 is small; the noise of the paths is as large.
+    if number < NUMBERS[-1]:
+        assert left(number) < 1.5e-3
+    assert (number == NUMBERS[-1]) == (rate == 25.0)
+    if number > 1:
+        assert left(number // 2) > 2.5e-4
+
+
+def test_estimate_has_the_law_of_the_smaller_steps():
+    equation = Stiff()
+    control = bsde.ExactControl(equation, dtype="float64")
+    model = bsde.GlobalModel(
+        equation, 8, control=control, u0=0.1, z0=[0.0, 0.0], dtype="float64"
+    )
+    estimator = Estimator(model, chunk_size=2000)
+    assert estimator.substeps == 16
+    estimate = estimator(40_000)
+    means = [equation.square(16 * n) for n in (16, 8, 4)]
+    weights = extrapolation(estimator.grid, np.array(means)[:, None] + [0.0, 1e-9]).weights
+    assert abs(estimate.u0 - weights @ means) < 4 * estimate.standard_error
+    exact = equation.reference().value
+    assert estimate.interval[0] < exact < estimate.interval[1]
+    # The grid's own steps are unstable on its coarser grids.
+    assert estimate.time_grid < 0.02 * exact
+    assert equation.square(8) > 100 * exact
+
+
+def test_steps_that_are_exact_need_no_others():
+    for equation in (bsde.HJB(2), bsde.BlackScholesBarenblatt(2)):
+        model = bsde.GlobalModel(equation, 4, control="shared")
+        assert Estimator(model, most_paths=64).substeps == 1
