@@ -50,10 +50,10 @@ class Equation(abc.ABC):
     so that it runs in a compiled graph, in float32 and in float64.
 
     The forward SDE is stepped by its coefficients alone, by the scheme that the attribute
-    `scheme` names ("euler", "heun", "platen", "flow"; `schemes.py` has their orders), unless
-    `step` is overridden: the base classes of `kerasmodels.bsde.processes` have steps of
-    their own. Without a name it is Heun's where sigma does not depend on x, and
-    Euler-Maruyama elsewhere.
+    `scheme` names ("euler", "heun", "platen", "flow"; `schemes.py` has their orders),
+    unless `step` is overridden: the base classes of `kerasmodels.bsde.processes` have steps
+    of their own. Without a name the scheme is that of Heun where sigma does not depend on
+    x, and that of Euler and Maruyama elsewhere.
 
     `weak_order = 2` declares that a `step` has the law of X up to second order in dt. Then
     `estimate_u0` need not take out an error of first order, which narrows its interval.

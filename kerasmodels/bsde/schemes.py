@@ -116,7 +116,7 @@ def default_scheme(equation):
 
 
 def _is_constant(equation, points=16, seed=0):
-    """Whether sigma is the same at all x, and whether drift and sigma are so at all t too."""
+    """Whether sigma is the same at all x, and drift and sigma at all x and t."""
     rng = np.random.default_rng(seed)
     horizon = equation.terminal_time
     zero = tf.zeros((points, 1), "float64")
@@ -132,7 +132,8 @@ def _is_constant(equation, points=16, seed=0):
     sigma = np.array([equation.diffusion_prod(t, x, dw) for t in times])
     mu = np.array([equation.drift(t, x) for t in times])
     additive = bool(np.all(sigma == sigma[:, :1]))
-    return additive, additive and bool(np.all(sigma == sigma[0]) and np.all(mu == mu[0, 0]))
+    steady = bool(np.all(sigma == sigma[0, 0]) and np.all(mu == mu[0, 0]))
+    return additive, steady
 
 
 def ito_correction(equation, t, x):

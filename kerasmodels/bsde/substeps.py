@@ -55,7 +55,7 @@ def needed_substeps(equation, grid, first_order, seed=0):
 
 
 def _sampler(equation, seed):
-    """A function of the times of all steps -> the first guess of u0 on each path, `[3, paths]`.
+    """A function of all times -> the first guess of u0 on each path, `[3, paths]`.
 
     The guess is g(X_T) + int f(t, X, g(X), 0) dt, one step of Picard's iteration from
     u = g, z = 0; its integral counts where it is finite.

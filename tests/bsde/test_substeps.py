@@ -26,7 +26,7 @@ class Stiff(Hand):
         return -self.rate * x
 
     def square(self, num_steps):
-        """E |X_N|^2 after equal steps of h from |x0|^2 = dim: v <- (1 - a h)^2 v + dim h."""
+        """E |X_N|^2 from |x0|^2 = dim by steps of h: v <- (1 - rate h)^2 v + dim h."""
         value = float(self.dim)
         for _ in range(num_steps):
             value = (1 - self.rate / num_steps) ** 2 * value + self.dim / num_steps
