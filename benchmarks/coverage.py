@@ -46,12 +46,12 @@ def kept(run):
     return {key: run[key] for key in KEPT if key in run}
 
 
-def pool_of(jobs, quick):
-    """Processes; for a quick run a thread, which need not start TensorFlow anew."""
+def pool_of(jobs, quick, runs_each=1):
+    """Processes of so many runs each; for a quick run a thread in this process."""
     if quick:
         return concurrent.futures.ThreadPoolExecutor(1)
     context = multiprocessing.get_context("spawn")
-    return concurrent.futures.ProcessPoolExecutor(jobs, context, max_tasks_per_child=1)
+    return concurrent.futures.ProcessPoolExecutor(jobs, context, max_tasks_per_child=runs_each)
 
 
 def main(argv=None):
