@@ -51,7 +51,9 @@ def pool_of(jobs, quick, runs_each=1):
     if quick:
         return concurrent.futures.ThreadPoolExecutor(1)
     context = multiprocessing.get_context("spawn")
-    return concurrent.futures.ProcessPoolExecutor(jobs, context, max_tasks_per_child=runs_each)
+    return concurrent.futures.ProcessPoolExecutor(
+        jobs, context, max_tasks_per_child=runs_each
+    )
 
 
 def main(argv=None):

@@ -3,10 +3,10 @@
 Every problem of `outside_problems` is solved with many seeds. A run counts as held where
 its interval holds the value that was computed another way, and as refused where `solve`
 stops and gives the reason. Writes results/outside.json and results/outside.md after every
-run. One to two hours on two cores, so a run that was stopped goes on: results are kept while
-the package and the problems have the same fingerprints. What XLA compiled for one seed
-serves the others, so the seconds are those of a second solve. --quick takes a minute per
-problem and proves only that it runs.
+run. One to two hours on two cores, so a run that was stopped goes on: results are kept
+while the package and the problems have the same fingerprints. What XLA compiled for one
+seed serves the others, so the seconds are those of a second solve. --quick takes a minute
+per problem and proves only that it runs.
 """
 
 import argparse
