@@ -19,8 +19,8 @@ import keras
 
 from kerasmodels import bsde
 from kerasmodels.bsde.control import make_control
-from kerasmodels.bsde.estimate import Estimator
-from kerasmodels.bsde.training import train
+from kerasmodels.bsde.estimate.estimator import Estimator
+from kerasmodels.bsde.methods.deep_bsde.training import train
 
 PROBLEMS = {
     "HJB": ("hjb", {}),

@@ -15,12 +15,11 @@ import difflib
 import inspect
 import sys
 
-from kerasmodels import _checks, _script, bsde
-from kerasmodels.bsde import distribution
+from kerasmodels import _checks, _script, _workers, bsde
 from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.figure import draw
-from kerasmodels.bsde.paths import paths_fit, time_grid
-from kerasmodels.bsde.recursion import RULES
+from kerasmodels.bsde.paths.grid import paths_fit, time_grid
+from kerasmodels.bsde.recursion.forward import RULES
 from kerasmodels.bsde.solution import supported_digits
 from kerasmodels.bsde.solve import MAX_ROUNDS
 
@@ -38,7 +37,7 @@ def run(args):
     with strategy.scope():
         result = solve(args)
         # Together to the end: a worker that leaves early is missed by the others.
-        distribution.agreed(0.0)
+        _workers.agreed(0.0)
     return result
 
 
@@ -52,7 +51,7 @@ def solve(args):
     elif not args.resume:
         checkpoints.require_none("bsde.py")
     t = args.num_steps
-    quiet = args.quick or distribution.task_index() > 0
+    quiet = args.quick or _workers.task_index() > 0
     subnets = None
     if args.pretrain and args.resume and checkpoints.paths:
         subnets = bsde.load_subnets(args.out / "subnets")
@@ -291,8 +290,8 @@ def main(argv=None):
     if (args.workers is None) != (args.worker is None):
         parser.error("--workers and --worker need each other: all addresses, and which")
     try:
-        together = args.workers or distribution.several()
-        worker = distribution.task_index() if args.worker is None else args.worker
+        together = args.workers or _workers.several()
+        worker = _workers.task_index() if args.worker is None else args.worker
     except _checks.ArgumentError as error:
         parser.error(str(error))
     if args.pretrain and together:

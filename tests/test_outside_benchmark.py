@@ -139,7 +139,7 @@ def test_run_that_was_stopped_goes_on(tmp_path, solved):
 @pytest.mark.parametrize(
     "changed, kept",
     [
-        ("kerasmodels/bsde/estimate.py", False),
+        ("kerasmodels/bsde/estimate/estimator.py", False),
         ("benchmarks/outside_problems/kinks.py", False),
         ("benchmarks/outside.py", True),
     ],

@@ -1,8 +1,6 @@
 """The deep BSDE method: high-dimensional semilinear parabolic PDEs as Keras models."""
 
-from kerasmodels.bsde.backup import Backup
-from kerasmodels.bsde.checking import EquationError, check_equation
-from kerasmodels.bsde.checkpoints import CheckpointError, Checkpoints
+from kerasmodels._workers import WorkerLost
 from kerasmodels.bsde.control import (
     ExactControl,
     ExchangeableControl,
@@ -13,13 +11,6 @@ from kerasmodels.bsde.control import (
     ZSubnet,
 )
 from kerasmodels.bsde.curve import Curve, curve
-from kerasmodels.bsde.discounted import Discounted
-from kerasmodels.bsde.distribution import (
-    WorkerLost,
-    connect,
-    distributed_paths,
-    joined,
-)
 from kerasmodels.bsde.equation import (
     Equation,
     GeometricBrownian,
@@ -29,20 +20,32 @@ from kerasmodels.bsde.equation import (
 )
 from kerasmodels.bsde.equations import *  # noqa: F403  (its __all__ is the list)
 from kerasmodels.bsde.equations import __all__ as _equations
-from kerasmodels.bsde.estimate import Estimate, estimate_u0
-from kerasmodels.bsde.global_model import GlobalModel
-from kerasmodels.bsde.losses import ClippedSquaredError, clipped_squared_error
-from kerasmodels.bsde.newton import NewtonWarning
-from kerasmodels.bsde.on_ray import solve_on_ray
-from kerasmodels.bsde.optimizer import decaying_adam
-from kerasmodels.bsde.paths import path_dataset, sample_paths, tile_times, time_grid
-from kerasmodels.bsde.pretraining import (
+from kerasmodels.bsde.equations.discounted import Discounted
+from kerasmodels.bsde.estimate.estimator import estimate_u0
+from kerasmodels.bsde.estimate.interval import Estimate
+from kerasmodels.bsde.estimate.newton import NewtonWarning
+from kerasmodels.bsde.fleet.on_ray import solve_on_ray
+from kerasmodels.bsde.fleet.sweep import sweep
+from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
+from kerasmodels.bsde.methods.deep_bsde.losses import (
+    ClippedSquaredError,
+    clipped_squared_error,
+)
+from kerasmodels.bsde.methods.deep_bsde.optimizer import decaying_adam
+from kerasmodels.bsde.methods.deep_bsde.pretraining import (
     fit_subnets,
     load_subnets,
     pretrain_subnets,
     save_subnets,
     z_samples,
 )
+from kerasmodels.bsde.methods.deep_bsde.settings import default_settings
+from kerasmodels.bsde.methods.deep_bsde.start import baseline
+from kerasmodels.bsde.methods.deep_bsde.training import train
+from kerasmodels.bsde.paths.dataset import path_dataset
+from kerasmodels.bsde.paths.distributed import distributed_paths
+from kerasmodels.bsde.paths.grid import tile_times, time_grid
+from kerasmodels.bsde.paths.sampling import sample_paths
 from kerasmodels.bsde.processes import (
     CorrelatedGeometricBrownian,
     CoxIngersollRoss,
@@ -50,14 +53,14 @@ from kerasmodels.bsde.processes import (
     HullWhite,
     OrnsteinUhlenbeck,
 )
-from kerasmodels.bsde.settings import default_settings
 from kerasmodels.bsde.solution import Solution
 from kerasmodels.bsde.solve import solve
-from kerasmodels.bsde.start import baseline
-from kerasmodels.bsde.sweep import sweep
-from kerasmodels.bsde.symmetry import is_exchangeable
-from kerasmodels.bsde.training import train
-from kerasmodels.bsde.watch import DivergenceWarning
+from kerasmodels.bsde.verify.checking import EquationError, check_equation
+from kerasmodels.bsde.verify.symmetry import is_exchangeable
+from kerasmodels.runs.backup import Backup
+from kerasmodels.runs.checkpoints import CheckpointError, Checkpoints
+from kerasmodels.runs.distribution import connect, joined
+from kerasmodels.runs.watch import DivergenceWarning
 
 __all__ = [
     "Backup",

@@ -8,9 +8,9 @@ import pathlib
 
 from kerasmodels import _files, _script
 from kerasmodels.bsde.equation import Equation, Reference
-from kerasmodels.bsde.estimate import Estimate
+from kerasmodels.bsde.estimate.interval import Estimate
 from kerasmodels.bsde.figure import draw
-from kerasmodels.bsde.global_model import GlobalModel
+from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
 
 
 @dataclasses.dataclass

@@ -10,23 +10,23 @@ import tensorflow as tf
 
 import kerasmodels
 from kerasmodels import _checks, _memory, _registered
-from kerasmodels.bsde.assembly import check_subnets
-from kerasmodels.bsde.checking import check_config, check_equation
+from kerasmodels._workers import WorkerLost, agreed
 from kerasmodels.bsde.control import CONTROLS, make_control
-from kerasmodels.bsde.distribution import WorkerLost, agreed
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
-from kerasmodels.bsde.estimate import Estimator
-from kerasmodels.bsde.global_model import GlobalModel
-from kerasmodels.bsde.newton import reachable_half_width, settle
-from kerasmodels.bsde.optimizer import description, start_of
-from kerasmodels.bsde.paths import as_time_grid, paths_fit
-from kerasmodels.bsde.progress import Keeper, Progress
-from kerasmodels.bsde.progress_line import ProgressLine, TrainingLine
-from kerasmodels.bsde.settings import default_settings
+from kerasmodels.bsde.estimate.estimator import Estimator
+from kerasmodels.bsde.estimate.newton import reachable_half_width, settle
+from kerasmodels.bsde.methods.deep_bsde.assembly import check_subnets
+from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
+from kerasmodels.bsde.methods.deep_bsde.optimizer import description, start_of
+from kerasmodels.bsde.methods.deep_bsde.settings import default_settings
+from kerasmodels.bsde.methods.deep_bsde.training import train
+from kerasmodels.bsde.paths.grid import as_time_grid, paths_fit
 from kerasmodels.bsde.solution import Solution
-from kerasmodels.bsde.symmetry import is_exchangeable
-from kerasmodels.bsde.training import train
+from kerasmodels.bsde.verify.checking import check_config, check_equation
+from kerasmodels.bsde.verify.symmetry import is_exchangeable
+from kerasmodels.runs.progress import Keeper, Progress
+from kerasmodels.runs.progress_line import ProgressLine, TrainingLine
 
 # Mean of int |b|^2 dt before training from which paths are driven at once, and per time
 # step, from which they need smaller steps too.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from kerasmodels import _checks, bsde, by_hand, descent, losses, neurons, recurrent
-from kerasmodels.bsde.paths import as_time_grid
+from kerasmodels.bsde.paths.grid import as_time_grid
 
 HEAT = bsde.Heat(2)
 MODEL = bsde.GlobalModel(HEAT, 3, control="shared", u0=1.0, z0=0.0)

@@ -14,9 +14,8 @@ warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from kerasmodels import bsde  # noqa: E402
-from kerasmodels.bsde import distribution  # noqa: E402
-from kerasmodels.bsde.watch import Watch  # noqa: E402
+from kerasmodels import _workers, bsde  # noqa: E402
+from kerasmodels.runs.watch import Watch  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[2]
 BATCH = 24
@@ -103,7 +102,7 @@ def together(out, workers, index):
         raise AssertionError("a second index was taken")
     with kept[0].scope():
         own = (float(index), 7 + int(index), index == "0", np.full((2, 3), float(index)))
-        number, count, chief, array = distribution.agreed(own)
+        number, count, chief, array = _workers.agreed(own)
         np.savez(
             out,
             **train(),

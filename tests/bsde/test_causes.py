@@ -8,8 +8,8 @@ import pytest
 from keras import ops
 
 from kerasmodels import bsde
-from kerasmodels.bsde import causes
-from kerasmodels.bsde.causes import cause_of_divergence
+from kerasmodels.bsde.methods.deep_bsde import causes
+from kerasmodels.bsde.methods.deep_bsde.causes import cause_of_divergence
 from tests.helpers import Hand
 
 

@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 
 from kerasmodels import bsde
-from kerasmodels.bsde.check_solution import check_terminal
+from kerasmodels.bsde.verify.check_solution import check_terminal
 
 
 class Base(bsde.Equation):

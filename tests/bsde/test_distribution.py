@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasmodels import bsde
-from kerasmodels.bsde import distribution
+from kerasmodels import _workers, bsde
 from tests.bsde import distributed_worker
 from tests.helpers import refusals
 from tests.processes import Child
@@ -192,21 +191,21 @@ def test_the_first_worker_of_a_chain_of_messages_is_the_lost_one(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", json.dumps(config))
     told = "remote target /job:worker/replica:0/task:1 x /job:worker/replica:0/task:2 y"
     with pytest.raises(bsde.WorkerLost, match=r"Lost worker 1 \(b:1\) of 3"):
-        with distribution.naming_lost_workers():
+        with _workers.naming_lost_workers():
             raise tf.errors.UnavailableError(None, None, told)
     with pytest.raises(bsde.WorkerLost, match=r"worker 1 \(b:1\) or worker 2 \(c:1\)"):
-        with distribution.naming_lost_workers():
+        with _workers.naming_lost_workers():
             raise tf.errors.UnavailableError(None, None, "nothing is known")
 
 
 def test_without_others_nothing_changes(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert bsde.joined() is None and distribution.task_index() == 0
-    assert distribution.agreed((1, 2.0)) == (1, 2.0)
+    assert bsde.joined() is None and _workers.task_index() == 0
+    assert _workers.agreed((1, 2.0)) == (1, 2.0)
     data = bsde.distributed_paths(bsde.Heat(2), 2, 5)
     assert isinstance(data, tf.data.Dataset)
     with pytest.raises(tf.errors.UnavailableError):
-        with distribution.naming_lost_workers():
+        with _workers.naming_lost_workers():
             raise tf.errors.UnavailableError(None, None, "of something else")
 
 

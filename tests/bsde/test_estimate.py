@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from kerasmodels import bsde
-from kerasmodels.bsde.closed_loop import control_drift, controlled_paths
 from kerasmodels.bsde.control import control_at
-from kerasmodels.bsde.estimate import Estimator
+from kerasmodels.bsde.estimate.estimator import Estimator
+from kerasmodels.bsde.recursion.driven import control_drift, controlled_paths
 from tests.helpers import Hand, refusals
 
 

@@ -9,9 +9,9 @@ import pytest
 import scipy.stats
 
 from kerasmodels import _memory, bsde
-from kerasmodels.bsde import estimate as module
-from kerasmodels.bsde.error_sizes import error_sizes
-from kerasmodels.bsde.estimate import COLUMNS, Estimator, _grids, _summary
+from kerasmodels.bsde.estimate import estimator as module
+from kerasmodels.bsde.estimate.error_sizes import error_sizes
+from kerasmodels.bsde.estimate.estimator import COLUMNS, Estimator, _grids, _summary
 from tests.helpers import Twice
 
 # Exact but for rounding.

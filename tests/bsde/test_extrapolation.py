@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from kerasmodels import bsde
-from kerasmodels.bsde.estimate import Estimator
-from kerasmodels.bsde.extrapolation import composes, extrapolation
+from kerasmodels.bsde.estimate.estimator import Estimator
+from kerasmodels.bsde.estimate.extrapolation import composes, extrapolation
 from tests.helpers import Hand
 
 UNIFORM = np.linspace(0.0, 2.0, 17)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from kerasmodels import bsde
-from kerasmodels.bsde.grid_noise import grid_noise, probes
+from kerasmodels.bsde.recursion.grid_noise import grid_noise, probes
 
 # The heat equation has sigma = 1, so that A = dz/dx.
 BATCH, DT = 7, 0.04

@@ -7,8 +7,8 @@ import warnings
 
 import pytest
 
-from kerasmodels.bsde import estimate as module
-from kerasmodels.bsde.newton import NewtonWarning, reachable_half_width, settle
+from kerasmodels.bsde.estimate import estimator as module
+from kerasmodels.bsde.estimate.newton import NewtonWarning, reachable_half_width, settle
 
 
 def made(u0, half_width=0.1, reach=1.0, growth=0.0):

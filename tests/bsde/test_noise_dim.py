@@ -7,9 +7,9 @@ import tensorflow as tf
 from keras import ops
 
 from kerasmodels import bsde
-from kerasmodels.bsde.check_solution import pde_terms
-from kerasmodels.bsde.closed_loop import controlled_paths
 from kerasmodels.bsde.control import make_control
+from kerasmodels.bsde.recursion.driven import controlled_paths
+from kerasmodels.bsde.verify.check_solution import pde_terms
 from tests.helpers import refusals
 
 

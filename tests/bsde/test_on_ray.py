@@ -12,7 +12,7 @@ import keras
 import pytest
 
 from kerasmodels import bsde
-from kerasmodels.bsde import on_ray
+from kerasmodels.bsde.fleet import on_ray
 from tests.helpers import refusals
 
 TINY = {"t": 3, "steps": 4, "batch_size": 8, "num_paths": 64, "max_rounds": 1}

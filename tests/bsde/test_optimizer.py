@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 
 from kerasmodels import bsde
-from kerasmodels.bsde.optimizer import description, fresh, start_again, start_of
+from kerasmodels.bsde.methods.deep_bsde.optimizer import (
+    description,
+    fresh,
+    start_again,
+    start_of,
+)
 from tests.bsde.test_global_model import PlainControl
 from tests.bsde.test_resume import SMALL, Stop, equal
 

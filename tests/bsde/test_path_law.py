@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from kerasmodels import bsde
-from kerasmodels.bsde.closed_loop import controlled_paths
-from kerasmodels.bsde.path_law import _mean_square, inspected
+from kerasmodels.bsde.methods.deep_bsde.path_law import _mean_square, inspected
+from kerasmodels.bsde.recursion.driven import controlled_paths
 from tests.helpers import Hand, Twice, paths
 
 GRID = np.array([0.0, 0.1, 0.3, 0.35, 0.6, 1.0])

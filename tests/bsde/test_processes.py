@@ -9,8 +9,8 @@ import tensorflow as tf
 from keras import ops
 
 from kerasmodels import bsde
-from kerasmodels.bsde.checking import _check_step
 from kerasmodels.bsde.processes.cox_ingersoll_ross import _folded, square_root_step
+from kerasmodels.bsde.verify.checking import _check_step
 from tests.helpers import refusals
 
 

@@ -4,7 +4,7 @@ import io
 import sys
 
 from kerasmodels import bsde
-from kerasmodels.bsde.progress_line import ProgressLine
+from kerasmodels.runs.progress_line import ProgressLine
 
 
 class Terminal(io.StringIO):

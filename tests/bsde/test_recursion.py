@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from kerasmodels import bsde
-from kerasmodels.bsde.recursion import forward_recursion, recursion_step
+from kerasmodels.bsde.recursion.forward import forward_recursion, recursion_step
 from tests.helpers import Hand
 
 

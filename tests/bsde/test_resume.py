@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 from kerasmodels import bsde
-from kerasmodels.bsde.progress import snapshot
+from kerasmodels.runs.progress import snapshot
 from tests import processes
 from tests.helpers import Hand
 

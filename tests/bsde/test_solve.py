@@ -10,7 +10,7 @@ import pytest
 from keras import ops
 
 from kerasmodels import bsde
-from kerasmodels.bsde.checking import check_equation
+from kerasmodels.bsde.verify.checking import check_equation
 from tests.helpers import Hand
 
 # Where it does not matter how good the answer is.

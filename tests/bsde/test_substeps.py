@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 from kerasmodels import bsde
-from kerasmodels.bsde.estimate import Estimator
-from kerasmodels.bsde.extrapolation import extrapolation
-from kerasmodels.bsde.substeps import NUMBERS, divided, needed_substeps
+from kerasmodels.bsde.estimate.estimator import Estimator
+from kerasmodels.bsde.estimate.extrapolation import extrapolation
+from kerasmodels.bsde.estimate.substeps import NUMBERS, divided, needed_substeps
 from tests.helpers import Hand
 
 

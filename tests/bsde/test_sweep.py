@@ -42,7 +42,7 @@ def test_failures_are_rows_and_finished_runs_are_kept(tmp_path, monkeypatch):
     assert not (tmp_path / "bad" / "seed-3").exists()
 
     ran = []
-    module = importlib.import_module("kerasmodels.bsde.sweep")
+    module = importlib.import_module("kerasmodels.bsde.fleet.sweep")
     monkeypatch.setattr(
         module, "_run_here", lambda job, place: ran.append(job["name"]) or "again"
     )

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from kerasmodels import bsde
-from kerasmodels.bsde import watch
-from kerasmodels.bsde.progress import Keeper, Progress, snapshot
 from kerasmodels.bsde.solution import supported_digits
+from kerasmodels.runs import watch
+from kerasmodels.runs.progress import Keeper, Progress, snapshot
 
 
 def model():

@@ -21,13 +21,10 @@ from kerasmodels.bsde.coefficients import check_shapes
 from kerasmodels.bsde.control import ZSubnet
 from kerasmodels.bsde.control.network import init_seeds
 from kerasmodels.bsde.equation import Equation
-from kerasmodels.bsde.optimizer import decaying_adam
-from kerasmodels.bsde.paths import (
-    as_time_grid,
-    brownian_increments,
-    paths_fit,
-    simulate,
-)
+from kerasmodels.bsde.methods.deep_bsde.optimizer import decaying_adam
+from kerasmodels.bsde.paths.grid import as_time_grid, paths_fit
+from kerasmodels.bsde.paths.increments import brownian_increments
+from kerasmodels.bsde.paths.sampling import simulate
 from kerasmodels.loading import load_model
 
 LABELS = ("exact", "pathwise", "malliavin")

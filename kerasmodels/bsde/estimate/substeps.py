@@ -9,7 +9,7 @@ grids show in the mean of a first guess of u0.
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels.bsde.extrapolation import STRIDES, extrapolation, standard_error
+from kerasmodels.bsde.estimate.extrapolation import STRIDES, extrapolation, standard_error
 
 # Numbers of steps that are tried.
 NUMBERS = (1, 2, 4, 8, 16)

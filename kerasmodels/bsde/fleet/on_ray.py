@@ -5,8 +5,7 @@ import pathlib
 
 import keras
 
-from kerasmodels import _checks, _files, _registered
-from kerasmodels.bsde import distribution
+from kerasmodels import _checks, _files, _registered, _workers
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.solve import solve
 
@@ -87,13 +86,13 @@ def solve_on_ray(
 
 def work(config):
     """What every worker runs."""
-    strategy = distribution.joined()
+    strategy = _workers.joined()
     if strategy is None:
         _solve(config, 0)
         return
     with strategy.scope():
-        _solve(config, distribution.task_index())
-        distribution.agreed(0.0)
+        _solve(config, _workers.task_index())
+        _workers.agreed(0.0)
 
 
 def _solve(config, index):

@@ -7,9 +7,8 @@ import warnings
 import keras
 
 from kerasmodels import _interrupt
-from kerasmodels.bsde.causes import cause_of_divergence
-from kerasmodels.bsde.checkpoints import finite
-from kerasmodels.bsde.progress import restore, snapshot
+from kerasmodels.runs.checkpoints import finite
+from kerasmodels.runs.progress import restore, snapshot
 
 # Points in a row whose median loss is held against those before, and the factor that
 # counts as divergence: far above the noise of a mean over a few thousand paths.
@@ -27,7 +26,8 @@ class Watch(keras.callbacks.Callback):
     Args:
         keeper: `Keeper`. Its progress is moved on, and it holds the last finite state.
         per_point: int. Training steps per epoch.
-        learning_rate: float. For the advice.
+        advice: function (model, measured) -> str: what to change, and where `measured` is
+            True the cause, which takes seconds to find.
         data: function (step) -> data set of the steps from there on.
 
     Raises:
@@ -35,11 +35,11 @@ class Watch(keras.callbacks.Callback):
             model is then set to its state before that step.
     """
 
-    def __init__(self, keeper, per_point, learning_rate, data):
+    def __init__(self, keeper, per_point, advice, data):
         super().__init__()
         self.keeper = keeper
         self.per_point = per_point
-        self.learning_rate = learning_rate
+        self.advice = advice
         self.data = data
         self._losses = []
         self._warned = False
@@ -80,27 +80,16 @@ class Watch(keras.callbacks.Callback):
             kept = f" The last finite state is in {str(newest)!r}."
         raise FloatingPointError(
             f"{what} of {self.model.equation!r} is no longer a finite number after "
-            f"{where}; the model is set to its state before. {self._cause()}." + kept
+            f"{where}; the model is set to its state before. "
+            f"{self.advice(self.model, True)}." + kept
         )
-
-    def _cause(self):
-        rate = f"a smaller learning_rate (here {self.learning_rate:g}; --learning-rate)"
-        steps = f"more time steps (here {self.model.num_steps}; t, --num-steps)"
-        found = cause_of_divergence(self.model)
-        if found is None:
-            return (
-                f"Neither X nor the driver grows out of bounds, so take {rate} or {steps}"
-            )
-        shorter = "a shorter terminal_time (--param terminal_time=...)"
-        return f"{found}. Take {steps}, {shorter}, or {rate}"
 
     def _warn(self):
         self._warned = True
         warnings.warn(
             f"The loss of {self.model.equation!r} has risen by more than a factor of "
-            f"{_FACTOR:g} up to training step {self.keeper.progress.step}. Take a smaller "
-            f"learning_rate (here {self.learning_rate:g}; --learning-rate) or more time "
-            f"steps (here {self.model.num_steps}; t, --num-steps).",
+            f"{_FACTOR:g} up to training step {self.keeper.progress.step}. "
+            f"{self.advice(self.model, False)}.",
             DivergenceWarning,
             stacklevel=2,
         )

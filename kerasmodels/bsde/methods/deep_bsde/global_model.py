@@ -9,22 +9,22 @@ from keras import ops
 
 from kerasmodels import _checks, _registered
 from kerasmodels._batches import is_data_set
-from kerasmodels.bsde import export as export_module
-from kerasmodels.bsde.assembly import (
+from kerasmodels.bsde.coefficients import check_shapes
+from kerasmodels.bsde.control import TerminalSkip, control_at
+from kerasmodels.bsde.methods.deep_bsde import export as export_module
+from kerasmodels.bsde.methods.deep_bsde.assembly import (
     check_control,
     control_config,
     initial_values,
     resolve_control,
 )
-from kerasmodels.bsde.closed_loop import controlled_paths
-from kerasmodels.bsde.coefficients import check_shapes
-from kerasmodels.bsde.control import TerminalSkip, control_at
-from kerasmodels.bsde.distribution import DistributedModel
-from kerasmodels.bsde.grid_noise import grid_noise, probes
-from kerasmodels.bsde.inputs import validated_inputs
-from kerasmodels.bsde.path_law import inspected, require_end
-from kerasmodels.bsde.paths import as_time_grid
-from kerasmodels.bsde.recursion import RULES, forward_recursion
+from kerasmodels.bsde.methods.deep_bsde.inputs import validated_inputs
+from kerasmodels.bsde.methods.deep_bsde.path_law import inspected, require_end
+from kerasmodels.bsde.paths.grid import as_time_grid
+from kerasmodels.bsde.recursion.driven import controlled_paths
+from kerasmodels.bsde.recursion.forward import RULES, forward_recursion
+from kerasmodels.bsde.recursion.grid_noise import grid_noise, probes
+from kerasmodels.runs.distribution import DistributedModel
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")

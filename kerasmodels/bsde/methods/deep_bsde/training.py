@@ -5,11 +5,17 @@ import math
 import keras
 
 from kerasmodels import _checks
-from kerasmodels.bsde.distribution import distributed_paths
-from kerasmodels.bsde.global_model import GlobalModel
-from kerasmodels.bsde.optimizer import adam, fresh, has_schedule, start_again
-from kerasmodels.bsde.progress import Keeper, Progress
-from kerasmodels.bsde.watch import Watch
+from kerasmodels.bsde.methods.deep_bsde.causes import Advice
+from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
+from kerasmodels.bsde.methods.deep_bsde.optimizer import (
+    adam,
+    fresh,
+    has_schedule,
+    start_again,
+)
+from kerasmodels.bsde.paths.distributed import distributed_paths
+from kerasmodels.runs.progress import Keeper, Progress
+from kerasmodels.runs.watch import Watch
 
 
 def train(
@@ -118,7 +124,7 @@ def train(
         callbacks=[
             *([] if has_schedule(model.optimizer) else [falling]),
             # Before the caller's, so that none of them keeps what is not finite.
-            Watch(keeper, per_point, learning_rate, data),
+            Watch(keeper, per_point, Advice(learning_rate), data),
             *callbacks,
         ],
         verbose=verbose,

@@ -6,15 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels import _checks
-from kerasmodels.bsde import check_points
-from kerasmodels.bsde.check_points import (
-    DRIVER_GUARD,
-    END_GUARD,
-    fail,
-    point,
-    require_finite,
-)
-from kerasmodels.bsde.check_solution import TOLERANCE, check_residual, check_terminal
 from kerasmodels.bsde.coefficients import (
     EquationError,
     coefficient,
@@ -23,7 +14,16 @@ from kerasmodels.bsde.coefficients import (
 )
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.outside_class import ARGUMENTS, PAGE
-from kerasmodels.bsde.paths import paths_fit
+from kerasmodels.bsde.paths.grid import paths_fit
+from kerasmodels.bsde.verify import check_points
+from kerasmodels.bsde.verify.check_points import (
+    DRIVER_GUARD,
+    END_GUARD,
+    fail,
+    point,
+    require_finite,
+)
+from kerasmodels.bsde.verify.check_solution import TOLERANCE, check_residual, check_terminal
 
 
 def check_equation(equation, num_points=16, seed=0):

@@ -3,8 +3,8 @@
 import keras
 
 from kerasmodels import _checks
-from kerasmodels.bsde.checkpoints import Checkpoints
-from kerasmodels.bsde.progress import restore, snapshot
+from kerasmodels.runs.checkpoints import Checkpoints
+from kerasmodels.runs.progress import restore, snapshot
 
 
 class Backup(keras.callbacks.Callback):

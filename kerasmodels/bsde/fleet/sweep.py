@@ -222,7 +222,7 @@ def _run_apart(job, place, threads):
     path = [str(pathlib.Path(__file__).parents[2]), *sys.path]
     limits["PYTHONPATH"] = os.pathsep.join(entry for entry in path if entry)
     done = subprocess.run(
-        [sys.executable, "-m", "kerasmodels.bsde.sweep", str(place)],
+        [sys.executable, "-m", "kerasmodels.bsde.fleet.sweep", str(place)],
         input=json.dumps(job),
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **limits},
         capture_output=True,

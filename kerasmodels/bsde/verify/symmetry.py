@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from kerasmodels import _checks
 from kerasmodels.bsde.equation import Equation
-from kerasmodels.bsde.paths import paths_fit, sample_paths
+from kerasmodels.bsde.paths.grid import paths_fit
+from kerasmodels.bsde.paths.sampling import sample_paths
 
 
 def is_exchangeable(equation, num_points=8, seed=0):

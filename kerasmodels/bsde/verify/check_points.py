@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from kerasmodels.bsde.coefficients import EquationError
 from kerasmodels.bsde.outside_class import ARGUMENTS
-from kerasmodels.bsde.paths import sample_paths, time_grid
+from kerasmodels.bsde.paths.grid import time_grid
+from kerasmodels.bsde.paths.sampling import sample_paths
 
 # Time steps of the paths. The finer grids are for schemes that explode on coarser ones.
 STEPS = (8, 32, 128)

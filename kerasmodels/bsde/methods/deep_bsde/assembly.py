@@ -10,8 +10,8 @@ from keras import ops
 from kerasmodels import _checks
 from kerasmodels.bsde.control import PerStepControl, TerminalSkip, ZSubnet, make_control
 from kerasmodels.bsde.control.per_step import files_advice
-from kerasmodels.bsde.paths import tile_times
-from kerasmodels.bsde.start import estimate_start
+from kerasmodels.bsde.methods.deep_bsde.start import estimate_start
+from kerasmodels.bsde.paths.grid import tile_times
 
 
 def check_subnets(owner, subnets):

@@ -20,8 +20,8 @@ import math
 
 import tensorflow as tf
 
-from kerasmodels.bsde.paths import start_states
-from kerasmodels.bsde.recursion import recursion_step
+from kerasmodels.bsde.paths.sampling import start_states
+from kerasmodels.bsde.recursion.forward import recursion_step
 
 # Longest drift over one step, against the unit of its noise in one direction.
 _LIMIT = 2.0

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from kerasmodels.bsde.extrapolation import standard_error
-from kerasmodels.bsde.path_sampler import COLUMNS
+from kerasmodels.bsde.estimate.extrapolation import standard_error
+from kerasmodels.bsde.estimate.path_sampler import COLUMNS
 
 
 def error_sizes(grid, columns, u, milstein):

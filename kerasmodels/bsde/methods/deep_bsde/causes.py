@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels.bsde.paths import sample_paths, tile_times
+from kerasmodels.bsde.paths.grid import tile_times
+from kerasmodels.bsde.paths.sampling import sample_paths
 
 # Paths on which the cause is measured.
 _PATHS = 64
@@ -11,6 +12,30 @@ _PATHS = 64
 _LARGE = 10.0
 # Factor by which u and z are stretched, and what f may grow by more than that.
 _STRETCH = 10.0
+
+
+class Advice:
+    """What to change where a training goes wrong, as a function (model, measured) -> str.
+
+    Args:
+        learning_rate: float. That of the training.
+    """
+
+    def __init__(self, learning_rate):
+        self.learning_rate = learning_rate
+
+    def __call__(self, model, measured):
+        rate = f"a smaller learning_rate (here {self.learning_rate:g}; --learning-rate)"
+        steps = f"more time steps (here {model.num_steps}; t, --num-steps)"
+        if not measured:
+            return f"Take {rate} or {steps}"
+        cause = cause_of_divergence(model)
+        if cause is None:
+            return (
+                f"Neither X nor the driver grows out of bounds, so take {rate} or {steps}"
+            )
+        shorter = "a shorter terminal_time (--param terminal_time=...)"
+        return f"{cause}. Take {steps}, {shorter}, or {rate}"
 
 
 def cause_of_divergence(model, seed=0):

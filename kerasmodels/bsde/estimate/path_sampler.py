@@ -7,12 +7,12 @@ a noisy vector says of the one behind it).
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels.bsde.closed_loop import control_drift, driver_and_slope
-from kerasmodels.bsde.extrapolation import STRIDES
-from kerasmodels.bsde.grid_noise import grid_noise, probes
-from kerasmodels.bsde.paths import start_states
-from kerasmodels.bsde.recursion import recursion_step
-from kerasmodels.bsde.substeps import divided
+from kerasmodels.bsde.estimate.extrapolation import STRIDES
+from kerasmodels.bsde.estimate.substeps import divided
+from kerasmodels.bsde.paths.sampling import start_states
+from kerasmodels.bsde.recursion.driven import control_drift, driver_and_slope
+from kerasmodels.bsde.recursion.forward import recursion_step
+from kerasmodels.bsde.recursion.grid_noise import grid_noise, probes
 
 # Seeds (seed, -1), (seed, -2), ... start a model; from here on, far below, they are here.
 _STREAM = -(2**40)

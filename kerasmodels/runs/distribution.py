@@ -13,21 +13,17 @@ import os
 import re
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kerasmodels import _checks
 from kerasmodels._saving import SavedAsKeras
-from kerasmodels.bsde.paths import path_dataset
-
-
-class WorkerLost(_checks.RunError):
-    """Another process of this training is gone; nothing can go on without it.
-
-    TensorFlow may wait for that process when this one ends: leave by `os._exit`.
-    """
-
-    hangs = True
+from kerasmodels._workers import (
+    config_of_cluster,
+    naming_lost_workers,
+    several,
+    several_workers,
+    task_index,
+)
 
 
 def connect(workers, index):
@@ -69,7 +65,7 @@ def connect(workers, index):
         "cluster": {"worker": workers},
         "task": {"type": "worker", "index": index},
     }
-    before = _config()
+    before = config_of_cluster()
     if before and before != config:
         raise _checks.ArgumentError(
             _checks.message(
@@ -93,11 +89,6 @@ def joined():
         ValueError: TensorFlow has computed something already.
     """
     return _strategy() if several() else None
-
-
-def several():
-    """Whether `TF_CONFIG` names more than one process."""
-    return sum(len(tasks) for tasks in _config().get("cluster", {}).values()) > 1
 
 
 def _strategy():
@@ -142,124 +133,6 @@ def _is_address(text):
     return match is not None and 0 < int(match.group(2)) < 2**16
 
 
-def task_index():
-    """Which worker this process is: 0, the chief, where there is but one."""
-    return int(_config().get("task", {}).get("index", 0))
-
-
-def _config():
-    """What `TF_CONFIG` says."""
-    text = os.environ.get("TF_CONFIG") or "{}"
-    try:
-        config = json.loads(text)
-    except ValueError:
-        config = None
-    if not isinstance(config, dict) or not isinstance(config.get("cluster", {}), dict):
-        expected = 'a JSON object with "cluster" and "task"'
-        raise _checks.ArgumentError(
-            _checks.message("environment", "TF_CONFIG", expected, text)
-        )
-    return config
-
-
-def agreed(values):
-    """`values` as the chief has them, on every worker; unchanged where there is but one.
-
-    What every worker computes for itself may differ in the last digit from one processor
-    to another, and a decision on it would part them. All workers must call it.
-
-    Args:
-        values: structure of numbers and arrays, of one shape everywhere.
-    """
-    if not _several_workers(tf.distribute.get_strategy()):
-        return values
-    flat = [np.asarray(value) for value in tf.nest.flatten(values)]
-    one = np.concatenate([value.astype("float64").ravel() for value in flat])
-
-    with naming_lost_workers():
-        found = _of_the_chief(tf.constant(one)).numpy()
-    parts = np.split(found, np.cumsum([value.size for value in flat])[:-1])
-    parts = [
-        part.reshape(value.shape).astype(value.dtype) for part, value in zip(parts, flat)
-    ]
-    parts = [
-        part if isinstance(value, np.ndarray) else type(value)(part)
-        for part, value in zip(parts, tf.nest.flatten(values))
-    ]
-    return tf.nest.pack_sequence_as(values, parts)
-
-
-def agreed_text(text):
-    """A text as the chief has it, on every worker."""
-    length = agreed(len(text.encode()))
-    padded = np.frombuffer(text.encode()[:length].ljust(length), "uint8")
-    return bytes(agreed(padded)).decode() if length else ""
-
-
-@tf.function(autograph=False, reduce_retracing=True)
-def _of_the_chief(values):
-    strategy = tf.distribute.get_strategy()
-
-    def share():
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        return tf.where(tf.equal(replica, 0), values, tf.zeros_like(values))
-
-    return strategy.reduce("SUM", strategy.run(share), axis=None)
-
-
-def distributed_paths(equation, t, batch_size, **options):
-    """`path_dataset` of which every replica of the strategy in force draws its share.
-
-    Without a strategy, or with one replica, it is `path_dataset`.
-
-    Args:
-        equation, t, **options: as in `path_dataset`.
-        batch_size: int. Paths per step, of all replicas together.
-
-    Raises:
-        ValueError: the batch cannot be shared evenly, or as `path_dataset`.
-    """
-    strategy = tf.distribute.get_strategy()
-    count = strategy.num_replicas_in_sync
-    if count == 1:
-        return path_dataset(equation, t, batch_size, **options)
-
-    def share(context):
-        local = count // context.num_input_pipelines
-        first = context.input_pipeline_id * local
-        indices = list(range(first, first + local))
-        return path_dataset(equation, t, batch_size, share=(indices, count), **options)
-
-    return strategy.distribute_datasets_from_function(share)
-
-
-@contextlib.contextmanager
-def naming_lost_workers():
-    """Turns TensorFlow's error about a worker that is gone into a `WorkerLost`."""
-    try:
-        yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
-        workers = _config().get("cluster", {}).get("worker", [])
-        if not workers:
-            raise
-        own = task_index()
-        found = re.findall(r"worker/(?:replica:0/)?task:(\d+)", str(error))
-        # The first one named is where the chain of messages began.
-        named = [k for k in map(int, found) if k != own and k < len(workers)]
-        lost = named[:1] or [k for k in range(len(workers)) if k != own]
-        names = " or ".join(f"worker {k} ({workers[k]})" for k in lost)
-        raise WorkerLost(
-            f"Lost {names} of {len(workers)} workers, seen by worker {own}. Training "
-            "together cannot go on without it: start all workers again, with --resume "
-            "where checkpoints were kept."
-        ) from error
-
-
-def _several_workers(strategy):
-    several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
-    return several and strategy.num_replicas_in_sync > 1
-
-
 class DistributedModel(SavedAsKeras, keras.Model):
     """A Keras model that can be fitted on several machines; elsewhere a plain one.
 
@@ -269,20 +142,20 @@ class DistributedModel(SavedAsKeras, keras.Model):
     """
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        if not _several_workers(self.distribute_strategy):
+        if not several_workers(self.distribute_strategy):
             return super()._maybe_symbolic_build(iterator, data_batch)
         # A model that is built needs no batch to be built on, only its metrics do.
         return None
 
     def make_train_function(self, force=False):
-        if not _several_workers(self.distribute_strategy):
+        if not several_workers(self.distribute_strategy):
             return super().make_train_function(force)
         if self.train_function is None or force:
             self.train_function = self._over_workers(self.train_step)
         return None
 
     def make_test_function(self, force=False):
-        if not _several_workers(self.distribute_strategy):
+        if not several_workers(self.distribute_strategy):
             return super().make_test_function(force)
         if self.test_function is None or force:
             self.test_function = self._over_workers(self.test_step)

@@ -6,9 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels import _checks
-from kerasmodels.bsde.distribution import agreed
+from kerasmodels._workers import agreed
 from kerasmodels.bsde.equation import Equation
-from kerasmodels.bsde.paths import paths_fit, sample_paths, time_grid
+from kerasmodels.bsde.paths.grid import paths_fit, time_grid
+from kerasmodels.bsde.paths.sampling import sample_paths
 
 # Stream of random numbers that no training step uses: steps count from 0.
 _STREAM = -1

@@ -1,0 +1,156 @@
+"""u(0, x0) with its 95 % interval, from the columns of sampled paths."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from kerasmodels.bsde.estimate.extrapolation import extrapolation, standard_error
+from kerasmodels.bsde.estimate.path_sampler import COLUMNS
+
+# Of a normal distribution: 95 % lie within.
+QUANTILE = 1.96
+# For |z| and errors of size e: the integral of e - |z| over |z| < e, by that of
+# |4 max(e / 2 - |z|, 0) - max(e - |z|, 0)|.
+_KINK = 1.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """u(0, x0) with its 95 % interval and the three parts of the half-width.
+
+    Attributes:
+        u0: float. The estimate.
+        standard_error: float. Of the mean over the paths.
+        monte_carlo: float. Part of the half-width: 1.96 standard errors.
+        time_grid: float. Part of the half-width: what the time steps may have left after
+            extrapolation (`extrapolation.py`).
+        imperfect_z: float. Part of the half-width: half of the second-order correction
+            for the error of z and u along the paths, all of what kinks of the driver may
+            add, and what the measured component of that error along z, with an error of u
+            of the same sign, would change.
+        correction: float. That second-order correction, already in `u0`; zero where it
+            is larger than the mismatch, and then counts in full as uncertainty.
+        num_paths: int.
+        num_steps: int. Of the finest grid.
+        order: float. In dt, of the error that the three grids show: 2 where none of first
+            order is seen, 1, or a measured one below, which widens `time_grid`.
+        mismatch_std: float. Standard deviation of u_N - g(x_N) on the finest grid.
+        z_std: float. The part of it that does not come from the time grid.
+        milstein: bool. Whether the noise of the grid was taken out (`grid_noise.py`): where
+            that lowers the variance of the mismatch.
+        drift_size: float. Mean of int |b|^2 dt: how far the driven paths are from the
+            undriven ones.
+        growth: float. Mean of log |J|, the logarithm of how much an error of u0 grows up
+            to the terminal time: large where the driver is stiff in u.
+        reach: float. Mean of max(|R|, |R / J|): how far the mismatch lets the trained u0
+            be off where the driver is not linear.
+        stiffness: float. How far log J may be off, because the slope f_u changes within
+            the error of u: from 1 on, what that does to u0 is part of `imperfect_z`.
+        refused: bool. Whether Newton's step from the trained u0 left `reach`, so that u0
+            is the trained one and the interval is made of `reach`.
+    """
+
+    u0: float
+    standard_error: float
+    monte_carlo: float
+    time_grid: float
+    imperfect_z: float
+    correction: float
+    num_paths: int
+    num_steps: int
+    order: float
+    mismatch_std: float
+    z_std: float
+    milstein: bool
+    drift_size: float
+    growth: float
+    reach: float
+    stiffness: float
+    refused: bool = False
+
+    @property
+    def half_width(self):
+        """Of the 95 % interval: the sum of the three parts."""
+        return self.monte_carlo + self.time_grid + self.imperfect_z
+
+    @property
+    def interval(self):
+        """The pair (lower end, upper end)."""
+        return self.u0 - self.half_width, self.u0 + self.half_width
+
+    def to_dict(self):
+        """All numbers as plain Python values."""
+        return {
+            **dataclasses.asdict(self),
+            "half_width": self.half_width,
+            "interval": list(self.interval),
+        }
+
+
+def summary(model, grid, plain, curved, sizes, milstein, first_order):
+    def column(name, found):
+        return np.concatenate(found, axis=-1)[:, COLUMNS.index(name)]
+
+    u0 = float(np.asarray(model.u0, "float64"))
+    # Per path, so that the standard error counts how the grids go together.
+    newton = column("newton", plain + curved)
+    found = extrapolation(grid, u0 - newton, first_order)
+    extrapolated = found.weights @ (u0 - newton)
+    curvature = found.weights @ column("curvature", curved)
+    second_order = float(np.mean(curvature))
+    # A kink that z crosses evenly makes this of what it adds in all.
+    kink = _KINK * float(np.mean(column("kink", curved)[0]))
+    kink = math.copysign(min(kink, abs(second_order)), second_order)
+    # What kinks add depends on where exactly z is wrong, and lies between nothing and all.
+    correction = second_order - kink / 2
+    aligned = float(np.mean(column("aligned", curved)[0]))
+    stiffness, slack = _stiffness(column, curved)
+    mismatch = column("mismatch", plain + curved)[0]
+    mismatch_std = float(np.std(mismatch))
+    slope = np.abs(
+        np.divide(mismatch, newton[0], out=np.ones_like(mismatch), where=newton[0] != 0)
+    )
+    value = float(np.mean(extrapolated))
+    error = standard_error(extrapolated)
+    # A correction of second order that is larger than the mismatch itself is not one.
+    usable = abs(correction) <= mismatch_std
+    if usable:
+        error = math.hypot(error, standard_error(curvature))
+        value += correction
+        imperfect = abs(correction - kink / 2) / 2 + abs(kink)
+    else:
+        imperfect = abs(correction) + abs(kink) / 2
+    return Estimate(
+        u0=value,
+        standard_error=error,
+        monte_carlo=QUANTILE * error,
+        time_grid=found.uncertainty,
+        imperfect_z=imperfect + abs(aligned) + slack,
+        correction=correction if usable else 0.0,
+        num_paths=newton.shape[-1],
+        num_steps=len(grid) - 1,
+        order=found.order,
+        mismatch_std=mismatch_std,
+        z_std=sizes[1][3],
+        milstein=milstein,
+        drift_size=float(np.mean(column("drift", plain + curved)[0])),
+        growth=float(np.mean(np.log(np.maximum(slope, 1e-300)))),
+        reach=float(np.mean(np.maximum(np.abs(mismatch), np.abs(newton[0])))),
+        stiffness=stiffness,
+    )
+
+
+def _stiffness(column, curved):
+    """How uncertain the slope J is, and what that adds to the uncertainty of u0.
+
+    Within the error of u the slope f_u may be another one, as above and below a kink. The
+    error of u0 is E R / J for a slope between both. Where log J is known to less than one,
+    second order covers that; elsewhere all of |R| times the range of 1 / J counts.
+    """
+    least, most = (column(name, curved)[0] for name in ("least", "most"))
+    stiffness = float(np.mean(most - least))
+    if stiffness < 1:
+        return stiffness, 0.0
+    inverse = np.exp(np.minimum(most, 80.0)) - np.exp(np.minimum(least, 80.0))
+    return stiffness, float(np.mean(np.abs(column("mismatch", curved)[0]) * inverse))

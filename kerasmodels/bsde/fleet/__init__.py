@@ -1,0 +1,1 @@
+"""Many solves: sweeps in parallel processes, and Ray."""

@@ -1,0 +1,1 @@
+"""Methods: each finds an approximation of u and z."""

@@ -1,0 +1,1 @@
+"""Time grids, Brownian increments, forward paths, and data sets of them."""

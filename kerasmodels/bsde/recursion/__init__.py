@@ -1,0 +1,1 @@
+"""One step of u, one step of a path driven by the control, and iterated integrals."""

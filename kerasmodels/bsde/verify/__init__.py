@@ -1,0 +1,1 @@
+"""Checks of an equation before anything is trained on it."""

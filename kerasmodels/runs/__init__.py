@@ -1,0 +1,1 @@
+"""Runs that survive: checkpoints, resume, the finite guard, progress, several workers."""
