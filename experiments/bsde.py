@@ -18,10 +18,10 @@ import sys
 from kerasmodels import _checks, _script, _workers, bsde
 from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.figure import draw
+from kerasmodels.bsde.methods.deep_bsde.method import MAX_ROUNDS
 from kerasmodels.bsde.paths.grid import paths_fit, time_grid
 from kerasmodels.bsde.recursion.forward import RULES
 from kerasmodels.bsde.solution import supported_digits
-from kerasmodels.bsde.solve import MAX_ROUNDS
 
 QUICK = {"dim": 4, "num_steps": 5, "batch_size": 32, "steps": 20}
 QUICK |= {"num_paths": 256, "max_rounds": 1}

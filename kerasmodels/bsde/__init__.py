@@ -1,6 +1,7 @@
 """The deep BSDE method: high-dimensional semilinear parabolic PDEs as Keras models."""
 
 from kerasmodels._workers import WorkerLost
+from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.control import (
     ExactControl,
     ExchangeableControl,
@@ -26,11 +27,13 @@ from kerasmodels.bsde.estimate.interval import Estimate
 from kerasmodels.bsde.estimate.newton import NewtonWarning
 from kerasmodels.bsde.fleet.on_ray import solve_on_ray
 from kerasmodels.bsde.fleet.sweep import sweep
+from kerasmodels.bsde.methods.base import Method
 from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
 from kerasmodels.bsde.methods.deep_bsde.losses import (
     ClippedSquaredError,
     clipped_squared_error,
 )
+from kerasmodels.bsde.methods.deep_bsde.method import DeepBSDE
 from kerasmodels.bsde.methods.deep_bsde.optimizer import decaying_adam
 from kerasmodels.bsde.methods.deep_bsde.pretraining import (
     fit_subnets,
@@ -42,6 +45,7 @@ from kerasmodels.bsde.methods.deep_bsde.pretraining import (
 from kerasmodels.bsde.methods.deep_bsde.settings import default_settings
 from kerasmodels.bsde.methods.deep_bsde.start import baseline
 from kerasmodels.bsde.methods.deep_bsde.training import train
+from kerasmodels.bsde.methods.monte_carlo import MonteCarlo
 from kerasmodels.bsde.paths.dataset import path_dataset
 from kerasmodels.bsde.paths.distributed import distributed_paths
 from kerasmodels.bsde.paths.grid import tile_times, time_grid
@@ -60,9 +64,11 @@ from kerasmodels.bsde.verify.symmetry import is_exchangeable
 from kerasmodels.runs.backup import Backup
 from kerasmodels.runs.checkpoints import CheckpointError, Checkpoints
 from kerasmodels.runs.distribution import connect, joined
+from kerasmodels.runs.run import Run
 from kerasmodels.runs.watch import DivergenceWarning
 
 __all__ = [
+    "Approximation",
     "Backup",
     "CheckpointError",
     "Checkpoints",
@@ -70,6 +76,7 @@ __all__ = [
     "CorrelatedGeometricBrownian",
     "CoxIngersollRoss",
     "Curve",
+    "DeepBSDE",
     "Discounted",
     "DivergenceWarning",
     "Equation",
@@ -81,11 +88,14 @@ __all__ = [
     "GlobalModel",
     "Heston",
     "HullWhite",
+    "Method",
+    "MonteCarlo",
     "NewtonWarning",
     "OrnsteinUhlenbeck",
     "PerStepControl",
     "Published",
     "Reference",
+    "Run",
     "SharedControl",
     "StackedControl",
     "WorkerLost",

@@ -18,9 +18,9 @@ def draw(result):
     left, right = figure.subplots(1, 2)
     # Training starts at the baseline.
     steps = [0, *history["step"]]
-    left.plot(
-        steps, [result["baseline_u0"], *history["u0"]], marker=".", label="u0, training"
-    )
+    if history["step"]:
+        values = [result["baseline_u0"], *history["u0"]]
+        left.plot(steps, values, marker=".", label="u0, training")
     left.axhline(result["baseline_u0"], ls=":", color="gray", label="baseline E g(X_T)")
     if result["reference_u0"] is not None:
         left.axhline(result["reference_u0"], ls="--", color="k", label="reference")

@@ -6,11 +6,15 @@ import io
 import math
 import pathlib
 
-from kerasmodels import _files, _script
+import keras
+import numpy as np
+
+from kerasmodels import _checks, _files, _registered, _script
+from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.equation import Equation, Reference
 from kerasmodels.bsde.estimate.interval import Estimate
 from kerasmodels.bsde.figure import draw
-from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
+from kerasmodels.bsde.methods.base import Method
 
 
 @dataclasses.dataclass
@@ -20,33 +24,46 @@ class Solution:
     Attributes:
         name: str. Name of the equation.
         equation: `Equation`.
-        model: the trained `GlobalModel`; its u0 is the estimate.
+        method: `Method`.
+        approximation: `Approximation`, what the method found; its u0 is the estimate.
         estimate: `Estimate`. u0, its 95 % interval and the parts of its width.
         tolerance: float. Half-width that was asked for, relative to u0.
-        trained_u0: float. u0 at the end of the training, before the estimate.
-        baseline_u0: float. E g(X_T), what one gets without solving anything.
-        baseline_standard_error: float. Of that mean.
-        history: dict of lists: `step`, `loss` (mean since the point before), `u0`.
         seconds: float. Wall time of building, training and estimating, with compilation;
             where a run was resumed, with what it had spent at the checkpoint.
-        seed, batch_size, learning_rate: as trained.
+        seed: int.
         versions: dict of str.
     """
 
     name: str
     equation: Equation
-    model: GlobalModel
+    method: Method
+    approximation: Approximation
     estimate: Estimate
     tolerance: float
-    trained_u0: float
-    baseline_u0: float
-    baseline_standard_error: float
-    history: dict
     seconds: float
     seed: int
-    batch_size: int
-    learning_rate: float
     versions: dict
+
+    @property
+    def model(self):
+        """The Keras model behind the approximation, or None."""
+        return self.approximation.model
+
+    @property
+    def history(self):
+        """dict of lists: `step`, `loss` (mean since the point before), `u0`."""
+        return self.approximation.history
+
+    @property
+    def trained_u0(self):
+        """u0 as the method left it, before the estimate."""
+        return self.approximation.trained_u0
+
+    @property
+    def baseline_u0(self):
+        """E g(X_T), what one gets without solving anything; None where it is unknown."""
+        baseline = self.approximation.baseline
+        return None if baseline is None else baseline[0]
 
     @property
     def u0(self):
@@ -65,8 +82,9 @@ class Solution:
 
     @property
     def z0(self):
-        """sigma^T grad u(0, x0) as trained, `[noise_dim]`."""
-        return self.model.z0.numpy()
+        """sigma^T grad u(0, x0) as the method left it, `[noise_dim]`, or None."""
+        z0 = self.approximation.z0
+        return None if z0 is None else np.asarray(z0)
 
     def to_dict(self):
         """The numbers as plain Python values, ready for JSON. Unknown ones are None."""
@@ -77,15 +95,15 @@ class Solution:
         config = self.equation.get_config()
         if len(set(config.get("x0", []))) == 1:
             config["x0"] = config["x0"][0]
+        history, baseline = self.history, self.approximation.baseline or (None, None)
+        trained = bool(history["step"])
         return {
             "equation": self.name,
             "equation_config": config,
+            "method": type(self.method).__name__,
             "dim": self.equation.dim,
-            "num_steps": self.model.num_steps,
-            "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate,
-            "steps": self.history["step"][-1],
-            "num_parameters": self.model.count_params(),
+            **self.approximation.describe(),
+            "steps": history["step"][-1] if trained else 0,
             "u0": self.u0,
             "u0_standard_error": self.estimate.standard_error,
             "u0_interval": list(self.interval),
@@ -93,19 +111,17 @@ class Solution:
             "estimate": self.estimate.to_dict(),
             "tolerance": self.tolerance,
             "converged": self.converged,
-            "drift": self.model.drift,
-            "control": type(self.model.control).__name__,
             "reference_u0": _number(reference.value),
             "reference_source": reference.source,
             "reference_tolerance": _number(reference.tolerance),
             "relative_error": relative_error,
-            "baseline_u0": self.baseline_u0,
-            "baseline_standard_error": self.baseline_standard_error,
-            "loss": self.history["loss"][-1],
+            "baseline_u0": baseline[0],
+            "baseline_standard_error": baseline[1],
+            "loss": history["loss"][-1] if trained else None,
             "seconds": self.seconds,
             "seed": self.seed,
             "versions": self.versions,
-            "history": self.history,
+            "history": history,
         }
 
     def plot(self, path=None):
@@ -123,9 +139,10 @@ class Solution:
         return figure
 
     def save(self, folder):
-        """Writes `result.json`, `history.csv`, `model.keras` and `export/`.
+        """Writes `result.json`, `history.csv`, `solution.json`, and the approximation.
 
-        Each is written beside its place and renamed, so that none is ever half written.
+        Of the deep BSDE method that is `model.keras` and `export/`. Each is written beside
+        its place and renamed, so that none is ever half written. `load` reads the folder.
         """
         folder = pathlib.Path(folder)
         _files.write_json(folder / "result.json", self.to_dict())
@@ -134,9 +151,46 @@ class Solution:
         writer.writerow(self.history)
         writer.writerows(zip(*self.history.values()))
         _files.write_text(folder / "history.csv", table.getvalue())
-        with _files.replacing(folder / "model.keras") as temporary:
-            self.model.save(temporary)
-        self.model.export(folder / "export")
+        serialize = keras.saving.serialize_keras_object
+        record = {name: serialize(getattr(self, name)) for name in ("equation", "method")}
+        _files.write_json(folder / "solution.json", record)
+        self.approximation.save(folder)
+
+    @classmethod
+    def load(cls, folder):
+        """The solution that `save` wrote.
+
+        Args:
+            folder: str or path. It has to come from where one trusts: the classes of the
+                equation and of the method must be registered.
+
+        Raises:
+            ValueError: a file is missing, or names a class that is not registered.
+        """
+        folder = _checks.path("Solution.load", "folder", folder)
+        record = _files.read_json(folder / "solution.json")
+        equation, method = (
+            _registered.deserialize("Solution.load", record[name])
+            for name in ("equation", "method")
+        )
+        result = _files.read_json(folder / "result.json")
+        approximation = type(method).approximation.load(folder, equation)
+        approximation.history = result["history"]
+        baseline = result["baseline_u0"], result["baseline_standard_error"]
+        approximation.baseline = None if None in baseline else baseline
+        settings = ("batch_size", "learning_rate")
+        approximation.settings = {k: result[k] for k in settings if k in result}
+        names = {field.name for field in dataclasses.fields(Estimate)}
+        numbers = {k: v for k, v in result["estimate"].items() if k in names}
+        kept = ("tolerance", "seconds", "seed", "versions")
+        return cls(
+            name=result["equation"],
+            equation=equation,
+            method=method,
+            approximation=approximation,
+            estimate=Estimate(**numbers),
+            **{name: result[name] for name in kept},
+        )
 
 
 def supported_digits(value, half_width):

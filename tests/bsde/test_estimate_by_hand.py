@@ -11,7 +11,10 @@ import scipy.stats
 from kerasmodels import _memory, bsde
 from kerasmodels.bsde.estimate import estimator as module
 from kerasmodels.bsde.estimate.error_sizes import error_sizes
-from kerasmodels.bsde.estimate.estimator import COLUMNS, Estimator, _grids, _summary
+from kerasmodels.bsde.estimate.estimator import Estimator
+from kerasmodels.bsde.estimate.grids import three_grids
+from kerasmodels.bsde.estimate.interval import COLUMNS
+from kerasmodels.bsde.estimate.interval import summary as summary_of
 from tests.helpers import Twice
 
 # Exact but for rounding.
@@ -51,7 +54,7 @@ CURVED = columns(
 def summary(curved=CURVED, plain=PLAIN, first=False):
     model = types.SimpleNamespace(u0=10.0)
     grid = np.linspace(0.0, 1.0, 9)
-    return _summary(
+    return summary_of(
         model, grid, [plain], [curved], (None, (0.0, 0.0, 0.0, 0.25)), True, first
     )
 
@@ -300,16 +303,16 @@ def heat(t=3, control=None, **options):
 
 
 def test_every_step_of_the_grid_is_halved():
-    grid = _grids(heat([0.0, 0.1, 0.5, 1.0]), None)
+    grid = three_grids(heat([0.0, 0.1, 0.5, 1.0]), None)
     halved = [0.0, 0.05, 0.1, 0.3, 0.5, 0.75, 1.0]
     # Steps of length zero make a multiple of four.
     np.testing.assert_allclose(grid, [*halved, 1.0, 1.0], rtol=1e-15)
-    np.testing.assert_array_equal(_grids(heat(), 2), [0.0, 0.5, 1.0, 1.0, 1.0])
+    np.testing.assert_array_equal(three_grids(heat(), 2), [0.0, 0.5, 1.0, 1.0, 1.0])
     # One step is halved twice.
-    np.testing.assert_array_equal(_grids(heat(1), None), [0.0, 0.25, 0.5, 0.75, 1.0])
+    np.testing.assert_array_equal(three_grids(heat(1), None), [0.0, 0.25, 0.5, 0.75, 1.0])
     # One a(t, g) for all times leaves the grid free as well.
     free = heat(terminal_skip=bsde.TerminalSkip(None))
-    np.testing.assert_array_equal(_grids(free, 4), [0.0, 0.25, 0.5, 0.75, 1.0])
+    np.testing.assert_array_equal(three_grids(free, 4), [0.0, 0.25, 0.5, 0.75, 1.0])
 
 
 @pytest.mark.parametrize("own", ["control", "skip"])
@@ -322,12 +325,12 @@ def test_grid_of_networks_of_one_time_each_is_that_of_the_model(own):
 
     # A step of length zero makes a multiple of four.
     for num_steps in (None, 3):
-        grid = _grids(model([0.0, 0.1, 0.5, 1.0]), num_steps)
+        grid = three_grids(model([0.0, 0.1, 0.5, 1.0]), num_steps)
         np.testing.assert_array_equal(grid, [0.0, 0.1, 0.5, 1.0, 1.0])
-    grid = _grids(model([0.0, 0.4, 1.0]), None)
+    grid = three_grids(model([0.0, 0.4, 1.0]), None)
     np.testing.assert_array_equal(grid, [0.0, 0.4, 1.0, 1.0, 1.0])
     with pytest.raises(ValueError, match="a network belongs to each time"):
-        _grids(model([0.0, 0.4, 1.0]), 4)
+        three_grids(model([0.0, 0.4, 1.0]), 4)
 
 
 def with_sampler(sampled, chunk_size=2, **options):

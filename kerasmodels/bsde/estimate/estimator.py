@@ -31,6 +31,7 @@ import numpy as np
 
 from kerasmodels import _checks, _memory
 from kerasmodels._workers import agreed
+from kerasmodels.bsde.approximation import as_approximation
 from kerasmodels.bsde.estimate.error_sizes import error_sizes
 from kerasmodels.bsde.estimate.extrapolation import (
     STRIDES,
@@ -62,7 +63,7 @@ def estimate_u0(
     with their number, and always with the trapezoidal rule, whatever rule was trained.
 
     Args:
-        model: `GlobalModel`.
+        model: `GlobalModel`, or any `Approximation`.
         num_paths: int. Number of paths, rounded up to whole chunks, at least eight of
             them. With `tolerance`, the largest number.
         num_steps: None or int. Equal time steps of the finest grid, an even number; the
@@ -132,7 +133,8 @@ class Estimator:
         most_paths=None,
     ):
         owner = "estimate_u0"
-        if isinstance(model, type) or not hasattr(model, "z_at"):
+        approximation = as_approximation(model)
+        if approximation is None:
             raise _checks.ArgumentError(
                 _checks.message(owner, "model", "a `GlobalModel`", _checks.describe(model))
             )
@@ -145,6 +147,7 @@ class Estimator:
             chunk_size = int(np.clip(chunk_size, 64, 4096))
         self.chunk_size = _checks.positive_int(owner, "chunk_size", chunk_size)
         seed = _checks.seed_int(owner, seed)
+        model = approximation
         self.model = model
         self.grid = three_grids(model, num_steps)
         exact = composes(model.equation)
@@ -160,7 +163,7 @@ class Estimator:
             owner,
             "chunk_size",
             2 * self.chunk_size * len(self.grid) * self.substeps * model.equation.noise_dim,
-            model.variable_dtype,
+            model.dtype,
             f"the noise of {self.chunk_size} paths of {len(self.grid) - 1} steps",
             "Take a smaller chunk, or fewer time steps.",
         )

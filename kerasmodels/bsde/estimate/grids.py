@@ -8,10 +8,13 @@ from kerasmodels.bsde.paths.grid import time_grid
 
 
 def three_grids(model, num_steps):
-    """The times of the finest grid, in a multiple of four steps."""
-    own = getattr(model.control, "num_times", None) is not None
-    skip = model.terminal_skip
-    if own or (skip is not None and skip.num_times is not None):
+    """The times of the finest grid, in a multiple of four steps.
+
+    Args:
+        model: `Approximation`.
+        num_steps: None or int, as in `estimate_u0`.
+    """
+    if model.fixed_times:
         if num_steps not in (None, model.num_steps):
             raise _checks.ArgumentError(
                 _checks.message(

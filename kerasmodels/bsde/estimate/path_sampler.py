@@ -7,6 +7,7 @@ a noisy vector says of the one behind it).
 import numpy as np
 import tensorflow as tf
 
+from kerasmodels.bsde.approximation import z_or_zero
 from kerasmodels.bsde.estimate.extrapolation import STRIDES
 from kerasmodels.bsde.estimate.substeps import divided
 from kerasmodels.bsde.paths.sampling import start_states
@@ -36,7 +37,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substep
     is that of every second time, `[3, N / 2 + 1, paths]`, and on the coarsest grid zero at
     times between its own.
     """
-    equation, dtype = model.equation, model.variable_dtype
+    equation, dtype = model.equation, model.dtype
     shape, num_steps = (chunk_size, equation.noise_dim), len(grid) - 1
     times = tf.constant(grid, dtype)
     inner_times = tf.constant(divided(grid, substeps), dtype)
@@ -99,10 +100,13 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substep
                 # A time that only the finer grid has is overwritten by the next one.
                 return n + stride, state, u.write((n + stride + 1) // 2, state["u"])
 
+            z_start = tf.zeros(shape, dtype)
+            if model.z0 is not None:
+                z_start += tf.cast(model.z0, dtype)
             state = {
                 "x": start_states(equation, one),
                 "u": one * tf.cast(model.u0, dtype),
-                "z": tf.zeros(shape, dtype) + tf.cast(model.z0, dtype),
+                "z": z_start,
                 "slope": one,
                 "curvature": 0 * one,
                 "kink": 0 * one,
@@ -155,12 +159,12 @@ def _advance(
         b = tf.zeros_like(z)
     dw = noise + b * dt
     x_end = inner_steps(x, b) if inner_steps else equation.step(t, dt[:1], x, dw)
-    z_end = model.z_at(index, t_end, x_end)
+    z_end = z_or_zero(model, index, t_end, x_end)
 
     def beyond():
         other = tf.sqrt(equation.noise_dim * dt) * direction
         states, along = probes(equation, t, dt, x, z, other)
-        z_probed = model.z_at(index, tf.tile(t_end, (4, 1)), states)
+        z_probed = z_or_zero(model, index, tf.tile(t_end, (4, 1)), states)
         return grid_noise(dt, along, z_probed, noise)
 
     extra = tf.cond(milstein, beyond, lambda: tf.zeros_like(u))

@@ -219,7 +219,7 @@ def _run_here(job, place):
 def _run_apart(job, place, threads):
     """`_run_here` in a process of its own, which may die without taking others along."""
     limits = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), str(threads))
-    path = [str(pathlib.Path(__file__).parents[2]), *sys.path]
+    path = [str(pathlib.Path(__file__).parents[3]), *sys.path]
     limits["PYTHONPATH"] = os.pathsep.join(entry for entry in path if entry)
     done = subprocess.run(
         [sys.executable, "-m", "kerasmodels.bsde.fleet.sweep", str(place)],

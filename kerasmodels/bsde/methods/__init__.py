@@ -1,1 +1,10 @@
-"""Methods: each finds an approximation of u and z."""
+"""Methods by name: each finds an approximation of u and z."""
+
+from kerasmodels.bsde.methods.deep_bsde.method import DeepBSDE
+from kerasmodels.bsde.methods.monte_carlo import MonteCarlo
+
+# The name by which `solve` finds a method: one line for each.
+METHODS = {
+    "deep_bsde": DeepBSDE,
+    "monte_carlo": MonteCarlo,
+}

@@ -12,6 +12,7 @@ from kerasmodels._batches import is_data_set
 from kerasmodels.bsde.coefficients import check_shapes
 from kerasmodels.bsde.control import TerminalSkip, control_at
 from kerasmodels.bsde.methods.deep_bsde import export as export_module
+from kerasmodels.bsde.methods.deep_bsde.approximation import NetworkApproximation
 from kerasmodels.bsde.methods.deep_bsde.assembly import (
     check_control,
     control_config,
@@ -70,7 +71,7 @@ class GlobalModel(DistributedModel):
             zero, and training then sees little but the error of z.
         drift: bool. Whether `fit` and `evaluate` drive the paths by the control: of the
             inputs they then take dw as noise, add b dt with b = df/dz, and step x anew
-            (`closed_loop.py`), and weight each path by 1 / J with J the derivative of
+            (`recursion/driven.py`), and weight each path by 1 / J with J the derivative of
             u_N by u_0 along it. A call of the model takes paths as they are.
         u0: None or float. Start of u0; None is the mean of g(x_N) over a sample.
         z0: None or `noise_dim` floats. Start of z0; None is the mean of
@@ -181,6 +182,11 @@ class GlobalModel(DistributedModel):
         """sigma^T grad u(0, x0) as it stands, a Tensor `[noise_dim]`."""
         start = ops.convert_to_tensor(self._initial["z0"], self.variable_dtype)
         return start + self._initial["units"][1] * tf.convert_to_tensor(self._z0)
+
+    @property
+    def approximation(self):
+        """The model as an `Approximation`, which the estimate reads."""
+        return NetworkApproximation(self)
 
     def set_u0(self, value):
         """Sets u0, for example to a better estimate of it (`estimate_u0`)."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from kerasmodels import _checks
 from kerasmodels.bsde.equation import Equation
+from kerasmodels.bsde.equations import Burgers, DifferentRates
 
 
 class Settings(NamedTuple):
@@ -27,9 +28,9 @@ class Settings(NamedTuple):
 # One line per equation that needs other settings, with the reason.
 SETTINGS = {
     # A steep wave crosses the whole range of u, and the paths follow it.
-    "Burgers": Settings(num_steps=40, steps=1000, per_time=80),
+    Burgers: Settings(num_steps=40, steps=1000, per_time=80),
     # z jumps with the asset that is dearest: what a network leaves of it, paths must.
-    "DifferentRates": Settings(steps=900, work=2.5),
+    DifferentRates: Settings(steps=900, work=2.5),
 }
 
 
@@ -40,6 +41,9 @@ def default_settings(equation):
         ValueError: it is no `Equation`.
     """
     _checks.instance("default_settings", "equation", equation, Equation)
-    settings = SETTINGS.get(type(equation).__name__, Settings())
+    settings = Settings()
+    for cls, found in SETTINGS.items():
+        if isinstance(equation, cls):
+            settings = found
     at_least = math.ceil(settings.per_time * equation.terminal_time)
     return settings._replace(num_steps=max(settings.num_steps, at_least))

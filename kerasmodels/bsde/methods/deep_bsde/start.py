@@ -9,6 +9,7 @@ from kerasmodels import _checks
 from kerasmodels._workers import agreed
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.paths.grid import paths_fit, time_grid
+from kerasmodels.bsde.paths.mean import mean_of_terminal
 from kerasmodels.bsde.paths.sampling import sample_paths
 
 # Stream of random numbers that no training step uses: steps count from 0.
@@ -108,10 +109,4 @@ def baseline(equation, num_steps=20, seed=0, num_paths=8192):
     num_steps = _checks.positive_int("baseline", "num_steps", num_steps)
     num_paths = _checks.positive_int("baseline", "num_paths", num_paths)
     grid = time_grid(equation.terminal_time, num_steps)
-    per_path = num_steps * max(equation.dim, equation.noise_dim)
-    block = int(np.clip(2**22 // per_path, 1, num_paths))
-    means = []
-    for k in range(-(-num_paths // block)):
-        x, _ = sample_paths(equation, grid, block, (seed, _STREAM - k))
-        means.append(float(np.mean(equation.terminal(x[:, -1]))))
-    return float(np.mean(means))
+    return mean_of_terminal(equation, grid, seed, num_paths=num_paths)[0]

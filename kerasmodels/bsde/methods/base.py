@@ -1,0 +1,69 @@
+"""What a method is: settings, a reason to refuse an equation, and rounds of improvement."""
+
+import abc
+import dataclasses
+from typing import ClassVar, NamedTuple
+
+import keras
+
+from kerasmodels.bsde.estimate.interval import Estimate
+
+
+class Round(NamedTuple):
+    """What is known after one round of a method.
+
+    estimate: `Estimate` of the round's approximation.
+    reachable: float. The half-width that the largest allowed number of paths would bring.
+    num_paths: int. That number.
+    """
+
+    estimate: Estimate
+    reachable: float
+    num_paths: int
+
+
+class Method(abc.ABC):
+    """How an approximation of u and z is found.
+
+    A subclass is a frozen dataclass, registered for Keras serialization; its fields are
+    its settings. A method reads what an equation declares, and no name of an equation.
+
+    Attributes:
+        approximation: the class of what `fit` finds, a kind of `Approximation`.
+    """
+
+    approximation: ClassVar[type]
+
+    def refuses(self, equation):
+        """None, or one sentence on why the method cannot solve this equation."""
+        return None
+
+    def work(self, equation):
+        """How much more work than usual the estimate may take on this equation."""
+        return 1.0
+
+    @abc.abstractmethod
+    def fit(self, equation, run):
+        """A generator of `Approximation`s, one after each round, each better than before.
+
+        `solve` sends the `Round` of each approximation back, and asks for another one
+        where its interval is too wide; the generator returns where another round would
+        not help.
+
+        Args:
+            equation: `Equation` that the method does not refuse.
+            run: `ActiveRun`.
+        """
+
+    def get_config(self):
+        """The settings as plain Python values."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {k: keras.saving.serialize_keras_object(v) for k, v in values.items()}
+
+    @classmethod
+    def from_config(cls, config):
+        restored = {
+            name: keras.saving.deserialize_keras_object(value)
+            for name, value in config.items()
+        }
+        return cls(**restored)

@@ -1,0 +1,280 @@
+"""The deep BSDE method as `solve` runs it: a `GlobalModel`, trained round by round."""
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import keras
+
+from kerasmodels import _checks
+from kerasmodels._workers import agreed
+from kerasmodels.bsde.control import CONTROLS, make_control
+from kerasmodels.bsde.methods.base import Method
+from kerasmodels.bsde.methods.deep_bsde.approximation import NetworkApproximation
+from kerasmodels.bsde.methods.deep_bsde.assembly import check_subnets
+from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
+from kerasmodels.bsde.methods.deep_bsde.optimizer import description, start_of
+from kerasmodels.bsde.methods.deep_bsde.settings import default_settings
+from kerasmodels.bsde.methods.deep_bsde.training import train
+from kerasmodels.bsde.paths.grid import as_time_grid, paths_fit
+from kerasmodels.bsde.recursion.forward import RULES
+from kerasmodels.bsde.verify.symmetry import is_exchangeable
+from kerasmodels.runs.progress_line import TrainingLine
+
+# Mean of int |b|^2 dt before training from which paths are driven at once, and per time
+# step, from which they need smaller steps too.
+_DRIVEN = 1.0
+_STRONG = 0.5
+# Rounds of training after which the method gives up on a tolerance.
+MAX_ROUNDS = 5
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+@dataclasses.dataclass(frozen=True)
+class DeepBSDE(Method):
+    """One network for z, and u0 and z0 as weights, trained on the terminal mismatch.
+
+    Builds a `GlobalModel` with the terminal gradient as a skip term and trains it on fresh
+    paths with Adam along a cosine. Where the interval is too wide, and the mismatch is that
+    of the networks rather than of the time grid, it trains another round.
+
+    Args:
+        t: None, int or sequence of floats. Number of equal time steps or the grid; None
+            is the default of the equation.
+        control: None, "exchangeable", "shared", "stacked" or "per-step"; or a Keras layer
+            called as `layer(t, x)` on t `[batch, times, 1]` and x `[batch, times, dim]`,
+            which returns z `[batch, times, noise_dim]` and takes any times. None is
+            "exchangeable" where the coordinates of the equation can be exchanged
+            (`is_exchangeable`) and "shared" elsewhere.
+        hidden: None or list of int. Hidden widths of the networks, which then are dense
+            ("shared" unless `control` says otherwise); None is two of d + 10.
+        subnets: None or list of N - 1 trained Keras models (`fit_subnets`,
+            `load_subnets`), for the grid `t`. They replace `control`; the first half of
+            the training then fits u0 and z0 alone, and the second half everything.
+        frozen: bool. Keep `subnets` as they are in the second half too.
+        rule: "trapezoid" or "left". Rule of the training; the estimate takes the first.
+        drift: None or bool. Whether training paths are driven by the control
+            (`GlobalModel`). None turns it on at once where the drift of the untrained
+            model moves paths by more than their deviation (and takes five times as many
+            steps where it is strong, unless `t` is given), and after a round where the
+            mismatch on driven paths is larger than that on the training's.
+        steps: None or int. Training steps per round, rounded up to a multiple of the
+            number of points in the history; with `subnets`, each half is.
+        batch_size: None or int. Paths per training step.
+        learning_rate: None or float. Start of the cosine. None is the learning rate of
+            `optimizer`, or 1e-2.
+        max_rounds: int. Rounds of training, at most.
+        dtype: "float32", "float64" or "mixed_bfloat16" (networks alone; paths and u stay
+            in float32).
+        optimizer: None or Keras optimizer, in the place of Adam. The object itself is not
+            used: each round starts with a new one of its config. Its learning rate falls
+            along the cosine, unless it is a schedule, which then is kept. Gradients are as
+            small as the square of the solution: an `epsilon` of 1e-7 may be too large.
+
+    Raises:
+        ValueError: an argument is not of the form above.
+
+    Reference: E, Han, Jentzen (2017), https://doi.org/10.1007/s40304-017-0117-6
+    """
+
+    approximation: ClassVar[type] = NetworkApproximation
+    t: object = None
+    control: object = None
+    hidden: object = None
+    subnets: object = None
+    frozen: bool = False
+    rule: str = "trapezoid"
+    drift: bool | None = None
+    steps: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    max_rounds: int = MAX_ROUNDS
+    dtype: str = "float32"
+    optimizer: object = None
+
+    def __post_init__(self):
+        owner = "solve"
+        _checks.one_of(owner, "dtype", self.dtype, ("float32", "float64", "mixed_bfloat16"))
+        _checks.one_of(owner, "rule", self.rule, RULES)
+        for name in ("max_rounds", "steps", "batch_size"):
+            if getattr(self, name) is not None or name == "max_rounds":
+                _checks.positive_int(owner, name, getattr(self, name))
+        start_of(owner, self.optimizer, self.learning_rate)
+        if self.drift is not None:
+            _checks.boolean(owner, "drift", self.drift)
+        if self.subnets is not None:
+            object.__setattr__(self, "subnets", check_subnets(owner, self.subnets))
+        elif self.control is not None:
+            _check_control(owner, self.control, self.hidden)
+        if _checks.boolean(owner, "frozen", self.frozen) and self.subnets is None:
+            advice = "`frozen=True` needs `subnets`: only trained networks can be frozen."
+            raise _checks.ArgumentError(
+                _checks.message(owner, "frozen", "False", "frozen=True", advice)
+            )
+
+    def work(self, equation):
+        return default_settings(equation).work
+
+    def fit(self, equation, run):
+        defaults = default_settings(equation)
+        grid = self.grid(equation)
+        steps = defaults.steps if self.steps is None else self.steps
+        batch_size = defaults.batch_size if self.batch_size is None else self.batch_size
+        paths_fit("solve", "batch_size", equation, len(grid) - 1, batch_size, "float32", 8)
+        learning_rate = start_of("solve", self.optimizer, self.learning_rate)
+        first_stage = 1 if self.subnets is None else 0
+        keeper = run.begin(
+            self._identity(equation, grid, steps, batch_size, run), first_stage
+        )
+        approximation = self._untrained(equation, grid, run)
+        model, progress = approximation.model, keeper.progress
+        if keeper.loaded:
+            model.drift = progress.drift
+        progress.drift = model.drift
+        approximation.history = progress.history
+        approximation.settings = {
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+        }
+
+        def train_once(name, steps):
+            train(
+                model,
+                steps,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                seed=run.seed,
+                callbacks=[*run.callbacks, TrainingLine(run.line, name)],
+                verbose=run.verbose,
+                keeper=keeper,
+                optimizer=self.optimizer,
+            )
+
+        if self.subnets is not None:
+            steps = -(-steps // 2)
+            if progress.stage == 0:
+                train_once("training of u0 and z0", steps)
+                progress.next_stage(model.drift)
+                model.compiled = False
+            model.train_control = not self.frozen
+        while True:
+            train_once(f"training, round {progress.stage}", steps)
+            found = yield approximation
+            if not self._worth_another(progress, found):
+                return
+            rms = math.sqrt(progress.history["loss"][-1])
+            if self.drift is None and not model.drift and found.estimate.mismatch_std > rms:
+                model.drift = True
+                model.compiled = False
+            progress.next_stage(model.drift, found.reachable)
+
+    def grid(self, equation):
+        """The times of the training, unless the drift turns out to be strong."""
+        num_steps = default_settings(equation).num_steps
+        return as_time_grid("solve", equation, num_steps if self.t is None else self.t)
+
+    def _worth_another(self, progress, found):
+        """Whether another round may narrow the interval by a fifth."""
+        # What the time grid leaves in the mismatch no training takes out.
+        trainable = found.estimate.z_std > found.estimate.mismatch_std / 2
+        before = math.inf if progress.reachable is None else progress.reachable
+        narrower = found.reachable < 0.8 * before
+        return progress.stage < self.max_rounds and trainable and narrower
+
+    def _untrained(self, equation, grid, run):
+        """The approximation before training, on paths that suit the drift it shows."""
+        run.line.phase("start: sampling paths")
+        approximation = NetworkApproximation(
+            self._model(equation, grid, bool(self.drift), run.seed)
+        )
+        estimator = run.estimator(approximation)
+        run.line.phase("start: a first look at paths")
+        drift_size, milstein = _look(estimator)
+        model = approximation.model
+        if self.drift is None:
+            model.drift = drift_size > _DRIVEN
+        strong = self.drift is not False and drift_size > _STRONG * model.num_steps
+        fixed = getattr(self.control, "num_times", None) is not None
+        any_grid = self.subnets is None and not fixed
+        if self.drift is None and self.t is None and any_grid and strong:
+            # The paths that matter are rare: look for them from the start, in small steps.
+            grid = as_time_grid("solve", equation, 5 * default_settings(equation).num_steps)
+            model = self._model(equation, grid, True, run.seed)
+            approximation = NetworkApproximation(model)
+        # Where the drift moves paths further than their noise does, z bends in a step.
+        model.milstein = milstein and not strong
+        return approximation
+
+    def _model(self, equation, grid, drift, seed):
+        """The `GlobalModel` to train."""
+        control = self.control if self.subnets is None else self.subnets
+        named = not isinstance(control, keras.layers.Layer)
+        if self.subnets is None and len(grid) > 2 and named:
+            if control is None:
+                dense = self.hidden is not None or not is_exchangeable(equation)
+                control = "shared" if dense else "exchangeable"
+            options = {} if self.hidden is None else {"hidden": self.hidden}
+            control = make_control(
+                control,
+                grid[1:-1],
+                equation.dim,
+                noise_dim=equation.noise_dim,
+                dtype=self.dtype,
+                seed=seed,
+                **options,
+            )
+        elif self.subnets is None and len(grid) == 2:
+            control = "stacked"  # not used: there are no inner times
+        return GlobalModel(
+            equation,
+            grid,
+            control=control,
+            # Trained subnets already hold the whole of z.
+            terminal_skip=self.subnets is None
+            and not getattr(control, "uses_terminal", False),
+            train_control=self.subnets is None,
+            rule=self.rule,
+            drift=drift,
+            seed=seed,
+            dtype=self.dtype,
+        )
+
+    def _identity(self, equation, grid, steps, batch_size, run):
+        """What must be equal for a run to go on from the checkpoints of another."""
+        control, subnets = self.control, self.subnets
+        named = isinstance(control, str) or control is None
+        return {
+            "equation": type(equation).__name__,
+            "equation_config": equation.get_config(),
+            "t": grid.tolist(),
+            "control": control if named else type(control).__name__,
+            "hidden": self.hidden,
+            "subnets": None if subnets is None else len(subnets),
+            "frozen": self.frozen,
+            "rule": self.rule,
+            "drift": self.drift,
+            "steps": steps,
+            "batch_size": batch_size,
+            "seed": run.seed,
+            "dtype": self.dtype,
+            "optimizer": description(self.optimizer),
+        }
+
+
+def _check_control(owner, control, hidden):
+    """Raises ValueError unless `control` is a name, or a layer without `hidden`."""
+    if not isinstance(control, keras.layers.Layer):
+        _checks.one_of(owner, "control", control, CONTROLS, ", or a layer of (t, x)")
+    elif hidden is not None:
+        received = f"hidden={_checks.describe(hidden)} beside control={control.name!r}"
+        expected = "left out where the control process is a layer"
+        raise _checks.ArgumentError(_checks.message(owner, "hidden", expected, received))
+
+
+def _look(estimator):
+    """`Estimator.look` before training."""
+    try:
+        return agreed(estimator.look())
+    except FloatingPointError:
+        # Training will say so, and what to change.
+        return agreed((0.0, False))

@@ -1,0 +1,104 @@
+"""One run of a method: where its state is kept, what it shows, and how it goes on."""
+
+import dataclasses
+import json
+
+import keras
+
+from kerasmodels import _checks
+from kerasmodels.runs.progress import Keeper, Progress
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """How a run is kept and shown; nothing here changes a number.
+
+    Args:
+        checkpoints: None, str or path. A folder in which the state of the run is kept. A
+            run that was stopped at any moment goes on from there with `resume=True`, and
+            ends (on the same machine and versions) with the same bits as one that was
+            not. The folder may be removed once the solution is saved.
+        checkpoint_every: int. Training steps between two checkpoints, at least: they are
+            written at the points of the history.
+        resume: bool. Go on from the newest checkpoint that is whole, if there is one. All
+            settings must be those of that run but for `tolerance`, `learning_rate`,
+            `num_paths`, `max_rounds`, and those of this class.
+        callbacks: list of Keras callbacks.
+        verbose: 0, 1 or 2, as in `keras.Model.fit`.
+        progress: None or bool. Whether one line on the standard error shows the phase, the
+            present u0 and the time left; None shows it on a terminal where `verbose` is 0.
+
+    Raises:
+        ValueError: an argument is not of the form above.
+    """
+
+    checkpoints: object = None
+    checkpoint_every: int = 200
+    resume: bool = False
+    callbacks: tuple = ()
+    verbose: int = 0
+    progress: bool | None = None
+
+    def __post_init__(self):
+        owner = "solve"
+        if not isinstance(self.callbacks, (list, tuple)):
+            _checks.instance(owner, "callbacks", self.callbacks, list)
+        for callback in self.callbacks:
+            _checks.instance(owner, "callbacks", callback, keras.callbacks.Callback)
+        _checks.one_of(owner, "verbose", self.verbose, (0, 1, 2))
+        if self.progress is not None:
+            _checks.boolean(owner, "progress", self.progress)
+        _checks.positive_int(owner, "checkpoint_every", self.checkpoint_every)
+        resume = _checks.boolean(owner, "resume", self.resume)
+        if self.checkpoints is not None:
+            _checks.path(owner, "checkpoints", self.checkpoints)
+        elif resume:
+            advice = "`checkpoints` says in which folder there are any."
+            raise _checks.ArgumentError(
+                _checks.message(
+                    owner, "resume", "False without checkpoints", "True", advice
+                )
+            )
+
+    @property
+    def shown(self):
+        """`progress`, and False where Keras prints lines of its own."""
+        return False if self.progress is None and self.verbose else self.progress
+
+
+class ActiveRun:
+    """A run that is under way, as a method sees it.
+
+    Args:
+        run: `Run`.
+        seed: int. Of all random numbers.
+        line: `ProgressLine`.
+        estimator: function (approximation) -> its `Estimator`, one for each.
+
+    Attributes:
+        keeper: None until `begin`, then the `Keeper` of the run.
+    """
+
+    def __init__(self, run, seed, line, estimator):
+        self.callbacks, self.verbose = tuple(run.callbacks), run.verbose
+        self.seed, self.line, self.estimator = seed, line, estimator
+        self._run = run
+        self.keeper = None
+
+    def begin(self, identity, first_stage=1):
+        """The `Keeper`, with the progress of the newest checkpoint where the run resumes.
+
+        Args:
+            identity: dict. What makes two runs the same.
+            first_stage: int. Where a run starts that resumes nothing.
+        """
+        # As it comes back from a file.
+        identity = json.loads(json.dumps(identity, default=str))
+        run = self._run
+        progress = Progress(stage=first_stage)
+        self.keeper = Keeper(progress, run.checkpoints, run.checkpoint_every, identity)
+        if run.resume:
+            self.keeper.load()
+        elif self.keeper.checkpoints is not None:
+            self.keeper.checkpoints.require_none("solve")
+        return self.keeper
