@@ -265,4 +265,10 @@ OTHERS = [
     Entry(lambda: descent.SGD(0.1, 0.5, velocity_initializer="ones", nesterov=True)),
 ]
 
-ALL = LAYERS + MODELS + LOSSES + METRICS + EQUATIONS + OTHERS
+# With settings small enough for a test.
+METHODS = [
+    Entry(lambda: bsde.DeepBSDE(t=4, steps=20, batch_size=16, max_rounds=1)),
+    Entry(lambda: bsde.MonteCarlo(t=4)),
+]
+
+ALL = LAYERS + MODELS + LOSSES + METRICS + EQUATIONS + METHODS + OTHERS

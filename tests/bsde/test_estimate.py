@@ -63,6 +63,8 @@ def test_linear_equation_is_exact_whatever_was_trained():
         wrong_model(equation, 0.5, u0=0.8 * exact), 40_000, drift=False
     )
     assert abs(error(estimate, equation)) > 4 * estimate.standard_error
+    # The interval counts it.
+    assert abs(error(estimate, equation)) < estimate.half_width
 
 
 def test_quadratic_driver_is_corrected_in_second_order():

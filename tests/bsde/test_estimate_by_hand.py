@@ -10,6 +10,7 @@ import scipy.stats
 
 from kerasmodels import _memory, bsde
 from kerasmodels.bsde.estimate import estimator as module
+from kerasmodels.bsde.estimate import interval
 from kerasmodels.bsde.estimate.error_sizes import error_sizes
 from kerasmodels.bsde.estimate.estimator import Estimator
 from kerasmodels.bsde.estimate.grids import three_grids
@@ -82,6 +83,18 @@ def test_estimate_of_four_paths():
     assert found.z_std == 0.25 and found.milstein is True
 
 
+def test_what_depends_on_the_place_of_the_errors_is_uncertain_in_full():
+    place, shortened = np.zeros((2, 3, 2))
+    # Means of -0.2 and 0.7 on the finest grid; the others are not read.
+    place[0], shortened[0] = [-0.6, 0.2], [0.4, 1.0]
+    place[1] = shortened[1] = 9.0
+    more = CURVED.copy()
+    more[:, COLUMNS.index("place")] = place
+    more[:, COLUMNS.index("shortened")] = shortened
+    added = summary(more).imperfect_z - summary().imperfect_z
+    assert added == pytest.approx(0.2 + 0.7, **CLOSE)
+
+
 def test_error_of_first_order_is_taken_out_of_four_paths():
     # Errors h + 0.1 h^2 of a value of 7 on grids of h = 1, 2, 4, without any noise.
     values = [7.0 + h + 0.1 * h**2 for h in (1, 2, 4)]
@@ -150,7 +163,7 @@ def test_share_of_an_even_crossing_of_a_kink():
     whole, half = (np.maximum(e - np.abs(z), 0.0) for e in (1.0, 0.5))
     # The sums are off by the width of their cells squared.
     share = np.sum(whole) / np.sum(np.abs(4 * half - whole))
-    assert share == pytest.approx(module._KINK, rel=1e-5)
+    assert share == pytest.approx(interval._KINK, rel=1e-5)
 
 
 def test_interval_is_that_of_95_per_cent():
@@ -213,7 +226,7 @@ def test_sizes_of_the_errors(milstein, of_z, of_grid, on_coarse):
     # The coarsest grid has no part in it.
     u = np.stack([difference + 1.0, np.ones_like(difference), 99 * difference])
     along = 7.0 + np.array([1.0, -1.0, -1.0, 1.0])
-    u_size, (even, relative, along_z, at_end) = sizes(
+    u_size, (even, relative, along_z, at_end, *alone) = sizes(
         milstein, fine, coarse, along=along, u=u
     )
     z_part = of_z * GRID / 2
@@ -222,6 +235,8 @@ def test_sizes_of_the_errors(milstein, of_z, of_grid, on_coarse):
     np.testing.assert_allclose(u_size, expected, rtol=1e-12, atol=1e-12)
     assert even == pytest.approx((of_z / 2) ** 0.5, **CLOSE)
     assert relative == 0.0
+    # int |z|^2 dt is zero here: nothing can be relative to it.
+    assert alone == [even, 0.0]
     assert at_end == pytest.approx(of_z**0.5, **CLOSE)
     # The products 3, 3, -1, -1: their mean 1 and two standard errors of 2 / 4^(1/2).
     assert along_z == pytest.approx((1.0 + 2.0) / 2, **CLOSE)
@@ -231,7 +246,7 @@ def test_sizes_count_a_path_by_the_inverse_of_its_slope():
     # 1 / J is -3, unknown where the mismatch is zero, 1 and 3: weights 1.5, 0.5, 0.5, 1.5.
     fine, newton = np.array([2.0, 0.0, -2.0, 4.0]), np.array([-6.0, 0.0, -2.0, 12.0])
     # Around the weighted mean 2: 0, -2, -4, 2, of weighted variance 16 / 4.
-    _, (*_, along_z, at_end) = sizes(False, fine, SIGNS, newton)
+    _, (_, _, along_z, at_end, *_) = sizes(False, fine, SIGNS, newton)
     assert at_end == pytest.approx((2 * 4.0 - 1.0) ** 0.5, **CLOSE)
     # Weight, mismatch, sign: 0, 0.5 * 2, 0.5 * -4, 1.5 * -2.
     products = np.array([0.0, 1.0, -2.0, -3.0])
@@ -241,7 +256,7 @@ def test_sizes_count_a_path_by_the_inverse_of_its_slope():
 
 def test_no_part_of_z_is_less_than_none():
     for milstein in (False, True):
-        _, (even, relative, _, at_end) = sizes(milstein, SIGNS, 3 * SIGNS)
+        _, (even, relative, _, at_end, *_) = sizes(milstein, SIGNS, 3 * SIGNS)
         assert even == relative == at_end == 0.0
 
 
@@ -258,6 +273,10 @@ def test_errors_of_z_that_grow_with_z_are_told_from_even_ones():
             z_square=[z_square, nothing, nothing],
         )
         found = error_sizes(GRID, values, np.zeros((3, 3, 4)), False)[1]
+        of_z = found[3] ** 2
+        # All of it even, or all of it relative: of_z = even^2 T = relative^2 * mean z^2.
+        assert found[4] == pytest.approx((of_z / 2) ** 0.5, **CLOSE)
+        assert found[5] == pytest.approx((of_z / z_square.mean()) ** 0.5, **CLOSE)
         return found[0], found[1]
 
     # Where the squares of the mismatch are 2 int |z|^2 dt, all is relative: the part of z
@@ -302,17 +321,21 @@ def heat(t=3, control=None, **options):
     return bsde.GlobalModel(bsde.Heat(2), t, control=control or AnyTime(), **options)
 
 
+def grid_of(model, num_steps):
+    return three_grids(model.approximation, num_steps)
+
+
 def test_every_step_of_the_grid_is_halved():
-    grid = three_grids(heat([0.0, 0.1, 0.5, 1.0]), None)
+    grid = grid_of(heat([0.0, 0.1, 0.5, 1.0]), None)
     halved = [0.0, 0.05, 0.1, 0.3, 0.5, 0.75, 1.0]
     # Steps of length zero make a multiple of four.
     np.testing.assert_allclose(grid, [*halved, 1.0, 1.0], rtol=1e-15)
-    np.testing.assert_array_equal(three_grids(heat(), 2), [0.0, 0.5, 1.0, 1.0, 1.0])
+    np.testing.assert_array_equal(grid_of(heat(), 2), [0.0, 0.5, 1.0, 1.0, 1.0])
     # One step is halved twice.
-    np.testing.assert_array_equal(three_grids(heat(1), None), [0.0, 0.25, 0.5, 0.75, 1.0])
+    np.testing.assert_array_equal(grid_of(heat(1), None), [0.0, 0.25, 0.5, 0.75, 1.0])
     # One a(t, g) for all times leaves the grid free as well.
     free = heat(terminal_skip=bsde.TerminalSkip(None))
-    np.testing.assert_array_equal(three_grids(free, 4), [0.0, 0.25, 0.5, 0.75, 1.0])
+    np.testing.assert_array_equal(grid_of(free, 4), [0.0, 0.25, 0.5, 0.75, 1.0])
 
 
 @pytest.mark.parametrize("own", ["control", "skip"])
@@ -325,12 +348,12 @@ def test_grid_of_networks_of_one_time_each_is_that_of_the_model(own):
 
     # A step of length zero makes a multiple of four.
     for num_steps in (None, 3):
-        grid = three_grids(model([0.0, 0.1, 0.5, 1.0]), num_steps)
+        grid = grid_of(model([0.0, 0.1, 0.5, 1.0]), num_steps)
         np.testing.assert_array_equal(grid, [0.0, 0.1, 0.5, 1.0, 1.0])
-    grid = three_grids(model([0.0, 0.4, 1.0]), None)
+    grid = grid_of(model([0.0, 0.4, 1.0]), None)
     np.testing.assert_array_equal(grid, [0.0, 0.4, 1.0, 1.0, 1.0])
     with pytest.raises(ValueError, match="a network belongs to each time"):
-        three_grids(model([0.0, 0.4, 1.0]), 4)
+        grid_of(model([0.0, 0.4, 1.0]), 4)
 
 
 def with_sampler(sampled, chunk_size=2, **options):
@@ -453,8 +476,8 @@ def test_size_of_what_does_not_fit_is_told(monkeypatch):
     model = heat()
     monkeypatch.setattr(module, "path_sampler", never)
     monkeypatch.setattr(_memory, "available", lambda: 16 * 10**9)
-    # Ten columns on three grids, and once more while they are joined, of eight bytes.
-    words = "^`estimate_u0` expects `num_paths` .* would need 480 GB for what is kept"
+    # Twelve columns on three grids, and once more while they are joined, of eight bytes.
+    words = "^`estimate_u0` expects `num_paths` .* would need 576 GB for what is kept"
     with pytest.raises(ValueError, match=words):
         bsde.estimate_u0(model, num_paths=10**9)
     # Twice nine times in two dimensions.

@@ -20,7 +20,9 @@ SMALL = {"t": 2, "steps": 10, "batch_size": 8, "num_paths": 256, "max_rounds": 1
 @pytest.mark.slow
 @pytest.mark.parametrize("control", ["stacked", "shared"])
 def test_small_hjb_is_solved(control):
-    solution = bsde.solve(bsde.HJB(5), tolerance=20, control=control, steps=300, hidden=[16])
+    solution = bsde.solve(
+        bsde.HJB(5), tolerance=20, control=control, steps=300, hidden=[16]
+    )
     result = solution.to_dict()
     # The baseline E g(X_T) is 13 % off; the left-point rule on this grid costs 1.1 %.
     assert result["relative_error"] < 0.02
@@ -30,7 +32,11 @@ def test_small_hjb_is_solved(control):
 def test_user_equation_with_linear_driver():
     # dY = -f dt with f = -0.3 u discounts: u0 = 1.25 exp(-0.3), z0 = exp(-0.3).
     solution = bsde.solve(
-        Hand(dim=1, x0=0.5, a=-0.3), tolerance=20, steps=200, hidden=[16], learning_rate=0.02
+        Hand(dim=1, x0=0.5, a=-0.3),
+        tolerance=20,
+        steps=200,
+        hidden=[16],
+        learning_rate=0.02,
     )
     # Seen: 1e-5 and 0.007.
     assert solution.u0 == pytest.approx(0.926023, rel=1e-3)

@@ -31,8 +31,8 @@ def error_sizes(grid, columns, u, milstein):
         milstein: bool.
 
     Returns:
-        The pair (u_size `[3, N + 1]`, z_size of 4 floats: the even part, the relative part,
-        along z, and of u_N by z).
+        The pair (u_size `[3, N + 1]`, z_size of 6 floats: the even part, the relative part,
+        along z, of u_N by z, and what the even and the relative part would be alone).
     """
     mismatch = columns[:2, COLUMNS.index("mismatch")]
     along = columns[0, COLUMNS.index("along_z")]
@@ -61,7 +61,9 @@ def error_sizes(grid, columns, u, milstein):
     mean_square = np.mean(weight * z_square)
     even = math.sqrt((1 - share) * of_z / grid[-1])
     relative = math.sqrt(share * of_z / mean_square) if share > 0 else 0.0
-    return u_size, (even, relative, along_z / grid[-1], math.sqrt(of_z))
+    all_relative = math.sqrt(of_z / mean_square) if mean_square > 0 else 0.0
+    alone = math.sqrt(of_z / grid[-1]), all_relative
+    return u_size, (even, relative, along_z / grid[-1], math.sqrt(of_z), *alone)
 
 
 def _relative_share(weight, square, z_square):

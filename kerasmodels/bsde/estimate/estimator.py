@@ -168,7 +168,7 @@ class Estimator:
             "Take a smaller chunk, or fewer time steps.",
         )
         self._progress = 0, 0, None
-        self._no_sizes = np.zeros((len(STRIDES), len(self.grid))), (-1.0, 0.0, 0.0, 0.0)
+        self._no_sizes = np.zeros((len(STRIDES), len(self.grid))), (-1.0, *5 * (0.0,))
         numbers = math.inf
         if most_paths is not None:
             numbers = max(most_paths, self.chunk_size) * numbers_per_step * len(self.grid)

@@ -27,8 +27,10 @@ class Estimate:
             extrapolation (`extrapolation.py`).
         imperfect_z: float. Part of the half-width: half of the second-order correction
             for the error of z and u along the paths, all of what kinks of the driver may
-            add, and what the measured component of that error along z, with an error of u
-            of the same sign, would change.
+            add, what the measured component of that error along z, with an error of u
+            of the same sign, would change, how far the correction depends on where the
+            errors of z are, and what these leave in first order where b is shortened
+            (`control_drift`) or missing.
         correction: float. That second-order correction, already in `u0`; zero where it
             is larger than the mismatch, and then counts in full as uncertainty.
         num_paths: int.
@@ -105,6 +107,9 @@ def summary(model, grid, plain, curved, sizes, milstein, first_order):
     # What kinks add depends on where exactly z is wrong, and lies between nothing and all.
     correction = second_order - kink / 2
     aligned = float(np.mean(column("aligned", curved)[0]))
+    place, shortened = (
+        abs(float(np.mean(column(name, curved)[0]))) for name in ("place", "shortened")
+    )
     stiffness, slack = _stiffness(column, curved)
     mismatch = column("mismatch", plain + curved)[0]
     mismatch_std = float(np.std(mismatch))
@@ -126,7 +131,7 @@ def summary(model, grid, plain, curved, sizes, milstein, first_order):
         standard_error=error,
         monte_carlo=QUANTILE * error,
         time_grid=found.uncertainty,
-        imperfect_z=imperfect + abs(aligned) + slack,
+        imperfect_z=imperfect + abs(aligned) + place + shortened + slack,
         correction=correction if usable else 0.0,
         num_paths=newton.shape[-1],
         num_steps=len(grid) - 1,

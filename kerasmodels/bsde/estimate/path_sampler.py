@@ -20,9 +20,11 @@ _STREAM = -(2**40)
 # What is known of each path at its end, in the order in which it is stacked: (u_N - g) / J,
 # u_N - g, the terms of second order, how far they are from quadratic step by step, what
 # errors along z would make, the smallest and the largest int f_u dt within the error of u,
-# int e . dW along e = z / |z|, int |z|^2 dt and int |b|^2 dt.
+# by how much the terms of second order change with the place of the errors of z, what those
+# leave in first order where b is shortened, int e . dW along e = z / |z|, int |z|^2 dt and
+# int |b|^2 dt.
 COLUMNS = ("newton", "mismatch", "curvature", "kink", "aligned", "least", "most")
-COLUMNS += ("along_z", "z_square", "drift")
+COLUMNS += ("place", "shortened", "along_z", "z_square", "drift")
 
 
 def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substeps=1):
@@ -113,6 +115,8 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substep
                 "aligned": 0 * one,
                 "least": 0 * one,
                 "most": 0 * one,
+                "place": 0 * one,
+                "shortened": 0 * one,
                 "along_z": 0 * one,
                 "z_square": 0 * one,
                 "drift": 0 * one,
@@ -193,16 +197,23 @@ def _advance(
             below = equation.driver(t, x, u - du, kept * z - dz)
             return ((above + below) / 2 - f + (1 - kept) * along) * dt / slope
 
-        def parts(share):
-            """Of errors of u, and of z, that are a share of the measured ones."""
-            of_u = second_order(share * sizes[0], 0.0)
-            square = (share * z_error) ** 2
+        def of_z(square):
+            """Of errors of z of this mean square."""
             # A learnt z that is no larger than its errors is made of them: the solution's
             # is nearer to 0 (James and Stein), and the spread about it is the smaller.
             kept = tf.maximum(1 - square / (z_square + 1e-30), 0.0)
-            return of_u, second_order(0.0, tf.sqrt(square * kept) * direction, kept)
+            return second_order(0.0, tf.sqrt(square * kept) * direction, kept)
+
+        def parts(share):
+            """Of errors of u, and of z, that are a share of the measured ones."""
+            return second_order(share * sizes[0], 0.0), of_z((share * z_error) ** 2)
 
         z_error = tf.sqrt(sizes[1][0] ** 2 + sizes[1][1] ** 2 * z_square)
+        # The same errors in all, evenly over the paths, or in proportion to z.
+        even, relative = sizes[1][4] ** 2, sizes[1][5] ** 2 * z_square
+        place = of_z(even) - of_z(relative)
+        missing = tf.norm(slope_in_z - b, axis=-1, keepdims=True)
+        shortened = missing * tf.sqrt(tf.maximum(even, relative)) * dt / tf.abs(slope)
         whole, half = parts(1.0), parts(0.5)
         # Of errors half as large, a second derivative makes a quarter; a kink does not.
         kink = tf.add_n([tf.abs(4 * h - w) for h, w in zip(half, whole)])
@@ -210,7 +221,7 @@ def _advance(
         # Where u and z err together, as where the driver is a product of both.
         u_error = sizes[1][3] * tf.sqrt(t / model.grid[-1])
         aligned = second_order(u_error, sizes[1][2] * along_z)
-        return whole, kink, aligned, *slopes(sizes[1][3])
+        return whole, kink, aligned, *slopes(sizes[1][3]), place, shortened
 
     def slopes(error):
         """The smallest and the largest of df/du dt at u and on both sides of it."""
@@ -224,8 +235,8 @@ def _advance(
         return tf.reduce_min(found, axis=0) * dt, tf.reduce_max(found, axis=0) * dt
 
     along_z, z_square = _unit(z), tf.reduce_sum(z * z, axis=-1, keepdims=True)
-    nothing = (tf.zeros_like(u),) * 5
-    whole, kink, aligned, least, most = tf.cond(
+    nothing = (tf.zeros_like(u),) * 7
+    whole, kink, aligned, least, most, place, shortened = tf.cond(
         sizes[1][0] >= 0, curvature, lambda: nothing
     )
     return {
@@ -238,6 +249,8 @@ def _advance(
         "aligned": state["aligned"] + aligned,
         "least": state["least"] + least,
         "most": state["most"] + most,
+        "place": state["place"] + place,
+        "shortened": state["shortened"] + shortened,
         "along_z": state["along_z"] + tf.reduce_sum(along_z * noise, -1, keepdims=True),
         "z_square": state["z_square"] + dt * z_square,
         "drift": state["drift"] + dt * tf.reduce_sum(b * b, axis=-1, keepdims=True),
