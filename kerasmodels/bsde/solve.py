@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import kerasmodels
 from kerasmodels import _checks, _memory, _registered
+from kerasmodels._version import __version__
 from kerasmodels._workers import WorkerLost
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
@@ -111,7 +111,7 @@ def solve(
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
             "numpy": np.__version__,
-            "kerasmodels": kerasmodels.__version__,
+            "kerasmodels": __version__,
         },
     )
 
