@@ -1,30 +1,22 @@
-"""The paths behind an estimate: driven by the control, on three grids with one noise.
-
-Reference: James and Stein (1961), https://projecteuclid.org/euclid.bsmsp/1200512173 (what
-a noisy vector says of the one behind it).
-"""
+"""The paths behind an estimate: driven by the control, on three grids with one noise."""
 
 import numpy as np
 import tensorflow as tf
 
 from kerasmodels.bsde.approximation import z_or_zero
 from kerasmodels.bsde.estimate.extrapolation import STRIDES
+from kerasmodels.bsde.estimate.second_order import SUMS, second_order, unit
 from kerasmodels.bsde.estimate.substeps import divided
 from kerasmodels.bsde.paths.sampling import start_states
-from kerasmodels.bsde.recursion.driven import control_drift, driver_and_slope
-from kerasmodels.bsde.recursion.forward import recursion_step
+from kerasmodels.bsde.recursion.driven import driven_step
 from kerasmodels.bsde.recursion.grid_noise import grid_noise, probes
 
 # Seeds (seed, -1), (seed, -2), ... start a model; from here on, far below, they are here.
 _STREAM = -(2**40)
 # What is known of each path at its end, in the order in which it is stacked: (u_N - g) / J,
-# u_N - g, the terms of second order, how far they are from quadratic step by step, what
-# errors along z would make, the smallest and the largest int f_u dt within the error of u,
-# by how much the terms of second order change with the place of the errors of z, what those
-# leave in first order where b is shortened, int e . dW along e = z / |z|, int |z|^2 dt and
+# u_N - g, the sums of second order, int e . dW along e = z / |z|, int |z|^2 dt and
 # int |b|^2 dt.
-COLUMNS = ("newton", "mismatch", "curvature", "kink", "aligned", "least", "most")
-COLUMNS += ("place", "shortened", "along_z", "z_square", "drift")
+COLUMNS = ("newton", "mismatch", *SUMS, "along_z", "z_square", "drift")
 
 
 def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substeps=1):
@@ -57,7 +49,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substep
         root_dt = tf.sqrt(inner_times[1:] - inner_times[:-1])
         increments = root_dt[:, None, None] * normal(0, (num_steps * substeps, *shape))
         one = tf.ones((chunk_size, 1), dtype)
-        direction = _unit(normal(1, shape))
+        direction = unit(normal(1, shape))
         z_size, u_size = tf.cast(z_size, dtype), tf.cast(u_size, dtype)
 
         def along(stride):
@@ -93,10 +85,8 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substep
                     one * times[n],
                     one * times[n + stride],
                     noise,
-                    drift,
-                    direction,
+                    (drift, milstein, direction),
                     (u_size[stride // 2, n], z_size),
-                    milstein,
                     None if substeps == 1 else lambda x, b: inner_steps(first, x, b),
                 )
                 # A time that only the finer grid has is overwritten by the next one.
@@ -110,16 +100,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substep
                 "u": one * tf.cast(model.u0, dtype),
                 "z": z_start,
                 "slope": one,
-                "curvature": 0 * one,
-                "kink": 0 * one,
-                "aligned": 0 * one,
-                "least": 0 * one,
-                "most": 0 * one,
-                "place": 0 * one,
-                "shortened": 0 * one,
-                "along_z": 0 * one,
-                "z_square": 0 * one,
-                "drift": 0 * one,
+                **{name: 0 * one for name in (*SUMS, "along_z", "z_square", "drift")},
             }
             u = tf.TensorArray(dtype, num_steps // 2 + 1, element_shape=one.shape)
             _, end, u = tf.while_loop(
@@ -138,120 +119,56 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substep
     return run
 
 
-def _unit(vector):
-    return vector / (tf.norm(vector, axis=-1, keepdims=True) + 1e-30)
-
-
 def _columns(equation, end):
     mismatch = end["u"] - equation.terminal(end["x"])
     values = {**end, "mismatch": mismatch, "newton": mismatch / end["slope"]}
     return tf.stack([values[name][:, 0] for name in COLUMNS])
 
 
-def _advance(
-    model, state, index, t, t_end, noise, drift, direction, sizes, milstein, inner_steps
-):
+def _advance(model, state, index, t, t_end, noise, settings, sizes, inner_steps):
     """One step of the driven path, of u, and of what is summed along the path.
 
-    inner_steps: None, or a function (x, b) -> X at the end, in steps of their own.
+    Args:
+        settings: the triple (driven, milstein, direction).
+        sizes: the pair (error of u at this time, z_size).
+        inner_steps: None, or a function (x, b) -> X at the end, in steps of their own.
     """
-    equation = model.equation
+    equation, dt = model.equation, t_end - t
+    driven, milstein, direction = settings
     x, u, z, slope = (state[name] for name in ("x", "u", "z", "slope"))
-    dt = t_end - t
-    f, b = control_drift(equation, t, dt, x, u, z)
-    if not drift:
-        b = tf.zeros_like(z)
-    dw = noise + b * dt
-    x_end = inner_steps(x, b) if inner_steps else equation.step(t, dt[:1], x, dw)
-    z_end = z_or_zero(model, index, t_end, x_end)
+
+    def z_at(index, t, x):
+        return z_or_zero(model, index, t, x)
 
     def beyond():
         other = tf.sqrt(equation.noise_dim * dt) * direction
         states, along = probes(equation, t, dt, x, z, other)
-        z_probed = z_or_zero(model, index, tf.tile(t_end, (4, 1)), states)
+        z_probed = z_at(index, tf.tile(t_end, (4, 1)), states)
         return grid_noise(dt, along, z_probed, noise)
 
-    extra = tf.cond(milstein, beyond, lambda: tf.zeros_like(u))
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(u)
-        u_end = recursion_step(
-            equation,
-            "trapezoid",
-            (t, x, z),
-            (t_end, x_end, z_end),
-            dw,
-            u,
-            drift=b,
-            extra=extra,
-        )
-    step_slope = tape.gradient(u_end, u, unconnected_gradients="zero")
-
-    def curvature():
-        # b is shortened, and zero on undriven paths.
-        _, slope_in_z = driver_and_slope(equation, t, x, u, z)
-        along = tf.reduce_sum(z * slope_in_z, axis=-1, keepdims=True)
-
-        def second_order(du, dz, kept=1.0):
-            """The mean of f at `kept` z +- dz and u +- du, less the tangent at (u, z)."""
-            above = equation.driver(t, x, u + du, kept * z + dz)
-            below = equation.driver(t, x, u - du, kept * z - dz)
-            return ((above + below) / 2 - f + (1 - kept) * along) * dt / slope
-
-        def of_z(square):
-            """Of errors of z of this mean square."""
-            # A learnt z that is no larger than its errors is made of them: the solution's
-            # is nearer to 0 (James and Stein), and the spread about it is the smaller.
-            kept = tf.maximum(1 - square / (z_square + 1e-30), 0.0)
-            return second_order(0.0, tf.sqrt(square * kept) * direction, kept)
-
-        def parts(share):
-            """Of errors of u, and of z, that are a share of the measured ones."""
-            return second_order(share * sizes[0], 0.0), of_z((share * z_error) ** 2)
-
-        z_error = tf.sqrt(sizes[1][0] ** 2 + sizes[1][1] ** 2 * z_square)
-        # The same errors in all, evenly over the paths, or in proportion to z.
-        even, relative = sizes[1][4] ** 2, sizes[1][5] ** 2 * z_square
-        place = of_z(even) - of_z(relative)
-        missing = tf.norm(slope_in_z - b, axis=-1, keepdims=True)
-        shortened = missing * tf.sqrt(tf.maximum(even, relative)) * dt / tf.abs(slope)
-        whole, half = parts(1.0), parts(0.5)
-        # Of errors half as large, a second derivative makes a quarter; a kink does not.
-        kink = tf.add_n([tf.abs(4 * h - w) for h, w in zip(half, whole)])
-        whole = tf.add_n(whole)
-        # Where u and z err together, as where the driver is a product of both.
-        u_error = sizes[1][3] * tf.sqrt(t / model.grid[-1])
-        aligned = second_order(u_error, sizes[1][2] * along_z)
-        return whole, kink, aligned, *slopes(sizes[1][3]), place, shortened
-
-    def slopes(error):
-        """The smallest and the largest of df/du dt at u and on both sides of it."""
-        found = []
-        for shift in (0.0, error, -error):
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                shifted = u + shift
-                tape.watch(shifted)
-                driver = equation.driver(t, x, shifted, z)
-            found.append(tape.gradient(driver, shifted, unconnected_gradients="zero"))
-        return tf.reduce_min(found, axis=0) * dt, tf.reduce_max(found, axis=0) * dt
-
-    along_z, z_square = _unit(z), tf.reduce_sum(z * z, axis=-1, keepdims=True)
-    nothing = (tf.zeros_like(u),) * 7
-    whole, kink, aligned, least, most, place, shortened = tf.cond(
-        sizes[1][0] >= 0, curvature, lambda: nothing
+    end = driven_step(
+        equation,
+        z_at,
+        "trapezoid",
+        index,
+        (t, t_end),
+        (x, u, z),
+        noise,
+        driven=driven,
+        inner_steps=inner_steps,
+        extra=tf.cond(milstein, beyond, lambda: tf.zeros_like(u)),
     )
-    return {
-        "x": x_end,
-        "u": u_end,
-        "z": z_end,
-        "slope": slope * step_slope,
-        "curvature": state["curvature"] + whole,
-        "kink": state["kink"] + kink,
-        "aligned": state["aligned"] + aligned,
-        "least": state["least"] + least,
-        "most": state["most"] + most,
-        "place": state["place"] + place,
-        "shortened": state["shortened"] + shortened,
-        "along_z": state["along_z"] + tf.reduce_sum(along_z * noise, -1, keepdims=True),
-        "z_square": state["z_square"] + dt * z_square,
-        "drift": state["drift"] + dt * tf.reduce_sum(b * b, axis=-1, keepdims=True),
-    }
+    sums = tf.cond(
+        sizes[1][0] >= 0,
+        lambda: second_order(
+            equation, (t, x, u, z), dt, end, slope, model.grid[-1], direction, *sizes
+        ),
+        lambda: (tf.zeros_like(u),) * len(SUMS),
+    )
+    z_square = tf.reduce_sum(z * z, axis=-1, keepdims=True)
+    along_z = tf.reduce_sum(unit(z) * noise, axis=-1, keepdims=True)
+    sums = dict(zip(SUMS, sums))
+    sums |= {"along_z": along_z, "z_square": dt * z_square}
+    sums |= {"drift": dt * tf.reduce_sum(end.drift**2, axis=-1, keepdims=True)}
+    summed = {name: state[name] + value for name, value in sums.items()}
+    return {"x": end.x, "u": end.u, "z": end.z, "slope": slope * end.slope, **summed}

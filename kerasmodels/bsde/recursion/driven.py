@@ -17,6 +17,7 @@ Hartmann (2019), https://arxiv.org/abs/1811.03461 (BSDEs and importance sampling
 """
 
 import math
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -47,6 +48,70 @@ def driver_and_slope(equation, t, x, u, z):
     return driver, tape.gradient(driver, z, unconnected_gradients="zero")
 
 
+class Driven(NamedTuple):
+    """One driven step.
+
+    x, u, z: at its end, `[batch, dim]`, `[batch, 1]`, `[batch, noise_dim]`.
+    driver, drift: f and b at its start.
+    dw: the increment with its drift, `[batch, noise_dim]`.
+    slope: the derivative of u at the end by u at the start, `[batch, 1]`.
+    """
+
+    x: tf.Tensor
+    u: tf.Tensor
+    z: tf.Tensor
+    driver: tf.Tensor
+    drift: tf.Tensor
+    dw: tf.Tensor
+    slope: tf.Tensor
+
+
+def driven_step(
+    equation,
+    z_at,
+    rule,
+    index,
+    times,
+    state,
+    noise,
+    driven=True,
+    inner_steps=None,
+    extra=None,
+):
+    """Steps X by the control, and u along it.
+
+    Args:
+        equation: `Equation`.
+        z_at: function (index, t, x) -> z at the end of the step.
+        rule: "left" or "trapezoid", as in `recursion_step`.
+        index: int Tensor. The number of the end among the inner times, from 0.
+        times: the pair (start, end), each `[batch, 1]`.
+        state: the triple (x, u, z) at the start.
+        noise: Tensor `[batch, noise_dim]`. dW^Q, variance dt.
+        driven: bool. False leaves b out.
+        inner_steps: None, or a function (x, b) -> X at the end, where X takes more than
+            one step.
+        extra: as in `recursion_step`.
+
+    Returns:
+        A `Driven`.
+    """
+    (t, t_end), (x, u, z) = times, state
+    dt = t_end - t
+    driver, b = control_drift(equation, t, dt, x, u, z)
+    if not driven:
+        b = tf.zeros_like(z)
+    dw = noise + b * dt
+    x_end = inner_steps(x, b) if inner_steps else equation.step(t, dt[:1], x, dw)
+    z_end = z_at(index, t_end, x_end)
+    start, end = (t, x, z), (t_end, x_end, z_end)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(u)
+        u_end = recursion_step(equation, rule, start, end, dw, u, drift=b, extra=extra)
+    slope = tape.gradient(u_end, u, unconnected_gradients="zero")
+    return Driven(x_end, u_end, z_end, driver, b, dw, slope)
+
+
 def controlled_paths(model, t, noise):
     """Drives x by `noise` and the drift b = df/dz of the model's present z and u.
 
@@ -67,24 +132,16 @@ def controlled_paths(model, t, noise):
     z0 = tf.zeros_like(noise[0]) + tf.cast(model.z0, noise.dtype)
 
     def step(n, x, u, z, slope, path, increments):
-        dt = t[n + 1] - t[n]
-        _, b = control_drift(equation, t[n], dt, x, u, z)
-        dw = noise[n] + b * dt
-        x_end = equation.step(t[n], dt[:1], x, dw)
-        z_end = model.z_at(n, t[n + 1], x_end)
-        start, end = (t[n], x, z), (t[n + 1], x_end, z_end)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(u)
-            u_end = recursion_step(equation, "left", start, end, dw, u)
-        slope *= tape.gradient(u_end, u, unconnected_gradients="zero")
+        times, state = (t[n], t[n + 1]), (x, u, z)
+        end = driven_step(equation, model.z_at, "left", n, times, state, noise[n])
         return (
             n + 1,
-            x_end,
-            u_end,
-            z_end,
-            slope,
-            path.write(n + 1, x_end),
-            increments.write(n, dw),
+            end.x,
+            end.u,
+            end.z,
+            slope * end.slope,
+            path.write(n + 1, end.x),
+            increments.write(n, end.dw),
         )
 
     path = tf.TensorArray(x0.dtype, num_steps + 1, element_shape=x0.shape).write(0, x0)
