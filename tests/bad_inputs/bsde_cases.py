@@ -205,6 +205,30 @@ NETWORK = {
     "noise_dim": (3, optional(COUNT)),
 }
 OPTIMIZER = [3, "adam", [], {}, object(), keras.optimizers.Adam]
+# Of any terminal time.
+OWN_TIMES = [value for value in GRID if not np.array_equal(value, [0.0, 0.5])]
+DEEP_BSDE = {
+    "control": (None, optional(CONTROL)),
+    "hidden": (None, HIDDEN),
+    "frozen": (False, plus(BOOLEAN, True)),
+    "rule": ("left", name_of(Near("trapez", "trapezoid"))),
+    "drift": (None, optional(BOOLEAN)),
+    "steps": (1, optional(COUNT)),
+    "batch_size": (2, optional(COUNT)),
+    "learning_rate": (None, optional(POSITIVE)),
+    "optimizer": (None, OPTIMIZER),
+    "max_rounds": (1, COUNT),
+    "dtype": ("float32", DTYPE),
+}
+DEEP_BSDE_ALONE = {
+    **DEEP_BSDE,
+    "subnets": (None, [3, "z", ["z.keras"], [None], [HEAT], {}, object(), [NotKeras()]]),
+}
+RUN = {
+    "callbacks": ((), [3, "callback", [None], [3], object()]),
+    "verbose": (0, ["loud", 7, None, object()]),
+    "progress": (None, optional(BOOLEAN)),
+}
 FOLDER = [None, 3, 1.5, [], {}, object(), b"folder"]
 
 
@@ -630,28 +654,25 @@ ENTRIES = [
         bsde.solve,
         works=False,
         equation=(HEAT, EQUATION),
+        method=("deep_bsde", [*name_of(Near("monte-carlo", "monte_carlo")), bsde.Heat]),
         tolerance=(1e-3, POSITIVE),
-        t=(3, optional(GRID)),
-        control=(None, optional(CONTROL)),
-        hidden=(None, HIDDEN),
-        subnets=(
-            None,
-            [[], 3, "z", ["z.keras"], [None], [HEAT], {}, object(), [NotKeras()]],
-        ),
-        frozen=(False, plus(BOOLEAN, True)),
-        rule=("left", name_of(Near("trapez", "trapezoid"))),
-        drift=(None, optional(BOOLEAN)),
-        steps=(1, optional(COUNT)),
-        batch_size=(2, optional(COUNT)),
-        learning_rate=(None, optional(POSITIVE)),
-        optimizer=(None, OPTIMIZER),
         num_paths=(1, optional(COUNT)),
-        max_rounds=(1, COUNT),
         seed=(0, SEED),
-        dtype=("float32", DTYPE),
-        callbacks=((), [3, "callback", [None], [3], object()]),
-        verbose=(0, ["loud", 7, None, object()]),
-        progress=(None, optional(BOOLEAN)),
+        run=(None, [3, "run", {}, object(), bsde.Run]),
+        t=(3, optional(GRID)),
+        subnets=(None, [[]]),
+        **DEEP_BSDE,
+        **RUN,
+    ),
+    entry("bsde.DeepBSDE", bsde.DeepBSDE, t=(3, optional(OWN_TIMES)), **DEEP_BSDE_ALONE),
+    entry("bsde.MonteCarlo", bsde.MonteCarlo, t=(3, OWN_TIMES), dtype=("float32", DTYPE)),
+    entry(
+        "bsde.Run",
+        bsde.Run,
+        checkpoints=(None, [value for value in FOLDER if value is not None]),
+        checkpoint_every=(200, COUNT),
+        resume=(False, plus(BOOLEAN, True)),
+        **RUN,
     ),
     entry(
         "bsde.solve.contradictions",

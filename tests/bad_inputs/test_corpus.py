@@ -17,6 +17,7 @@ NOT_CALLED = {
     "bsde": [
         *("Equation", "EquationError", "Estimate", "GeometricBrownian", "Published"),
         *("Reference", "Solution", "EQUATIONS", "CheckpointError", "WorkerLost"),
+        *("Approximation", "Method"),
         "DivergenceWarning",
         "NewtonWarning",
     ],

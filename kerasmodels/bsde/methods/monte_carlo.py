@@ -10,7 +10,7 @@ import tensorflow as tf
 from kerasmodels import _checks, _files
 from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.methods.base import Method
-from kerasmodels.bsde.paths.grid import as_time_grid
+from kerasmodels.bsde.paths.grid import as_time_grid, check_steps_or_times
 from kerasmodels.bsde.paths.mean import mean_of_terminal
 
 # Relative error up to which f counts as linear, in float64.
@@ -77,6 +77,7 @@ class MonteCarlo(Method):
     dtype: str = "float32"
 
     def __post_init__(self):
+        check_steps_or_times("MonteCarlo", self.t)
         _checks.one_of("MonteCarlo", "dtype", self.dtype, ("float32", "float64"))
 
     def refuses(self, equation):

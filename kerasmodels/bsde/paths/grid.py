@@ -28,22 +28,14 @@ def as_time_grid(owner, equation, t):
         ValueError: `t` is neither a positive integer nor a strictly increasing
             sequence of at least two finite times from 0 to the terminal time.
     """
-    if isinstance(t, numbers.Integral) and not isinstance(t, bool):
+    if _is_number(t):
         t = _checks.positive_int(owner, "t", t)
         paths_fit(owner, "t", equation, t, 1, "float64", copies=1)
         return time_grid(equation.terminal_time, t)
-    grid = _checks.as_numbers(t)
-    grid = np.asarray(np.nan) if grid is None else grid
-    terminal_time = equation.terminal_time
+    grid, terminal_time = _times(t), equation.terminal_time
     # Times that went through float32 are still the same grid.
     slack = 1e-6 * terminal_time
-    times = (
-        grid.ndim == 1
-        and len(grid) >= 2
-        and np.all(np.isfinite(grid))
-        and np.all(np.diff(grid) > 0)
-        and grid[0] == 0.0
-    )
+    times = grid is not None
     if not times or abs(grid[-1] - terminal_time) > slack:
         advice = "`time_grid(terminal_time, num_steps)` makes a uniform grid."
         if times and grid[-1] < terminal_time - slack:
@@ -62,6 +54,29 @@ def as_time_grid(owner, equation, t):
             )
         )
     return grid
+
+
+def check_steps_or_times(owner, t):
+    """Raises ValueError unless `t` is a number of steps or a grid of some terminal time."""
+    if _is_number(t):
+        _checks.positive_int(owner, "t", t)
+    elif _times(t) is None:
+        expected = "a number of steps, or strictly increasing times from 0"
+        raise _checks.ArgumentError(
+            _checks.message(owner, "t", expected, f"t={_checks.describe(t)}")
+        )
+
+
+def _is_number(t):
+    return isinstance(t, numbers.Integral) and not isinstance(t, bool)
+
+
+def _times(t):
+    """`t` as an array of strictly increasing, finite times from 0, or None."""
+    grid = _checks.as_numbers(t)
+    if grid is None or grid.ndim != 1 or len(grid) < 2 or not np.all(np.isfinite(grid)):
+        return None
+    return grid if np.all(np.diff(grid) > 0) and grid[0] == 0.0 else None
 
 
 def paths_fit(owner, argument, equation, num_steps, batch_size, dtype, copies=2):

@@ -16,7 +16,7 @@ from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
 from kerasmodels.bsde.methods.deep_bsde.optimizer import description, start_of
 from kerasmodels.bsde.methods.deep_bsde.settings import default_settings
 from kerasmodels.bsde.methods.deep_bsde.training import train
-from kerasmodels.bsde.paths.grid import as_time_grid, paths_fit
+from kerasmodels.bsde.paths.grid import as_time_grid, check_steps_or_times, paths_fit
 from kerasmodels.bsde.recursion.forward import RULES
 from kerasmodels.bsde.verify.symmetry import is_exchangeable
 from kerasmodels.runs.progress_line import TrainingLine
@@ -96,6 +96,10 @@ class DeepBSDE(Method):
         owner = "solve"
         _checks.one_of(owner, "dtype", self.dtype, ("float32", "float64", "mixed_bfloat16"))
         _checks.one_of(owner, "rule", self.rule, RULES)
+        if self.t is not None:
+            check_steps_or_times(owner, self.t)
+        if self.hidden is not None:
+            _check_widths(owner, self.hidden)
         for name in ("max_rounds", "steps", "batch_size"):
             if getattr(self, name) is not None or name == "max_rounds":
                 _checks.positive_int(owner, name, getattr(self, name))
@@ -259,6 +263,16 @@ class DeepBSDE(Method):
             "dtype": self.dtype,
             "optimizer": description(self.optimizer),
         }
+
+
+def _check_widths(owner, hidden):
+    if not isinstance(hidden, (list, tuple)):
+        received = f"hidden={_checks.describe(hidden)}"
+        raise _checks.ArgumentError(
+            _checks.message(owner, "hidden", "a list of layer widths", received)
+        )
+    for width in hidden:
+        _checks.positive_int(owner, "hidden", width)
 
 
 def _check_control(owner, control, hidden):
