@@ -1,4 +1,4 @@
-"""What the scripts share that run a system as it was asked beside as it works."""
+"""Shared code of the scripts that train a faulty network beside the corrected one."""
 
 import numpy as np
 from matplotlib.figure import Figure

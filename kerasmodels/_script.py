@@ -157,22 +157,43 @@ def execute(parser, args, run, plot, line, extends=False, check=None):
     except KeyboardInterrupt as stop:
         _stopped(parser, args.out, stop)
     except _checks.ArgumentError as error:
+        text = " ".join(str(error).split()) + flags_of(parser, str(error))
         for folder in missing:
             with contextlib.suppress(OSError):
                 # Empty ones only.
                 folder.rmdir()
-        parser.error(" ".join(str(error).split()))
+        parser.error(text)
     except OSError as error:
         parser.error(f"cannot write to --out {args.out}: {error}")
     except FloatingPointError as error:
-        parser.exit(1, f"{parser.prog}: {error}\n")
+        parser.exit(1, f"{parser.prog}: {error}{flags_of(parser, str(error))}\n")
     except (_checks.RunError, ImportError) as error:
-        print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        text = " ".join(str(error).split()) + flags_of(parser, str(error))
+        print(f"{parser.prog}: {text}", file=sys.stderr, flush=True)
         if getattr(error, "hangs", False):
             os._exit(1)
         parser.exit(1)
     print(f"{line(result)}; written to {args.out}")
     return result
+
+
+def flags_of(parser, text):
+    """A sentence that gives the flags of what an error names, or nothing.
+
+    The library speaks of arguments (`learning_rate`, resume=True); a script has flags for
+    them.
+    """
+    found = []
+    for action in parser._actions:
+        flag = action.option_strings[-1] if action.option_strings else ""
+        named = rf"`{action.dest}`|\b{action.dest}="
+        if "_" in action.dest:
+            named += rf"|\b{action.dest}\b"
+        words = {"--num-steps": "more time steps", "--overwrite": "empty this one"}
+        words |= {"--param": "terminal_time", "--out": "another folder"}
+        found += [flag] * bool(re.search(named, text) or words.get(flag, "\0") in text)
+    flags = [flag for flag in found if flag.startswith("--") and flag not in text]
+    return f" The flags: {', '.join(flags)}." if flags else ""
 
 
 @contextlib.contextmanager

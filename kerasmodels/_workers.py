@@ -107,7 +107,7 @@ def naming_lost_workers():
         names = " or ".join(f"worker {k} ({workers[k]})" for k in lost)
         raise WorkerLost(
             f"Lost {names} of {len(workers)} workers, seen by worker {own}. Training "
-            "together cannot go on without it: start all workers again, with --resume "
+            "together cannot go on without it: start all workers again, with resume=True "
             "where checkpoints were kept."
         ) from error
 

@@ -28,7 +28,7 @@ ENTRIES = (
     Entry(
         "bsde",
         "deep BSDE",
-        "one trainable number *is* the solution of a 100-dimensional PDE",
+        "the solution of a 100-dimensional PDE, with its 95 % interval",
     ),
     Entry(
         "bsde_sweep",
@@ -108,7 +108,7 @@ ENTRIES = (
     Entry(
         "loss_comparison",
         "four losses of the same predictions",
-        "Keras rescales every row to a sum of one without a word",
+        "Keras rescales every row of probabilities to a sum of one, and reports nothing",
     ),
     Entry(
         "plus_one_sin",
@@ -123,7 +123,7 @@ ENTRIES = (
     Entry(
         "digits_notebook",
         "digits 64-50-10 with two gradients",
-        "the gradient that forgets the softmax is that of a better loss",
+        "a gradient without the softmax's derivative is that of the cross-entropy",
     ),
     Entry(
         "parabola",

@@ -177,6 +177,13 @@ def test_committed_runs_hold_the_exact_values():
     assert statistics.mean(accuracy.holds(run) for run in exact) >= 0.88
 
 
+def test_committed_error_of_the_trained_weight_is_the_one_of_the_readme():
+    runs = json.loads((RESULTS / "accuracy.json").read_text())["runs"]["Allen-Cahn"]
+    off = statistics.median(abs(r["trained_u0"] / r["reference_u0"] - 1) for r in runs)
+    told = f"the weight alone is\n{100 * off:.1f} % off at the defaults"
+    assert told in (ROOT / "README.md").read_text()
+
+
 def test_committed_runs_are_held_against_the_reference_of_today():
     run = {"dim": 100, "u0": 21.2, "u0_interval": [21.18, 21.22], "reference_u0": 21.299}
     reference = bsde.DifferentRates().reference()

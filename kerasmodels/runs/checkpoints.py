@@ -80,7 +80,7 @@ class Checkpoints:
             raise CheckpointError(
                 f"A checkpoint of step {step} cannot be written to {str(self.folder)!r}: "
                 f"{_reason(error)}. The last good one: {last}. Make room or choose "
-                "another folder, and go on from there (resume=True, --resume)."
+                "another folder, and go on from there (resume=True)."
             ) from error
         for old in self.paths[: -self.keep]:
             shutil.rmtree(old, ignore_errors=True)
@@ -114,7 +114,7 @@ class Checkpoints:
                     )
                     continue
                 raise CheckpointError(
-                    f"{text} There is none before it. Begin anew (--overwrite), or remove "
+                    f"{text} There is none before it. Begin anew in another folder, or remove "
                     f"{str(self.folder)!r}."
                 ) from error
             return found
@@ -125,8 +125,8 @@ class Checkpoints:
         if self.paths:
             raise _checks.ArgumentError(
                 f"`{owner}` finds checkpoints of a run in {str(self.folder)!r}. Received: "
-                "resume=False. Go on with that run (resume=True, --resume), or begin anew "
-                "in another folder (--overwrite empties this one)."
+                "resume=False. Go on with that run (resume=True), or begin anew "
+                "in another folder, or empty this one."
             )
 
     def clear(self):
@@ -185,7 +185,7 @@ def _same_run(path, there, here):
                 f"The checkpoint {str(path)!r} is of another run: expected "
                 f"{name}={_short(here.get(name))}. Received: {name}="
                 f"{_short(there.get(name))}. Go on with the arguments of that run, or "
-                "choose another folder (--out), or begin anew (--overwrite)."
+                "choose another folder, or empty this one."
             )
 
 

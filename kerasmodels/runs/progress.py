@@ -43,7 +43,7 @@ def fitting(model, values):
         raise CheckpointError(
             f"The checkpoint holds {len(there)} arrays that do not fit the {len(wanted)} "
             "of this model and its optimizer. It was written by another version, or for "
-            "other networks: begin anew (--overwrite)."
+            "other networks: begin anew in another folder."
         )
     return values
 
@@ -173,7 +173,7 @@ class Keeper:
             except ValueError as error:
                 raise CheckpointError(
                     f"The newest checkpoint cannot be used: {error}. Remove it, or begin "
-                    "anew (--overwrite)."
+                    "anew in another folder."
                 ) from error
             self._saved = self.progress.step
             self._before = self.progress.seconds

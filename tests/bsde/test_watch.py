@@ -45,7 +45,11 @@ def test_the_step_is_named_and_the_state_before_it_kept(tmp_path):
     text = str(error.value)
     assert f"after training step {step};" in text
     # u - u^3.
-    for words in ("learning_rate (here 20", "--num-steps", "faster than linearly in u"):
+    for words in (
+        "learning_rate (here 20",
+        "more time steps, t (here",
+        "faster than linearly in u",
+    ):
         assert words in text
     for value, expected in zip(snapshot(wild), before, strict=True):
         # One step and many compile to other orders of the same sums.
@@ -84,14 +88,14 @@ def test_rising_loss_warns_once():
     assert not any(watch._rising(list(noise[:k])) for k in range(200))
 
 
-def test_divergence_of_a_training_is_a_warning_with_flags():
+def test_divergence_of_a_training_is_a_warning_with_advice():
     class Push(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             self.model._u0.assign_add(2.0**epoch)
 
     equation = bsde.Heat(1)
     pushed = bsde.GlobalModel(equation, 3)
-    with pytest.warns(bsde.DivergenceWarning, match="--learning-rate") as caught:
+    with pytest.warns(bsde.DivergenceWarning, match="smaller learning_rate") as caught:
         bsde.train(pushed, 40, 8, 1e-4, 0, callbacks=[Push()], num_points=20)
     assert sum(w.category is bsde.DivergenceWarning for w in caught) == 1
 

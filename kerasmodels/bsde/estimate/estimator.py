@@ -206,8 +206,9 @@ class Estimator:
             wanted = max_chunks
             if tolerance is not None:
                 goal = tolerance * abs(result.u0)
-                # More paths cannot make the rest smaller: they get what it leaves, and
-                # need not do better than a quarter of it.
+                # More paths narrow the Monte Carlo part alone. That part has to fit into
+                # what the other parts leave of the goal; below a quarter of them it
+                # hardly matters.
                 rest = result.time_grid + result.imperfect_z
                 room = max(goal - rest, rest / 4)
                 wanted = done * (result.monte_carlo / max(room, 1e-300)) ** 2

@@ -177,7 +177,7 @@ def _finished(owner, wanted):
                     "folder",
                     "one without runs that were asked something else",
                     f"{str(place)!r}",
-                    "Choose another folder, or overwrite=True (--overwrite).",
+                    "Choose another folder, or overwrite=True.",
                 )
             )
         rows[k] = _row(wanted[k], None)

@@ -8,9 +8,9 @@ and these are drawn as dW = dW^Q + b dt. Only where the paths go changes, and wi
 
 (-lambda z for a Hamilton-Jacobi-Bellman equation: the controlled process) the terminal
 mismatch R, divided by the slope J of u_N by u_0, has to first order the error of u0 as
-its mean, whatever the error of z. An error on the way thus counts 1 / J of what it is at
-the end: the paths of a batch are weighted by 1 / J, as far between R^2 and (R / J)^2 as
-leaves most of them with a say.
+its mean, whatever the error of z. An error of u at the end is 1 / J as large at the start.
+Training therefore weights the squared mismatch R^2 of a path by 1 / J. The weight 1 / J^2
+of the estimate would leave the batch to a few paths where J varies much.
 
 Reference: Girsanov (1960), https://doi.org/10.1137/1105027; Kebiri, Neureither and
 Hartmann (2019), https://arxiv.org/abs/1811.03461 (BSDEs and importance sampling)

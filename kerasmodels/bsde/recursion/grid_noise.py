@@ -41,9 +41,10 @@ def probes(equation, t, dt, x, z, other):
     along = z / (tf.norm(z, axis=-1, keepdims=True) + 1e-30)
     signs = _signs(z)
     across = signs - _dot(signs, along) * along
-    # Around a place where a path may be after the step: learnt functions are not to be
-    # asked where no path ever is, and small moves from x are such places. Along z, where
-    # the derivative may change most, it is taken in the middle.
+    # The probes lie around a state that a path may have after the step, because a trained z
+    # is wrong where no path was in training; x plus a small move is such a state. Along z
+    # the derivative is taken in the middle of the step's noise, because it may change most
+    # in that direction.
     other = other - _dot(other, along) * along
     across *= _ACROSS
     corners = (along + across, along - across, across - along, -across - along)

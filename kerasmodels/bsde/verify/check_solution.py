@@ -65,8 +65,8 @@ def _trace(equation, t, x):
     """Tr(sigma sigma^T Hess u), `[batch, 1]`, of the exact solution.
 
     The sum over the columns c of sigma of c . Hess u c: each point stands beside itself
-    once per column, so that no Hessian is formed; as many columns at a time as memory is
-    no matter for.
+    once per column, so that no Hessian is formed. Columns are taken in blocks that need
+    little memory.
     """
     num_points, dim = x.shape
     columns = equation.noise_dim

@@ -25,8 +25,8 @@ class Advice:
         self.learning_rate = learning_rate
 
     def __call__(self, model, measured):
-        rate = f"a smaller learning_rate (here {self.learning_rate:g}; --learning-rate)"
-        steps = f"more time steps (here {model.num_steps}; t, --num-steps)"
+        rate = f"a smaller learning_rate (here {self.learning_rate:g})"
+        steps = f"more time steps, t (here {model.num_steps})"
         if not measured:
             return f"Take {rate} or {steps}"
         cause = cause_of_divergence(model)
@@ -34,7 +34,7 @@ class Advice:
             return (
                 f"Neither X nor the driver grows out of bounds, so take {rate} or {steps}"
             )
-        shorter = "a shorter terminal_time (--param terminal_time=...)"
+        shorter = "a shorter terminal_time"
         return f"{cause}. Take {steps}, {shorter}, or {rate}"
 
 
