@@ -114,7 +114,8 @@ class Checkpoints:
                     )
                     continue
                 raise CheckpointError(
-                    f"{text} There is none before it. Begin anew in another folder, or remove "
+                    f"{text} There is none before it. Begin anew in another folder, or "
+                    "remove "
                     f"{str(self.folder)!r}."
                 ) from error
             return found
