@@ -115,8 +115,7 @@ class Checkpoints:
                     continue
                 raise CheckpointError(
                     f"{text} There is none before it. Begin anew in another folder, or "
-                    "remove "
-                    f"{str(self.folder)!r}."
+                    f"remove {str(self.folder)!r}."
                 ) from error
             return found
         return None
