@@ -7,12 +7,11 @@ from kerasmodels.bsde.approximation import z_or_zero
 from kerasmodels.bsde.estimate.extrapolation import STRIDES
 from kerasmodels.bsde.estimate.second_order import SUMS, second_order, unit
 from kerasmodels.bsde.estimate.substeps import divided
+from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.sampling import start_states
 from kerasmodels.bsde.recursion.driven import driven_step
 from kerasmodels.bsde.recursion.grid_noise import grid_noise, probes
 
-# Seeds (seed, -1), (seed, -2), ... start a model; from here on, far below, they are here.
-_STREAM = -(2**40)
 # What is known of each path at its end, in the order in which it is stacked: (u_N - g) / J,
 # u_N - g, the sums of second order, int e . dW along e = z / |z|, int |z|^2 dt and
 # int |b|^2 dt.
@@ -38,8 +37,9 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substep
 
     @tf.function(jit_compile=jit_compile, autograph=False)
     def sample(chunk, u_size, z_size, milstein):
-        def normal(number, shape):
-            key = tf.stack([tf.constant(seed, "int64"), _STREAM - 2 * chunk - number])
+        def normal(kind, shape):
+            number = streams.of_estimate(chunk, kind)
+            key = tf.stack([tf.constant(seed, "int64"), number])
             uniform = tf.random.stateless_uniform(shape, key, dtype=dtype, alg="philox")
             # By the quantile function, in the middle of each cell, as 0 has none: under
             # XLA on a processor half the time of `stateless_normal`.

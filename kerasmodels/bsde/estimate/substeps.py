@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels.bsde.estimate.extrapolation import STRIDES, extrapolation, standard_error
+from kerasmodels.bsde.paths import streams
 
 # Numbers of steps that are tried.
 NUMBERS = (1, 2, 4, 8, 16)
@@ -69,7 +70,8 @@ def _sampler(equation, seed):
 
         def increment(k):
             # By the place in the whole, so that all strides see one noise.
-            key = tf.stack([tf.constant(seed, "int64"), tf.cast(k, "int64") - 2**41])
+            number = streams.of_substeps(tf.cast(k, "int64"))
+            key = tf.stack([tf.constant(seed, "int64"), number])
             normal = tf.random.stateless_normal(
                 (paths, equation.noise_dim), key, dtype="float64", alg="philox"
             )

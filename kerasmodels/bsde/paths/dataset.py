@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from kerasmodels import _checks
 from kerasmodels.bsde.coefficients import check_shapes
+from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.grid import as_time_grid, paths_fit, tile_times
 from kerasmodels.bsde.paths.increments import brownian_increments, int64
 from kerasmodels.bsde.paths.sampling import forward_paths
@@ -129,8 +130,7 @@ def _share(owner, share):
 def _jittered(t, seed):
     """The grid with its inner times moved towards their neighbours on one side."""
     t = tf.constant(t)
-    # A stream of its own: the pairs (seed, step >= 0) are those of the increments.
-    seed = tf.stack([int64(seed[0]), -1 - int64(seed[1]) - 2**32])
+    seed = tf.stack([int64(seed[0]), streams.shift_of_times(int64(seed[1]))])
     shift = tf.random.stateless_uniform((), seed, -0.5, 0.5, "float64", alg="philox")
     gap = tf.where(shift > 0, t[2:] - t[1:-1], t[1:-1] - t[:-2])
     return tf.concat([t[:1], t[1:-1] + shift * gap, t[-1:]], axis=0)

@@ -2,10 +2,8 @@
 
 import numpy as np
 
+from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.sampling import sample_paths
-
-# Stream of random numbers that no training step uses: steps count from 0.
-_STREAM = -1
 
 
 def mean_of_terminal(equation, grid, seed, dtype=None, num_paths=8192):
@@ -22,7 +20,9 @@ def mean_of_terminal(equation, grid, seed, dtype=None, num_paths=8192):
     block = int(np.clip(2**22 // per_path, 1, num_paths))
     means, squares, blocks = [], [], -(-num_paths // block)
     for k in range(blocks):
-        x, _ = sample_paths(equation, grid, block, (seed, _STREAM - k), dtype)
+        x, _ = sample_paths(
+            equation, grid, block, (seed, streams.before_training(k)), dtype
+        )
         g = np.asarray(equation.terminal(x[:, -1]))
         means.append(float(np.mean(g)))
         squares.append(float(np.mean(np.square(g, dtype="float64"))))

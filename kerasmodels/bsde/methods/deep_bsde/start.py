@@ -8,12 +8,11 @@ import tensorflow as tf
 from kerasmodels import _checks
 from kerasmodels._workers import agreed
 from kerasmodels.bsde.equation import Equation
+from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.grid import paths_fit, time_grid
 from kerasmodels.bsde.paths.mean import mean_of_terminal
 from kerasmodels.bsde.paths.sampling import sample_paths
 
-# Stream of random numbers that no training step uses: steps count from 0.
-_STREAM = -1
 # At most this many normals are drawn, whatever the dimension.
 _MAX_NORMALS = 2**25
 
@@ -56,7 +55,6 @@ def estimate_start(equation, t, seed, dtype=None):
     # Nothing in it is Python control flow on tensors.
     @tf.function(autograph=False)
     def sample(number):
-        # Blocks use seeds (seed, -1), (seed, -2), ...
         x, _ = sample_paths(equation, t, block, (seed, number), dtype)
         end = x[:, -1]
         time = tf.fill((block, 1), tf.constant(t[-1], x.dtype))
@@ -64,7 +62,7 @@ def estimate_start(equation, t, seed, dtype=None):
 
     g, z, x_inner = [], [], None
     for k in range(num_blocks):
-        g_k, z_k, x_k = (v.numpy() for v in sample(tf.constant(_STREAM - k)))
+        g_k, z_k, x_k = (v.numpy() for v in sample(tf.constant(streams.before_training(k))))
         g.append(g_k)
         z.append(z_k)
         x_inner = x_k if x_inner is None else x_inner
