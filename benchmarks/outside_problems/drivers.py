@@ -119,6 +119,9 @@ class SineWave(bsde.Equation):
 class Consumption(bsde.Equation):
     """V_t + 1/2 s^2 x^2 V_xx + m x V_x - 2 V_x^(1/2) - r V = 0, V(T, x) = -k / x.
 
+    Below x = 0.05, V(T, x) = -20 k: with -k / x there, consumption beyond what there is
+    would end in x < 0 with V > 0, which is more than V. No path of the solution gets there.
+
     The most of U(c) - c V_x over the consumption c, with U(c) = -1 / c (risk aversion 2).
     V = -h(t) / x with h' = (m + r - s^2) h - 2 h^(1/2). The maximum in the driver is for
     networks, whose z may have the wrong sign while they train.
@@ -150,7 +153,7 @@ class Consumption(bsde.Equation):
         return -2 * ops.sqrt(slope) - self.impatience * u
 
     def terminal(self, x):
-        return -self.legacy / x
+        return -self.legacy / ops.maximum(x, 0.05)
 
     def reference(self):
         a = self.growth + self.impatience - self.volatility**2
