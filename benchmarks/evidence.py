@@ -140,10 +140,12 @@ def told_short(results, root=ROOT):
     found, number = changes(results, root)
     if not found:
         return told(results, root)
-    return (
-        f"{origin(results)} The code has changed since in {len(found)} of {number} "
-        "modules: [docs/benchmarks.md](docs/benchmarks.md) lists them."
+    text = (
+        f"{origin(results)} The code has changed since in {len(found)} of {number} modules"
     )
+    if len(found) > _LISTED:
+        return f"{text}."
+    return f"{text}: [docs/benchmarks.md](docs/benchmarks.md) lists them."
 
 
 def origin(results):

@@ -16,12 +16,14 @@ def draw(result):
     # Not pyplot: a library must not touch the user's figures or backend.
     figure = matplotlib.figure.Figure(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    # Training starts at the baseline.
+    baseline = result["baseline_u0"]
     steps = [0, *history["step"]]
     if history["step"]:
-        values = [result["baseline_u0"], *history["u0"]]
+        # Training starts at the baseline.
+        values = [baseline, *history["u0"]]
         left.plot(steps, values, marker=".", label="u0, training")
-    left.axhline(result["baseline_u0"], ls=":", color="gray", label="baseline E g(X_T)")
+    if baseline is not None:
+        left.axhline(baseline, ls=":", color="gray", label="baseline E g(X_T)")
     if result["reference_u0"] is not None:
         left.axhline(result["reference_u0"], ls="--", color="k", label="reference")
     low, high = result["u0_interval"]
