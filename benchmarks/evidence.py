@@ -119,7 +119,7 @@ def told(results, root=ROOT):
     if len(found) > _LISTED:
         return (
             f"{origin(results)} Changed since then, by more than comments: {len(found)} of "
-            f"{number} modules, too many to list; `git diff` against the commit shows them."
+            f"{number} modules, too many to list; a diff against the commit shows them."
         )
     folders = collections.defaultdict(list)
     for path, kind in sorted(found.items()):

@@ -54,6 +54,7 @@ NOT_RUN = {
             "accuracy",
             "by_hand",
             "coverage",
+            "outside",
             "report",
             "scaling",
             "speed",

@@ -119,7 +119,9 @@ def solved(monkeypatch):
     monkeypatch.setattr(outside, "run", run)
     # A thread, as a process would not have the replacement.
     pool = outside.coverage.pool_of
-    monkeypatch.setattr(outside.coverage, "pool_of", lambda jobs, quick: pool(1, True))
+    monkeypatch.setattr(
+        outside.coverage, "pool_of", lambda jobs, quick, each: pool(1, True)
+    )
     return asked
 
 

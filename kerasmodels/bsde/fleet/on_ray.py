@@ -8,6 +8,7 @@ import keras
 from kerasmodels import _checks, _files, _registered, _workers
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.solve import solve
+from kerasmodels.runs import distribution
 
 
 def solve_on_ray(
@@ -86,7 +87,7 @@ def solve_on_ray(
 
 def work(config):
     """What every worker runs."""
-    strategy = _workers.joined()
+    strategy = distribution.joined()
     if strategy is None:
         _solve(config, 0)
         return
