@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels.bsde.verify.check_points import fail, point
+from kerasmodels.bsde.verify.points import fail, point
 
 # Automatic differentiation in float64 leaves about 1e-12 of the terms that cancel; a
 # wrong factor leaves its own size.

@@ -15,15 +15,15 @@ from kerasmodels.bsde.coefficients import (
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.outside_class import ARGUMENTS, PAGE
 from kerasmodels.bsde.paths.grid import paths_fit
-from kerasmodels.bsde.verify import check_points
-from kerasmodels.bsde.verify.check_points import (
+from kerasmodels.bsde.verify import points as check_points
+from kerasmodels.bsde.verify.check_solution import TOLERANCE, check_residual, check_terminal
+from kerasmodels.bsde.verify.points import (
     DRIVER_GUARD,
     END_GUARD,
     fail,
     point,
     require_finite,
 )
-from kerasmodels.bsde.verify.check_solution import TOLERANCE, check_residual, check_terminal
 
 
 def check_equation(equation, num_points=16, seed=0):

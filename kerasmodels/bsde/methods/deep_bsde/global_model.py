@@ -1,17 +1,13 @@
 """The global network: u0, z0, a control process, and the forward recursion."""
 
-import inspect
-
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from kerasmodels import _checks, _registered
-from kerasmodels._batches import is_data_set
 from kerasmodels.bsde.coefficients import check_shapes
 from kerasmodels.bsde.control import TerminalSkip, control_at
-from kerasmodels.bsde.methods.deep_bsde import export as export_module
 from kerasmodels.bsde.methods.deep_bsde.approximation import NetworkApproximation
 from kerasmodels.bsde.methods.deep_bsde.assembly import (
     check_control,
@@ -20,16 +16,15 @@ from kerasmodels.bsde.methods.deep_bsde.assembly import (
     resolve_control,
 )
 from kerasmodels.bsde.methods.deep_bsde.inputs import validated_inputs
-from kerasmodels.bsde.methods.deep_bsde.path_law import inspected, require_end
+from kerasmodels.bsde.methods.deep_bsde.path_model import PathModel
 from kerasmodels.bsde.paths.grid import as_time_grid
 from kerasmodels.bsde.recursion.driven import controlled_paths
 from kerasmodels.bsde.recursion.forward import RULES, forward_recursion
 from kerasmodels.bsde.recursion.grid_noise import grid_noise, probes
-from kerasmodels.runs.distribution import DistributedModel
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class GlobalModel(DistributedModel):
+class GlobalModel(PathModel):
     """The deep BSDE network: maps forward paths to u_N, to be matched to g(x_N).
 
         u[0] = u0,    z[0] = z0,    z[n] = control(t[n], x[n])
@@ -216,12 +211,6 @@ class GlobalModel(DistributedModel):
         if not self._train_control:
             self._apply_train_control()
 
-    def __call__(self, inputs, *args, **kwargs):
-        # Keras would speak of positional arguments where an array is none.
-        if not isinstance(inputs, (tuple, list)) or not all(map(_is_tensor, inputs)):
-            inputs = validated_inputs(self, inputs)
-        return super().__call__(inputs, *args, **kwargs)
-
     def call(self, inputs, training=False):
         u, _ = self.trajectory(inputs, training=training)
         return u[:, -1]
@@ -351,23 +340,6 @@ class GlobalModel(DistributedModel):
         last = t > (1 - 1e-6) * ops.cast(self.grid[-1], t.dtype)
         return ops.where(last, gradient, z)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        # A target of another shape would broadcast against u_N without a word.
-        if y is None or tuple(y.shape[1:]) != (1,):
-            _refuse_target("nothing" if y is None else f"shape {tuple(y.shape)}")
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
-
-    def make_train_function(self, force=False):
-        if self.compiled and not self.optimizer.built:
-            # Variables that a training step makes on its way cost a second tracing of it.
-            self.optimizer.build(self.trainable_variables)
-        if self.compiled and tf.distribute.get_strategy().num_replicas_in_sync == 1:
-            # TensorFlow never forgets a graph in which this was called (a gradient of it
-            # is registered for good), and the sum over one replica is what it was.
-            optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-            optimizer._all_reduce_sum_gradients = list
-        return super().make_train_function(force)
-
     def train_step(self, data):
         logs = super().train_step(self._driven(data))
         return {**logs, "u0": self.u0}
@@ -384,65 +356,6 @@ class GlobalModel(DistributedModel):
         x, dw, slope = controlled_paths(self, t, noise)
         weight = 1 / slope[:, 0] if weight is None else weight / slope[:, 0]
         return (x, dw, t), self.equation.terminal(x[:, -1]), weight
-
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`, on a data set or on arrays ((x, dw, t), g(x_N)).
-
-        Warns where the paths (the first batch of a data set) do not start at x0, where dw
-        has another variance than dt, and where dw is W itself.
-
-        Raises:
-            ValueError: an array is not of the form above, or a data set never ends and
-                `steps_per_epoch` is None.
-        """
-        if isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
-            # Fresh paths need no shuffling, and Keras warns that it cannot.
-            kwargs.setdefault("shuffle", False)
-        taken = _argument(keras.Model.fit, "steps_per_epoch", self, x, y, *args, **kwargs)
-        require_end("GlobalModel.fit", "steps_per_epoch", x, taken)
-        x = inspected(self, self._checked_arrays(x, y))
-        return super().fit(x, y, *args, **kwargs)
-
-    def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.evaluate`, on a data set or on arrays. Warns as `fit` does."""
-        taken = _argument(keras.Model.evaluate, "steps", self, x, y, *args, **kwargs)
-        require_end("GlobalModel.evaluate", "steps", x, taken)
-        x = inspected(self, self._checked_arrays(x, y))
-        return super().evaluate(x, y, *args, **kwargs)
-
-    def predict(self, x, *args, **kwargs):
-        """As `keras.Model.predict`, on a data set or on arrays."""
-        taken = _argument(keras.Model.predict, "steps", self, x, *args, **kwargs)
-        require_end("GlobalModel.predict", "steps", x, taken)
-        return super().predict(self._checked_arrays(x), *args, **kwargs)
-
-    def _checked_arrays(self, inputs, y=None):
-        """Arrays are checked before Keras wraps them; data sets, batch by batch."""
-        if is_data_set(inputs):
-            return inputs
-        x, dw, t = validated_inputs(self, inputs)
-        if y is not None:
-            y = _checks.finite_array("GlobalModel", "y", y)
-            if y.shape != (len(x), 1):
-                _refuse_target(f"shape {y.shape}")
-        return x, dw, t
-
-    def export(self, filepath, format="tf_saved_model", **kwargs):
-        """Writes a SavedModel that runs without this package.
-
-        Signatures: `serving_default` (x, dw, t) -> u_N; `u0` () -> u0 and z0; `z`
-        (t, x) -> z at any grid time. The batch size is free. Other formats go to
-        `keras.Model.export`.
-
-        Args:
-            filepath: str or path. The folder to write.
-            format: str. "tf_saved_model", or another format of Keras.
-            **kwargs: passed on to Keras.
-        """
-        _checks.path("GlobalModel.export", "filepath", filepath)
-        if format != "tf_saved_model" or kwargs.get("input_signature") is not None:
-            return super().export(filepath, format=format, **kwargs)
-        return export_module.export_saved_model(self, filepath, **kwargs)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -476,23 +389,3 @@ class GlobalModel(DistributedModel):
         for name in ("equation", "control", "terminal_skip"):
             config[name] = _registered.deserialize("GlobalModel.from_config", config[name])
         return cls(**config)
-
-
-def _argument(method, name, *args, **kwargs):
-    """What a call passes for an argument; None where Keras will refuse the call."""
-    try:
-        return inspect.signature(method).bind(*args, **kwargs).arguments.get(name)
-    except TypeError:
-        return None
-
-
-def _is_tensor(value):
-    return ops.is_tensor(value) or isinstance(value, keras.KerasTensor)
-
-
-def _refuse_target(received):
-    expected = "the terminal values g(x_N) of shape (batch, 1)"
-    advice = "`equation.terminal(x[:, -1])` computes them."
-    raise _checks.ArgumentError(
-        _checks.message("GlobalModel", "y", expected, received, advice)
-    )
