@@ -15,7 +15,7 @@ from kerasmodels.bsde.coefficients import (
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.outside_class import ARGUMENTS, PAGE
 from kerasmodels.bsde.paths.grid import paths_fit
-from kerasmodels.bsde.verify import points as check_points
+from kerasmodels.bsde.verify import points
 from kerasmodels.bsde.verify.check_solution import TOLERANCE, check_residual, check_terminal
 from kerasmodels.bsde.verify.points import (
     DRIVER_GUARD,
@@ -64,7 +64,7 @@ def check_equation(equation, num_points=16, seed=0):
     _checks.instance("check_equation", "equation", equation, Equation)
     num_points = _checks.positive_int("check_equation", "num_points", num_points)
     seed = _checks.seed_int("check_equation", seed)
-    count = check_points.num_paths(equation, num_points)
+    count = points.num_paths(equation, num_points)
     paths_fit("check_equation", "num_points", equation, 8, count, "float64")
     require_inside(equation)
     check_config(equation)
@@ -73,8 +73,8 @@ def check_equation(equation, num_points=16, seed=0):
         x0 = tf.constant(np.tile(equation.x0, (num_points, 1)), dtype)
         t = tf.fill((num_points, 1), tf.constant(equation.terminal_time / 3, dtype))
         _check_coefficients(equation, t, x0, seed)
-        grid, paths = check_points.forward_paths(equation, num_points, seed, dtype)
-        t, x = check_points.random_points(grid, paths, num_points, seed)
+        grid, paths = points.forward_paths(equation, num_points, seed, dtype)
+        t, x = points.random_points(grid, paths, num_points, seed)
         _check_coefficients(equation, t, x, seed)
         # The trapezoidal rule evaluates the driver at T too.
         end = tf.fill((num_points, 1), tf.constant(equation.terminal_time, dtype))
