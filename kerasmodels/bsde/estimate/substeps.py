@@ -30,13 +30,12 @@ def divided(grid, substeps):
     return np.append(inner.ravel(), grid[-1])
 
 
-def needed_substeps(equation, grid, first_order, seed=0):
+def needed_substeps(equation, grid, seed=0):
     """The smallest of `NUMBERS` with which the steps of X leave little, or the largest.
 
     Args:
-        equation: `Equation`.
+        equation: `Equation` whose steps have an error of second order.
         grid: array `[N + 1]`. The times of the finest grid; N is a multiple of 4.
-        first_order: bool. Whether the scheme is expected to have an error of first order.
         seed: int.
 
     Returns:
@@ -48,7 +47,7 @@ def needed_substeps(equation, grid, first_order, seed=0):
         values = np.asarray(sample(tf.constant(times)))
         if not np.all(np.isfinite(values)):
             continue
-        found = extrapolation(grid, values, first_order)
+        found = extrapolation(grid, values)
         noise = 2 * standard_error(values[0] - values[1])
         if found.uncertainty <= max(_SMALL * abs(np.mean(values[0])), noise):
             return number
