@@ -177,6 +177,15 @@ def execute(parser, args, run, plot, line, extends=False, check=None):
     return result
 
 
+# Flags of what an error describes in other words than the name of an argument.
+_DESCRIBED = {
+    "--num-steps": "more time steps",
+    "--overwrite": "empty this one",
+    "--param": "terminal_time",
+    "--out": "another folder",
+}
+
+
 def flags_of(parser, text):
     """A sentence that gives the flags of what an error names, or nothing.
 
@@ -189,9 +198,9 @@ def flags_of(parser, text):
         named = rf"`{action.dest}`|\b{action.dest}="
         if "_" in action.dest:
             named += rf"|\b{action.dest}\b"
-        words = {"--num-steps": "more time steps", "--overwrite": "empty this one"}
-        words |= {"--param": "terminal_time", "--out": "another folder"}
-        found += [flag] * bool(re.search(named, text) or words.get(flag, "\0") in text)
+        described = _DESCRIBED.get(flag)
+        if re.search(named, text) or (described is not None and described in text):
+            found.append(flag)
     flags = [flag for flag in found if flag.startswith("--") and flag not in text]
     return f" The flags: {', '.join(flags)}." if flags else ""
 

@@ -119,8 +119,8 @@ class SineWave(bsde.Equation):
 class Consumption(bsde.Equation):
     """V_t + 1/2 s^2 x^2 V_xx + m x V_x - 2 V_x^(1/2) - r V = 0, V(T, x) = -k / x.
 
-    Below x = 0.05, V(T, x) = -20 k: with -k / x there, consumption beyond what there is
-    would end in x < 0 with V > 0, which is more than V. No path of the solution gets there.
+    V(T, x) = -20 k below x = 0.05, because -k / x is positive for x < 0: who consumes more
+    than there is would end with a reward. Hardly any path of the solution gets below 0.05.
 
     The most of U(c) - c V_x over the consumption c, with U(c) = -1 / c (risk aversion 2).
     V = -h(t) / x with h' = (m + r - s^2) h - 2 h^(1/2). The maximum in the driver is for

@@ -130,7 +130,7 @@ def _rounds(equation, method, active, tolerance, num_paths):
         if not reachable > tolerance * abs(estimate.u0):
             break
         try:
-            approximation = rounds.send(Round(estimate, reachable, most_paths))
+            approximation = rounds.send(Round(estimate, reachable))
         except StopIteration:
             break
     wide = not estimate.half_width <= tolerance * abs(estimate.u0)
@@ -173,7 +173,7 @@ def _check(equation, method, seed):
     if type(equation) in EQUATIONS.values():
         check_config(equation)
     else:
-        # Of the exact solution this reads what the check compares, and nothing later does.
+        # The check reads the exact solution; the training and the estimate never do.
         numbers_per_step = max(equation.dim, equation.noise_dim)
         num_points = max(2, min(16, 1600 // numbers_per_step))
         check_equation(equation, num_points=num_points, seed=seed)

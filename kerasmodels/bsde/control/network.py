@@ -19,6 +19,16 @@ def default_hidden(dim):
     return (dim + 10, dim + 10)
 
 
+def layer_widths(owner, hidden):
+    """Returns `hidden`, a list of positive integers, as a tuple, or raises ValueError."""
+    if not isinstance(hidden, (list, tuple)):
+        received = f"hidden={_checks.describe(hidden)}"
+        raise _checks.ArgumentError(
+            _checks.message(owner, "hidden", "a list of layer widths", received)
+        )
+    return tuple(_checks.positive_int(owner, "hidden", width) for width in hidden)
+
+
 class Network(SavedAsKeras, keras.Model):
     """Standardised input -> (dense -> [batch norm] -> activation)* -> dense -> scaled.
 
@@ -48,16 +58,7 @@ class Network(SavedAsKeras, keras.Model):
         self.noise_dim = _checks.positive_int(owner, "noise_dim", noise_dim)
         if hidden is None:
             hidden = default_hidden(self.dim)
-        if not isinstance(hidden, (list, tuple)):
-            raise _checks.ArgumentError(
-                _checks.message(
-                    owner,
-                    "hidden",
-                    "a list of layer widths",
-                    f"hidden={_checks.describe(hidden)}",
-                )
-            )
-        self.hidden = tuple(_checks.positive_int(owner, "hidden", h) for h in hidden)
+        self.hidden = layer_widths(owner, hidden)
         self.activation = _checks.activation(owner, "activation", activation)
         self.batch_norm = _checks.boolean(owner, "batch_norm", batch_norm)
         self.seed = _checks.seed_int(owner, seed)

@@ -33,10 +33,7 @@ from kerasmodels import _checks, _memory
 from kerasmodels._workers import agreed
 from kerasmodels.bsde.approximation import as_approximation
 from kerasmodels.bsde.estimate.error_sizes import error_sizes
-from kerasmodels.bsde.estimate.extrapolation import (
-    STRIDES,
-    composes,
-)
+from kerasmodels.bsde.estimate.extrapolation import STRIDES, composes
 from kerasmodels.bsde.estimate.grids import three_grids
 from kerasmodels.bsde.estimate.interval import Estimate, summary
 from kerasmodels.bsde.estimate.path_sampler import COLUMNS, path_sampler
@@ -133,10 +130,10 @@ class Estimator:
         most_paths=None,
     ):
         owner = "estimate_u0"
-        approximation = as_approximation(model)
-        if approximation is None:
+        received, model = _checks.describe(model), as_approximation(model)
+        if model is None:
             raise _checks.ArgumentError(
-                _checks.message(owner, "model", "a `GlobalModel`", _checks.describe(model))
+                _checks.message(owner, "model", "a `GlobalModel`", received)
             )
         drift = _checks.boolean(owner, "drift", drift)
         numbers_per_step = max(model.equation.dim, model.equation.noise_dim)
@@ -147,7 +144,6 @@ class Estimator:
             chunk_size = int(np.clip(chunk_size, 64, 4096))
         self.chunk_size = _checks.positive_int(owner, "chunk_size", chunk_size)
         seed = _checks.seed_int(owner, seed)
-        model = approximation
         self.model = model
         self.grid = three_grids(model, num_steps)
         exact = composes(model.equation)

@@ -14,7 +14,7 @@ from kerasmodels.bsde.paths import streams
 
 # Numbers of steps that are tried.
 NUMBERS = (1, 2, 4, 8, 16)
-# Error of the mean, relative to it, that is small enough: a quarter of a common tolerance.
+# Error of the mean, relative to it, that is small enough.
 _SMALL = 5e-4
 # Paths, and numbers per time in all of them, at most.
 _MOST_PATHS, _MOST_NUMBERS = 2**17, 2**17

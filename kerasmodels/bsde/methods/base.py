@@ -14,12 +14,10 @@ class Round(NamedTuple):
 
     estimate: `Estimate` of the round's approximation.
     reachable: float. The half-width that the largest allowed number of paths would bring.
-    num_paths: int. That number.
     """
 
     estimate: Estimate
     reachable: float
-    num_paths: int
 
 
 class Method(abc.ABC):

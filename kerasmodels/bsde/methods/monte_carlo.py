@@ -85,13 +85,14 @@ class MonteCarlo(Method):
         rng = np.random.default_rng(0)
         points = 32
         t = tf.constant(rng.uniform(0, equation.terminal_time, (points, 1)))
-        x = tf.constant(equation.x0 + 0 * rng.normal(size=(points, equation.dim)))
+        x = tf.constant(np.tile(equation.x0, (points, 1)))
         noise = rng.normal(size=(points, equation.noise_dim))
         x += equation.diffusion_prod(t, x, tf.constant(noise * equation.terminal_time**0.5))
         u, other = (tf.constant(rng.normal(size=(points, 1))) for _ in range(2))
         z = tf.constant(rng.normal(size=(points, equation.noise_dim)))
+        no_z = tf.zeros_like(z)
 
-        def f(u, z=0 * z):
+        def f(u, z=no_z):
             return np.asarray(equation.driver(t, x, u, z))
 
         scale = np.abs(f(u)) + np.abs(f(other)) + np.abs(f(0 * u)) + 1e-12

@@ -34,8 +34,7 @@ class Advice:
             return (
                 f"Neither X nor the driver grows out of bounds, so take {rate} or {steps}"
             )
-        shorter = "a shorter terminal_time"
-        return f"{cause}. Take {steps}, {shorter}, or {rate}"
+        return f"{cause}. Take {steps}, a shorter terminal_time, or {rate}"
 
 
 def cause_of_divergence(model, seed=0):

@@ -9,6 +9,7 @@ import keras
 from kerasmodels import _checks
 from kerasmodels._workers import agreed
 from kerasmodels.bsde.control import CONTROLS, make_control
+from kerasmodels.bsde.control.network import layer_widths
 from kerasmodels.bsde.methods.base import Method
 from kerasmodels.bsde.methods.deep_bsde.approximation import NetworkApproximation
 from kerasmodels.bsde.methods.deep_bsde.assembly import check_subnets
@@ -99,7 +100,7 @@ class DeepBSDE(Method):
         if self.t is not None:
             check_steps_or_times(owner, self.t)
         if self.hidden is not None:
-            _check_widths(owner, self.hidden)
+            layer_widths(owner, self.hidden)
         for name in ("max_rounds", "steps", "batch_size"):
             if getattr(self, name) is not None or name == "max_rounds":
                 _checks.positive_int(owner, name, getattr(self, name))
@@ -263,16 +264,6 @@ class DeepBSDE(Method):
             "dtype": self.dtype,
             "optimizer": description(self.optimizer),
         }
-
-
-def _check_widths(owner, hidden):
-    if not isinstance(hidden, (list, tuple)):
-        received = f"hidden={_checks.describe(hidden)}"
-        raise _checks.ArgumentError(
-            _checks.message(owner, "hidden", "a list of layer widths", received)
-        )
-    for width in hidden:
-        _checks.positive_int(owner, "hidden", width)
 
 
 def _check_control(owner, control, hidden):
