@@ -7,7 +7,8 @@ import pathlib
 import keras
 import pytest
 
-from kerasmodels import _script, bsde
+from kerasmodels import bsde
+from kerasmodels._scripts import command_line
 
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "experiments").glob("[!_]*.py"))
@@ -134,9 +135,9 @@ def test_default_folder_of_a_script_and_of_a_table_that_grows(tmp_path, monkeypa
 
     def execute(parser, args, *functions, **options):
         name = parser.prog.removesuffix(".py")
-        seen.append(str(args.out or _script.default_folder(parser, args, name)))
+        seen.append(str(args.out or command_line.default_folder(parser, args, name)))
 
-    monkeypatch.setattr(_script, "execute", execute)
+    monkeypatch.setattr(command_line, "execute", execute)
     for script, flags in (
         ("xor", []),
         ("xor", ["--quick", "--seed", "2"]),

@@ -1,6 +1,6 @@
 """The deep BSDE method: high-dimensional semilinear parabolic PDEs as Keras models."""
 
-from kerasmodels._workers import WorkerLost
+from kerasmodels._support.workers import WorkerLost
 from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.control import (
     ExactControl,

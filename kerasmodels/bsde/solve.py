@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks, _memory, _registered
+from kerasmodels._support import checks, memory, registered
+from kerasmodels._support.workers import WorkerLost
 from kerasmodels._version import __version__
-from kerasmodels._workers import WorkerLost
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
 from kerasmodels.bsde.estimate.estimator import Estimator
@@ -76,11 +76,11 @@ def solve(
             and the exception has the numbers so far in a dict `partial`.
     """
     owner = "solve"
-    _checks.instance(owner, "equation", equation, Equation)
-    seed = _checks.seed_int(owner, seed)
-    tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
+    checks.instance(owner, "equation", equation, Equation)
+    seed = checks.seed_int(owner, seed)
+    tolerance = checks.finite_float(owner, "tolerance", tolerance, above=0.0)
     if num_paths is not None:
-        num_paths = _checks.positive_int(owner, "num_paths", num_paths)
+        num_paths = checks.positive_int(owner, "num_paths", num_paths)
     method, run = _method_and_run(owner, method, run, settings)
     _check(equation, method, seed)
     with ProgressLine(run.shown) as line:
@@ -96,7 +96,7 @@ def solve(
             active.keeper.save()
             raise
     approximation.set_u0(estimate.u0)
-    _memory.release()
+    memory.release()
     return Solution(
         name=name_of(equation),
         equation=equation,
@@ -177,12 +177,12 @@ def _check(equation, method, seed):
         numbers_per_step = max(equation.dim, equation.noise_dim)
         num_points = max(2, min(16, 1600 // numbers_per_step))
         check_equation(equation, num_points=num_points, seed=seed)
-    _registered.require_registered(type(equation), "equation")
+    registered.require_registered(type(equation), "equation")
     reason = method.refuses(equation)
     if reason:
         name = type(method).__name__
         advice = 'method="deep_bsde" takes any driver.' if name != "DeepBSDE" else ""
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             f"`solve` cannot solve {equation!r} by `{name}`, because {reason}. {advice}"
         )
 
@@ -193,12 +193,12 @@ def _method_and_run(owner, method, run, settings):
     if run is None:
         run = Run(**{k: settings.pop(k) for k in of_run & set(settings)})
     else:
-        _checks.instance(owner, "run", run, Run)
+        checks.instance(owner, "run", run, Run)
         of_run = set()
     if isinstance(method, Method):
         if settings:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     next(iter(settings)),
                     "a setting of the method, which is made already",
@@ -211,10 +211,10 @@ def _method_and_run(owner, method, run, settings):
         cls = method
     else:
         otherwise = ", or a `Method`"
-        cls = METHODS[_checks.one_of(owner, "method", method, list(METHODS), otherwise)]
+        cls = METHODS[checks.one_of(owner, "method", method, list(METHODS), otherwise)]
     names = [field.name for field in dataclasses.fields(cls)]
     for name in settings:
-        _checks.one_of(owner, "setting", name, [*names, *sorted(of_run)])
+        checks.one_of(owner, "setting", name, [*names, *sorted(of_run)])
     return cls(**settings), run
 
 

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from kerasmodels import _workers
+from kerasmodels._support import workers
 from kerasmodels.runs.checkpoints import CheckpointError, Checkpoints
 
 
@@ -135,7 +135,7 @@ class Keeper:
         self._begin = time.perf_counter()
         self._before = 0.0
         self.progress = progress
-        chief = _workers.task_index() == 0
+        chief = workers.task_index() == 0
         self.checkpoints = Checkpoints(folder) if chief and folder is not None else None
         self.every = every
         self.run = {} if run is None else run
@@ -165,7 +165,7 @@ class Keeper:
         found = self.checkpoints.load(self.run) if self.checkpoints else None
         values, record = found or (None, {})
         text = json.dumps(record.get("progress", {}))
-        record = json.loads(_workers.agreed_text(text))
+        record = json.loads(workers.agreed_text(text))
         if record:
             self._pending = values or _OF_THE_CHIEF
             try:
@@ -182,7 +182,7 @@ class Keeper:
         """Sets a compiled model to what was loaded, and holds it."""
         if self._pending is not None:
             values = snapshot(model) if not self._pending else fitting(model, self._pending)
-            restore(model, _workers.agreed(values))
+            restore(model, workers.agreed(values))
             self._pending = None
         self._hold(snapshot(model))
 

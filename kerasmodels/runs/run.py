@@ -5,7 +5,7 @@ import json
 
 import keras
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.runs.progress import Keeper, Progress
 
 
@@ -42,22 +42,20 @@ class Run:
     def __post_init__(self):
         owner = "solve"
         if not isinstance(self.callbacks, (list, tuple)):
-            _checks.instance(owner, "callbacks", self.callbacks, list)
+            checks.instance(owner, "callbacks", self.callbacks, list)
         for callback in self.callbacks:
-            _checks.instance(owner, "callbacks", callback, keras.callbacks.Callback)
-        _checks.one_of(owner, "verbose", self.verbose, (0, 1, 2))
+            checks.instance(owner, "callbacks", callback, keras.callbacks.Callback)
+        checks.one_of(owner, "verbose", self.verbose, (0, 1, 2))
         if self.progress is not None:
-            _checks.boolean(owner, "progress", self.progress)
-        _checks.positive_int(owner, "checkpoint_every", self.checkpoint_every)
-        resume = _checks.boolean(owner, "resume", self.resume)
+            checks.boolean(owner, "progress", self.progress)
+        checks.positive_int(owner, "checkpoint_every", self.checkpoint_every)
+        resume = checks.boolean(owner, "resume", self.resume)
         if self.checkpoints is not None:
-            _checks.path(owner, "checkpoints", self.checkpoints)
+            checks.path(owner, "checkpoints", self.checkpoints)
         elif resume:
             advice = "`checkpoints` says in which folder there are any."
-            raise _checks.ArgumentError(
-                _checks.message(
-                    owner, "resume", "False without checkpoints", "True", advice
-                )
+            raise checks.ArgumentError(
+                checks.message(owner, "resume", "False without checkpoints", "True", advice)
             )
 
     @property

@@ -6,7 +6,7 @@ import warnings
 
 import keras
 
-from kerasmodels import _interrupt
+from kerasmodels.runs import interrupt
 from kerasmodels.runs.checkpoints import finite
 from kerasmodels.runs.progress import restore, snapshot
 
@@ -57,7 +57,7 @@ class Watch(keras.callbacks.Callback):
         self._losses.append(float(logs["loss"]))
         if not self._warned and _rising(self._losses):
             self._warn()
-        _interrupt.check()
+        interrupt.check()
 
     def _stop(self):
         """Names the step, by repeating the epoch step by step from its start."""

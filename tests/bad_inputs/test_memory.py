@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 from kerasmodels import (
-    _checks,
-    _memory,
     bsde,
     by_hand,
     descent,
@@ -19,6 +17,7 @@ from kerasmodels import (
     recurrent,
     segmentation,
 )
+from kerasmodels._support import checks, memory
 
 HEAT = bsde.Heat(2)
 LABELS = np.zeros((1, 2, 2), int)
@@ -92,7 +91,7 @@ CALLS = {
 def test_huge_sizes_are_refused_with_the_memory_they_would_need(size):
     for name, (argument, call) in CALLS.items():
         begin = time.thread_time()
-        with pytest.raises(_checks.ArgumentError) as refused:
+        with pytest.raises(checks.ArgumentError) as refused:
             call(size)
         assert time.thread_time() - begin < 1.0, name
         text = str(refused.value)
@@ -101,7 +100,7 @@ def test_huge_sizes_are_refused_with_the_memory_they_would_need(size):
 
 
 def test_what_the_issue_names_is_refused_on_a_machine_of_16_gb(monkeypatch):
-    monkeypatch.setattr(_memory, "available", lambda: 16 * 10**9)
+    monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
     with pytest.raises(ValueError, match="would need 32 GB for x0, a state"):
         bsde.HJB(dim=10**9)
     with pytest.raises(ValueError, match="`num_steps`.* would need 24 GB"):
@@ -118,45 +117,45 @@ def test_an_ordinary_call_is_refused_where_nothing_is_left(monkeypatch):
         call = CALLS[name][1]
         with monkeypatch.context() as patch:
             call(3)
-            patch.setattr(_memory, "available", lambda: 10)
+            patch.setattr(memory, "available", lambda: 10)
             with pytest.raises(
                 ValueError, match="for the 10 bytes of memory that are left"
             ):
                 call(3)
             # Where nothing says how much there is, nothing is refused.
-            patch.setattr(_memory, "available", lambda: None)
+            patch.setattr(memory, "available", lambda: None)
             call(3)
 
 
 def test_sizes_in_words():
-    assert _memory.in_words(999) == "999 bytes"
-    assert _memory.in_words(1000) == "1 kB"
-    assert _memory.in_words(80 * 10**9) == "80 GB"
-    assert _memory.in_words(1.5e15) == "1.5 PB"
-    assert _memory.in_words(10**400) == "1e+285 PB"
+    assert memory.in_words(999) == "999 bytes"
+    assert memory.in_words(1000) == "1 kB"
+    assert memory.in_words(80 * 10**9) == "80 GB"
+    assert memory.in_words(1.5e15) == "1.5 PB"
+    assert memory.in_words(10**400) == "1e+285 PB"
 
 
 def test_the_memory_that_is_left_is_that_of_a_machine():
-    assert 10**7 < _memory.available() < 10**16
+    assert 10**7 < memory.available() < 10**16
 
 
 def test_memory_is_read_where_there_is_no_proc(monkeypatch):
     def nowhere(path, *args, **kwargs):
         raise FileNotFoundError(str(path))
 
-    monkeypatch.setattr(_memory.pathlib.Path, "read_text", nowhere)
-    assert 10**7 < _memory.available() < 10**16
-    monkeypatch.setattr(_memory.os, "sysconf", nowhere)
-    assert _memory.available() is None
+    monkeypatch.setattr(memory.pathlib.Path, "read_text", nowhere)
+    assert 10**7 < memory.available() < 10**16
+    monkeypatch.setattr(memory.os, "sysconf", nowhere)
+    assert memory.available() is None
 
 
 def test_a_container_has_what_its_limit_leaves(monkeypatch):
     files = {"/proc/meminfo": "MemTotal: 9 kB\nMemAvailable:   2000 kB\n"}
-    monkeypatch.setattr(_memory.pathlib.Path, "read_text", lambda path: files[str(path)])
+    monkeypatch.setattr(memory.pathlib.Path, "read_text", lambda path: files[str(path)])
     files["/sys/fs/cgroup/memory.max"] = "max\n"
-    assert _memory.available() == 2_048_000
+    assert memory.available() == 2_048_000
     files["/sys/fs/cgroup/memory.max"] = "1000000\n"
-    assert _memory.available() == 1_000_000
+    assert memory.available() == 1_000_000
 
 
 def test_one_path_of_a_large_equation_still_works():

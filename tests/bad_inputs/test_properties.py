@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from kerasmodels import _checks, bsde, by_hand, descent, losses, neurons, recurrent
+from kerasmodels import bsde, by_hand, descent, losses, neurons, recurrent
+from kerasmodels._support import checks
 from kerasmodels.bsde.paths.grid import as_time_grid
 
 HEAT = bsde.Heat(2)
@@ -36,7 +37,7 @@ def works_or_is_refused(call, *arguments, **named):
     """The value of a call, or None where it is refused in the house form."""
     try:
         return call(*arguments, **named)
-    except _checks.ArgumentError as error:
+    except checks.ArgumentError as error:
         assert str(error).startswith("`") or "Exception encountered" in str(error)
         assert "Received" in str(error)
 
@@ -44,26 +45,26 @@ def works_or_is_refused(call, *arguments, **named):
 @few
 @given(anything)
 def test_checks_of_single_arguments(value):
-    found = works_or_is_refused(_checks.positive_int, "f", "n", value)
+    found = works_or_is_refused(checks.positive_int, "f", "n", value)
     assert (found is not None) == (
         isinstance(value, numbers.Integral) and value is not True and value > 0
     )
-    found = works_or_is_refused(_checks.finite_float, "f", "a", value)
+    found = works_or_is_refused(checks.finite_float, "f", "a", value)
     assert found is None or type(found) is float and math.isfinite(found)
-    found = works_or_is_refused(_checks.point, "f", "x0", value, 3)
+    found = works_or_is_refused(checks.point, "f", "x0", value, 3)
     assert found is None or found.shape == (3,) and np.all(np.isfinite(found))
-    found = works_or_is_refused(_checks.finite_array, "f", "x", value)
+    found = works_or_is_refused(checks.finite_array, "f", "x", value)
     assert found is None or found.dtype == "float64" and np.all(np.isfinite(found))
-    found = works_or_is_refused(_checks.seed_int, "f", value)
+    found = works_or_is_refused(checks.seed_int, "f", value)
     assert found is None or 0 <= found < 2**63
-    works_or_is_refused(_checks.seed_pair, "f", value)
-    found = works_or_is_refused(_checks.boolean, "f", "b", value)
+    works_or_is_refused(checks.seed_pair, "f", value)
+    found = works_or_is_refused(checks.boolean, "f", "b", value)
     assert found in (None, True, False)
-    works_or_is_refused(_checks.one_of, "f", "name", value, ("left", "trapezoid"))
-    works_or_is_refused(_checks.tensor, "f", "x", value)
-    works_or_is_refused(_checks.path, "f", "folder", value)
-    works_or_is_refused(_checks.labels, "f", "labels", value)
-    assert isinstance(_checks.describe(value), str)
+    works_or_is_refused(checks.one_of, "f", "name", value, ("left", "trapezoid"))
+    works_or_is_refused(checks.tensor, "f", "x", value)
+    works_or_is_refused(checks.path, "f", "folder", value)
+    works_or_is_refused(checks.labels, "f", "labels", value)
+    assert isinstance(checks.describe(value), str)
 
 
 times = st.one_of(st.floats(), st.floats(0, 1), st.sampled_from([0.0, 1.0, 0.5]))
@@ -164,7 +165,7 @@ def test_a_label_out_of_range_is_found_wherever_it_stands(bad):
     def check(image, pixel):
         labels = np.zeros((3, 4), int)
         labels[image, pixel] = bad
-        with pytest.raises(_checks.ArgumentError, match="`y_true`"):
+        with pytest.raises(checks.ArgumentError, match="`y_true`"):
             losses.generalized_dice(labels, np.full((3, 4, 3), 1 / 3))
 
     check()

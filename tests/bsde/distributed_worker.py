@@ -14,7 +14,8 @@ warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from kerasmodels import _workers, bsde  # noqa: E402
+from kerasmodels import bsde  # noqa: E402
+from kerasmodels._support import workers  # noqa: E402
 from kerasmodels.runs.watch import Watch  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -85,7 +86,7 @@ def finished(out):
     signal.pause()
 
 
-def together(out, workers, index):
+def together(out, addresses, index):
     """The script, and in its scope what `mirrored` does; numbers of one worker's own."""
     kept, connect = [], bsde.connect
 
@@ -95,14 +96,14 @@ def together(out, workers, index):
 
     bsde.connect = keep
     folder = pathlib.Path(out).parent / "script"
-    script().main([*FLAGS, str(folder), "--workers", workers, "--worker", index])
+    script().main([*FLAGS, str(folder), "--workers", addresses, "--worker", index])
     # What is started again here is refused.
     with contextlib.suppress(ValueError):
-        connect(workers.split(","), int(index) + 1)
+        connect(addresses.split(","), int(index) + 1)
         raise AssertionError("a second index was taken")
     with kept[0].scope():
         own = (float(index), 7 + int(index), index == "0", np.full((2, 3), float(index)))
-        number, count, chief, array = _workers.agreed(own)
+        number, count, chief, array = workers.agreed(own)
         np.savez(
             out,
             **train(),
@@ -115,7 +116,7 @@ def together(out, workers, index):
     finished(out)
 
 
-def killed(out, workers, index, victim):
+def killed(out, addresses, index, victim):
     """The script; the victim dies in its thirteenth training step, with checkpoints."""
     if index == victim:
 
@@ -127,5 +128,5 @@ def killed(out, workers, index, victim):
     flags = [*FLAGS, out, "--checkpoint-every", "5"]
     if victim == "resume":
         flags.append("--resume")
-    script().main([*flags, "--workers", workers, "--worker", index])
+    script().main([*flags, "--workers", addresses, "--worker", index])
     finished(pathlib.Path(out) / f"worker-{index}")

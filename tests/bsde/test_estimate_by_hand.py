@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from kerasmodels import _memory, bsde
+from kerasmodels import bsde
+from kerasmodels._support import memory
 from kerasmodels.bsde.estimate import estimator as module
 from kerasmodels.bsde.estimate import interval
 from kerasmodels.bsde.estimate.error_sizes import error_sizes
@@ -475,7 +476,7 @@ def test_size_of_what_does_not_fit_is_told(monkeypatch):
 
     model = heat()
     monkeypatch.setattr(module, "path_sampler", never)
-    monkeypatch.setattr(_memory, "available", lambda: 16 * 10**9)
+    monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
     # Twelve columns on three grids, and once more while they are joined, of eight bytes.
     words = "^`estimate_u0` expects `num_paths` .* would need 576 GB for what is kept"
     with pytest.raises(ValueError, match=words):

@@ -308,15 +308,15 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_a_process_that_died_leaves_nothing_behind(tmp_path):
-    from kerasmodels import _files
+    from kerasmodels._support import files
 
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     for pid in (dead.pid, os.getppid()):
-        (tmp_path / "below" / f"{_files._mark()}{pid}-x").mkdir(parents=True)
-    _files.remove_stale(tmp_path)
+        (tmp_path / "below" / f"{files._mark()}{pid}-x").mkdir(parents=True)
+    files.remove_stale(tmp_path)
     left = [path.name for path in (tmp_path / "below").iterdir()]
-    assert left == [f"{_files._mark()}{os.getppid()}-x"]
+    assert left == [f"{files._mark()}{os.getppid()}-x"]
 
 
 def noisy_model():

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from kerasmodels import _memory, bsde
+from kerasmodels import bsde
+from kerasmodels._support import memory
 from tests.test_experiments import load
 
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "benchmarks"
@@ -47,7 +48,7 @@ def test_variables_leave_no_memory_behind():
     def make():
         for _ in range(300):
             keras.Variable(1.0)
-        _memory.release()
+        memory.release()
         return soak.resident()
 
     before = [make() for _ in range(3)][-1]

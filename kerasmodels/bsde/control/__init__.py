@@ -13,7 +13,7 @@ called with g(x) and sigma^T grad g(x) too; `standardized` and `standardize`; an
 
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.control.exact import ExactControl
 from kerasmodels.bsde.control.exchangeable import ExchangeableControl
 from kerasmodels.bsde.control.per_step import PerStepControl
@@ -51,12 +51,12 @@ def make_control(name, times, dim, noise_dim=None, dtype=None, **options):
     Raises:
         ValueError: the name is none of these, or an option does not belong to it.
     """
-    _checks.one_of("GlobalModel", "control", name, CONTROLS)
+    checks.one_of("GlobalModel", "control", name, CONTROLS)
     noise_dim = dim if noise_dim is None else noise_dim
     if name == "exchangeable":
         if noise_dim != dim:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "GlobalModel",
                     "control",
                     '"shared", "stacked" or "per-step" for noise of another size than '
@@ -66,8 +66,8 @@ def make_control(name, times, dim, noise_dim=None, dtype=None, **options):
                 )
             )
         if "hidden" in options:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "GlobalModel",
                     "hidden",
                     'left out with the control process "exchangeable"',

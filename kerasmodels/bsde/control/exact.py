@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks, _registered
+from kerasmodels._support import checks, registered
 from kerasmodels.bsde.equation import Equation
 
 
@@ -32,10 +32,10 @@ class ExactControl(keras.layers.Layer):
 
     def __init__(self, equation, **kwargs):
         super().__init__(**kwargs)
-        self.equation = _checks.instance("ExactControl", "equation", equation, Equation)
+        self.equation = checks.instance("ExactControl", "equation", equation, Equation)
         if not equation.has_exact_solution:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "ExactControl",
                     "equation",
                     "an equation with an `exact_solution`",
@@ -58,7 +58,7 @@ class ExactControl(keras.layers.Layer):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        config["equation"] = _registered.deserialize(
+        config["equation"] = registered.deserialize(
             "ExactControl.from_config", config["equation"]
         )
         return cls(**config)

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks, _memory
-from kerasmodels._saving import SavedAsKeras
+from kerasmodels._support import checks, memory
+from kerasmodels._support.saving import SavedAsKeras
 from kerasmodels.bsde.control.network import init_seeds
 
 # mean x, mean x^2, max x, min x, g(x)
@@ -68,26 +68,26 @@ class ExchangeableControl(SavedAsKeras, keras.Model):
     ):
         super().__init__(**kwargs)
         owner = "ExchangeableControl"
-        self.dim = _checks.positive_int(owner, "dim", dim)
-        self.times = _checks.finite_array(owner, "times", times)
+        self.dim = checks.positive_int(owner, "dim", dim)
+        self.times = checks.finite_array(owner, "times", times)
         if (
             self.times.ndim != 1
             or not self.times.size
             or not np.all(np.diff(self.times) > 0)
         ):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     "times",
                     "strictly increasing times",
-                    f"times={_checks.describe(times)}",
+                    f"times={checks.describe(times)}",
                 )
             )
-        self.units = _checks.positive_int(owner, "units", units)
-        self.features = _checks.positive_int(owner, "features", features, minimum=0)
-        self.seed = _checks.seed_int(owner, seed)
-        self.standardized = _checks.boolean(owner, "standardized", standardized)
-        _memory.fits(
+        self.units = checks.positive_int(owner, "units", units)
+        self.features = checks.positive_int(owner, "features", features, minimum=0)
+        self.seed = checks.seed_int(owner, seed)
+        self.standardized = checks.boolean(owner, "standardized", standardized)
+        memory.fits(
             owner,
             "units",
             self.units * (self.units + self.features + 10) + 4 * self.features,

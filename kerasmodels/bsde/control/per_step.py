@@ -6,8 +6,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks, _memory, _registered
-from kerasmodels._saving import SavedAsKeras
+from kerasmodels._support import checks, memory, registered
+from kerasmodels._support.saving import SavedAsKeras
 from kerasmodels.bsde.control.network import init_seeds
 from kerasmodels.bsde.control.subnet import ZSubnet
 
@@ -45,12 +45,12 @@ class PerStepControl(SavedAsKeras, keras.Model):
         given = subnets
         subnets = list(subnets) if isinstance(subnets, (list, tuple)) else []
         if not subnets or not all(isinstance(s, keras.layers.Layer) for s in subnets):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "PerStepControl",
                     "subnets",
                     "a list of Keras models, one per inner time",
-                    f"subnets={_checks.describe(given)}",
+                    f"subnets={checks.describe(given)}",
                     files_advice(given),
                 )
             )
@@ -60,11 +60,11 @@ class PerStepControl(SavedAsKeras, keras.Model):
     def fresh(cls, num_times, dim, seed=0, dtype=None, **options):
         """Returns `num_times` new `ZSubnet`s of one architecture, as a control process."""
         owner = "PerStepControl.fresh"
-        num_times = _checks.positive_int(owner, "num_times", num_times)
-        dim = _checks.positive_int(owner, "dim", dim)
+        num_times = checks.positive_int(owner, "num_times", num_times)
+        dim = checks.positive_int(owner, "dim", dim)
         what, advice = f"{num_times} networks", "Take fewer time steps."
-        _memory.fits(owner, "num_times", num_times * dim, "float32", what, advice)
-        seeds = init_seeds(_checks.seed_int(owner, seed), num_times)
+        memory.fits(owner, "num_times", num_times * dim, "float32", what, advice)
+        seeds = init_seeds(checks.seed_int(owner, seed), num_times)
         nets = [ZSubnet(dim, seed=s, dtype=dtype, **options) for s in seeds]
         return cls(nets, dtype=dtype)
 
@@ -113,7 +113,7 @@ class PerStepControl(SavedAsKeras, keras.Model):
     def from_config(cls, config):
         config = dict(config)
         config["subnets"] = [
-            _registered.deserialize("PerStepControl.from_config", subnet)
+            registered.deserialize("PerStepControl.from_config", subnet)
             for subnet in config["subnets"]
         ]
         return cls(**config)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.control.network import Network
 
 
@@ -44,7 +44,7 @@ class SharedControl(Network):
         noise_dim=None,
         **kwargs,
     ):
-        stats = (_checks.positive_int("SharedControl", "dim", dim) + 1,)
+        stats = (checks.positive_int("SharedControl", "dim", dim) + 1,)
         super().__init__(
             dim,
             hidden,

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.control.network import Network
 from kerasmodels.bsde.control.subnet import ZSubnet
 
@@ -45,7 +45,7 @@ class StackedControl(Network):
         noise_dim=None,
         **kwargs,
     ):
-        self._num_times = _checks.positive_int("StackedControl", "num_times", num_times)
+        self._num_times = checks.positive_int("StackedControl", "num_times", num_times)
         stats = (self._num_times, dim)
         super().__init__(
             dim,
@@ -132,12 +132,12 @@ class StackedControl(Network):
             or not subnets
             or not all(isinstance(s, ZSubnet) for s in subnets)
         ):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "StackedControl.from_subnets",
                     "subnets",
                     "a list of `ZSubnet`s",
-                    f"subnets={_checks.describe(subnets)}",
+                    f"subnets={checks.describe(subnets)}",
                     "Other models can be used as they are by `PerStepControl`.",
                 )
             )
@@ -146,7 +146,7 @@ class StackedControl(Network):
             for s in subnets
         ]
         if any(a != architectures[0] for a in architectures):
-            raise _checks.ArgumentError(
+            raise checks.ArgumentError(
                 "`StackedControl.from_subnets` expects `subnets` of one architecture. "
                 "Received subnets whose dim, hidden, activation, batch_norm, "
                 "standardized, noise_dim or dtype differ. Use `PerStepControl` for those."

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks, _memory
+from kerasmodels._support import checks, memory
 from kerasmodels.bsde.control.network import init_seeds
 
 
@@ -51,16 +51,16 @@ class TerminalSkip(keras.layers.Layer):
         super().__init__(**kwargs)
         owner = "TerminalSkip"
         if num_times is not None:
-            num_times = _checks.positive_int(owner, "num_times", num_times)
+            num_times = checks.positive_int(owner, "num_times", num_times)
         self.num_times = num_times
-        self.units = _checks.positive_int(owner, "units", units)
-        self.seed = _checks.seed_int(owner, seed)
-        self.mean = _checks.finite_float(owner, "mean", mean)
-        self.scale = _checks.finite_float(owner, "scale", scale, above=0.0)
-        self.terminal_time = _checks.finite_float(
+        self.units = checks.positive_int(owner, "units", units)
+        self.seed = checks.seed_int(owner, seed)
+        self.mean = checks.finite_float(owner, "mean", mean)
+        self.scale = checks.finite_float(owner, "scale", scale, above=0.0)
+        self.terminal_time = checks.finite_float(
             owner, "terminal_time", terminal_time, above=0.0
         )
-        _memory.fits(
+        memory.fits(
             owner,
             "units",
             4 * self.units * (num_times or 1),

@@ -29,8 +29,8 @@ import math
 
 import numpy as np
 
-from kerasmodels import _checks, _memory
-from kerasmodels._workers import agreed
+from kerasmodels._support import checks, memory
+from kerasmodels._support.workers import agreed
 from kerasmodels.bsde.approximation import as_approximation
 from kerasmodels.bsde.estimate.error_sizes import error_sizes
 from kerasmodels.bsde.estimate.extrapolation import STRIDES, composes
@@ -81,16 +81,16 @@ def estimate_u0(
         FloatingPointError: a path is no longer a finite number.
     """
     owner = "estimate_u0"
-    num_paths = _checks.positive_int(owner, "num_paths", num_paths)
+    num_paths = checks.positive_int(owner, "num_paths", num_paths)
     if tolerance is not None:
-        _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
+        checks.finite_float(owner, "tolerance", tolerance, above=0.0)
     else:
         numbers, what = (
             2 * len(STRIDES) * len(COLUMNS) * num_paths,
             f"what is kept of {num_paths} paths",
         )
         advice = "Take fewer, or a tolerance at which to stop."
-        _memory.fits(owner, "num_paths", numbers, "float64", what, advice)
+        memory.fits(owner, "num_paths", numbers, "float64", what, advice)
     estimator = Estimator(model, num_steps, drift, chunk_size, seed, most_paths=num_paths)
     return estimator(num_paths, tolerance)
 
@@ -130,20 +130,20 @@ class Estimator:
         most_paths=None,
     ):
         owner = "estimate_u0"
-        received, model = _checks.describe(model), as_approximation(model)
+        received, model = checks.describe(model), as_approximation(model)
         if model is None:
-            raise _checks.ArgumentError(
-                _checks.message(owner, "model", "a `GlobalModel`", received)
+            raise checks.ArgumentError(
+                checks.message(owner, "model", "a `GlobalModel`", received)
             )
-        drift = _checks.boolean(owner, "drift", drift)
+        drift = checks.boolean(owner, "drift", drift)
         numbers_per_step = max(model.equation.dim, model.equation.noise_dim)
         if chunk_size is None:
             chunk_size = 2**16 // numbers_per_step
             if most_paths is not None:
                 chunk_size = min(chunk_size, most_paths // (2 * _PILOT))
             chunk_size = int(np.clip(chunk_size, 64, 4096))
-        self.chunk_size = _checks.positive_int(owner, "chunk_size", chunk_size)
-        seed = _checks.seed_int(owner, seed)
+        self.chunk_size = checks.positive_int(owner, "chunk_size", chunk_size)
+        seed = checks.seed_int(owner, seed)
         self.model = model
         self.grid = three_grids(model, num_steps)
         exact = composes(model.equation)
@@ -155,7 +155,7 @@ class Estimator:
             # order from the three grids, and the interval would be too narrow.
             self.substeps = needed_substeps(model.equation, self.grid, seed)
         # The noise of a chunk is drawn at once.
-        _memory.fits(
+        memory.fits(
             owner,
             "chunk_size",
             2 * self.chunk_size * len(self.grid) * self.substeps * model.equation.noise_dim,
@@ -179,9 +179,9 @@ class Estimator:
         )
 
     def __call__(self, num_paths=2**15, tolerance=None):
-        num_paths = _checks.positive_int("estimate_u0", "num_paths", num_paths)
+        num_paths = checks.positive_int("estimate_u0", "num_paths", num_paths)
         if tolerance is not None:
-            tolerance = _checks.finite_float(
+            tolerance = checks.finite_float(
                 "estimate_u0", "tolerance", tolerance, above=0.0
             )
         max_chunks = -(-num_paths // self.chunk_size)

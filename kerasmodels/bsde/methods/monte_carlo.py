@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks, _files
+from kerasmodels._support import checks, files
 from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.methods.base import Method
 from kerasmodels.bsde.paths.grid import as_time_grid, check_steps_or_times
@@ -41,11 +41,11 @@ class Expectation(Approximation):
 
     def save(self, folder):
         numbers = {"grid": self.grid.tolist(), "dtype": self.dtype, "u0": float(self._u0)}
-        _files.write_json(folder / "approximation.json", numbers)
+        files.write_json(folder / "approximation.json", numbers)
 
     @classmethod
     def load(cls, folder, equation):
-        numbers = _files.read_json(folder / "approximation.json")
+        numbers = files.read_json(folder / "approximation.json")
         found = cls(equation, np.array(numbers["grid"]), numbers["dtype"])
         found.set_u0(numbers["u0"])
         return found
@@ -78,7 +78,7 @@ class MonteCarlo(Method):
 
     def __post_init__(self):
         check_steps_or_times("MonteCarlo", self.t)
-        _checks.one_of("MonteCarlo", "dtype", self.dtype, ("float32", "float64"))
+        checks.one_of("MonteCarlo", "dtype", self.dtype, ("float32", "float64"))
 
     def refuses(self, equation):
         """A sentence where the driver reads z, or is not linear in u at sampled points."""

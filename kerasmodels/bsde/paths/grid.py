@@ -6,18 +6,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks, _memory
+from kerasmodels._support import checks, memory
 from kerasmodels.bsde.equation import noise_size
 
 
 def time_grid(terminal_time, num_steps):
     """Returns the uniform grid 0 = t_0 < ... < t_N = T as a float64 array `[N + 1]`."""
-    terminal_time = _checks.finite_float(
+    terminal_time = checks.finite_float(
         "time_grid", "terminal_time", terminal_time, above=0.0
     )
-    num_steps = _checks.positive_int("time_grid", "num_steps", num_steps)
+    num_steps = checks.positive_int("time_grid", "num_steps", num_steps)
     what, advice = f"a grid of {num_steps} steps", "Take fewer steps."
-    _memory.fits("time_grid", "num_steps", 3 * num_steps, "float64", what, advice)
+    memory.fits("time_grid", "num_steps", 3 * num_steps, "float64", what, advice)
     return np.linspace(0.0, terminal_time, num_steps + 1)
 
 
@@ -29,7 +29,7 @@ def as_time_grid(owner, equation, t):
             sequence of at least two finite times from 0 to the terminal time.
     """
     if _is_number(t):
-        t = _checks.positive_int(owner, "t", t)
+        t = checks.positive_int(owner, "t", t)
         paths_fit(owner, "t", equation, t, 1, "float64", copies=1)
         return time_grid(equation.terminal_time, t)
     grid, terminal_time = _times(t), equation.terminal_time
@@ -43,13 +43,13 @@ def as_time_grid(owner, equation, t):
                 "N steps have N + 1 times: x and t need the terminal time too, "
                 f"`np.append(t, {terminal_time:g})`."
             )
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "t",
                 "a number of steps, or strictly increasing times from 0 to the "
                 f"terminal time {terminal_time:g}",
-                f"t={_checks.describe(t)}",
+                f"t={checks.describe(t)}",
                 advice,
             )
         )
@@ -59,11 +59,11 @@ def as_time_grid(owner, equation, t):
 def check_steps_or_times(owner, t):
     """Raises ValueError unless `t` is a number of steps or a grid of some terminal time."""
     if _is_number(t):
-        _checks.positive_int(owner, "t", t)
+        checks.positive_int(owner, "t", t)
     elif _times(t) is None:
         expected = "a number of steps, or strictly increasing times from 0"
-        raise _checks.ArgumentError(
-            _checks.message(owner, "t", expected, f"t={_checks.describe(t)}")
+        raise checks.ArgumentError(
+            checks.message(owner, "t", expected, f"t={checks.describe(t)}")
         )
 
 
@@ -73,7 +73,7 @@ def _is_number(t):
 
 def _times(t):
     """`t` as an array of strictly increasing, finite times from 0, or None."""
-    grid = _checks.as_numbers(t)
+    grid = checks.as_numbers(t)
     if grid is None or grid.ndim != 1 or len(grid) < 2 or not np.all(np.isfinite(grid)):
         return None
     return grid if np.all(np.diff(grid) > 0) and grid[0] == 0.0 else None
@@ -86,7 +86,7 @@ def paths_fit(owner, argument, equation, num_steps, batch_size, dtype, copies=2)
     """
     noise_dim = noise_size(type(equation).__name__, equation.noise_dim)
     numbers = (num_steps + 1) * equation.dim + num_steps * noise_dim
-    _memory.fits(
+    memory.fits(
         owner,
         argument,
         copies * batch_size * numbers,
@@ -103,19 +103,19 @@ def tile_times(t, batch_size, dtype=None):
         ValueError: an argument is not of that form.
     """
     owner = "tile_times"
-    dtype = _checks.float_type(owner, dtype)
+    dtype = checks.float_type(owner, dtype)
     if not tf.is_tensor(batch_size):
-        batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+        batch_size = checks.positive_int(owner, "batch_size", batch_size)
     if not tf.is_tensor(t):
-        t = _checks.finite_array(owner, "t", t)
+        t = checks.finite_array(owner, "t", t)
         if t.ndim != 1 or not t.size:
             received = f"shape {t.shape}"
-            raise _checks.ArgumentError(
-                _checks.message(owner, "t", "a grid `[N + 1]`", received)
+            raise checks.ArgumentError(
+                checks.message(owner, "t", "a grid `[N + 1]`", received)
             )
         if not tf.is_tensor(batch_size):
             what, advice = f"the times of {batch_size} paths", "Take fewer paths."
-            _memory.fits(owner, "batch_size", batch_size * t.size, dtype, what, advice)
+            memory.fits(owner, "batch_size", batch_size * t.size, dtype, what, advice)
     grid = as_tensor(t, dtype)
     return tf.tile(grid[None, :, None], (batch_size, 1, 1))
 

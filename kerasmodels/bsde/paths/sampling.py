@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.coefficients import check_shapes
 from kerasmodels.bsde.paths.grid import as_tensor, as_time_grid, paths_fit
 from kerasmodels.bsde.paths.increments import brownian_increments
@@ -87,11 +87,11 @@ def sample_paths(equation, t, batch_size, seed, dtype=None):
             cannot be called or returns another shape, or the paths do not fit into memory.
     """
     owner = "sample_paths"
-    dtype = _checks.float_type(owner, dtype)
+    dtype = checks.float_type(owner, dtype)
     check_shapes(owner, equation, dtype)
     t = as_time_grid(owner, equation, t)
-    batch_size = _checks.positive_int(owner, "batch_size", batch_size)
-    seed = _checks.seed_pair(owner, seed)
+    batch_size = checks.positive_int(owner, "batch_size", batch_size)
+    seed = checks.seed_pair(owner, seed)
     paths_fit(owner, "batch_size", equation, len(t) - 1, batch_size, dtype)
     dw = brownian_increments(t, batch_size, equation.noise_dim, seed, dtype)
     return forward_paths(equation, t, dw, unroll=tf.executing_eagerly()), dw

@@ -1,6 +1,6 @@
 """A trained `GlobalModel` as an approximation."""
 
-from kerasmodels import _files
+from kerasmodels._support import files
 from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.loading import load_model
 
@@ -59,7 +59,7 @@ class NetworkApproximation(Approximation):
 
     def save(self, folder):
         """Writes `model.keras` and `export/`, a SavedModel."""
-        with _files.replacing(folder / "model.keras") as temporary:
+        with files.replacing(folder / "model.keras") as temporary:
             self.model.save(temporary)
         self.model.export(folder / "export")
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.control import PerStepControl, TerminalSkip, ZSubnet, make_control
 from kerasmodels.bsde.control.per_step import files_advice
 from kerasmodels.bsde.methods.deep_bsde.start import estimate_start
@@ -23,13 +23,13 @@ def check_subnets(owner, subnets):
     subnets = subnets if isinstance(subnets, (list, tuple)) else [subnets]
     advice = files_advice(subnets)
     if advice:
-        received = f"subnets={_checks.describe(subnets)}"
+        received = f"subnets={checks.describe(subnets)}"
         expected = "a list of Keras models"
-        raise _checks.ArgumentError(
-            _checks.message(owner, "subnets", expected, received, advice)
+        raise checks.ArgumentError(
+            checks.message(owner, "subnets", expected, received, advice)
         )
     layer = keras.layers.Layer
-    return [_checks.instance(owner, "subnets", subnet, layer) for subnet in subnets]
+    return [checks.instance(owner, "subnets", subnet, layer) for subnet in subnets]
 
 
 def resolve_control(equation, grid, control, seed, dtype):
@@ -53,31 +53,31 @@ def resolve_control(equation, grid, control, seed, dtype):
     if isinstance(control, (list, tuple)):
         control = PerStepControl(control, dtype=dtype)
     if not isinstance(control, keras.layers.Layer) or isinstance(control, ZSubnet):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 "GlobalModel",
                 "control",
                 'a control process, a list of Keras models, or one of "exchangeable", '
                 '"shared", "stacked", "per-step"',
-                f"control={_checks.describe(control)}",
+                f"control={checks.describe(control)}",
             )
         )
     expected = getattr(control, "num_times", None)
     if expected not in (None, num_steps - 1):
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             f"`GlobalModel` steps over {num_steps} intervals, so its control process "
             f"needs {num_steps - 1} networks, one per inner time. Received: {expected}."
             + _networks_too_many(expected - num_steps + 1)
         )
     dim = getattr(control, "dim", equation.dim)
     if dim != equation.dim:
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             f"`GlobalModel` solves an equation in dimension {equation.dim}. "
             f"Received a control process for dimension {dim}."
         )
     noise_dim = getattr(control, "noise_dim", equation.noise_dim)
     if noise_dim != equation.noise_dim:
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             "`GlobalModel` solves an equation with noise, and so z, of size "
             f"{equation.noise_dim}. Received: a control process whose z has size "
             f"{noise_dim}."
@@ -131,11 +131,11 @@ def initial_values(equation, grid, control, u0, z0, units, skip, seed, policy):
     """
     owner, num_times = "GlobalModel", len(grid) - 2
     if z0 is not None:
-        z0 = _checks.point(owner, "z0", z0, equation.noise_dim)
+        z0 = checks.point(owner, "z0", z0, equation.noise_dim)
     if u0 is not None:
-        u0 = _checks.finite_float(owner, "u0", u0)
+        u0 = checks.finite_float(owner, "u0", u0)
     if isinstance(skip, TerminalSkip) and skip.num_times not in (None, num_times):
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             f"`GlobalModel` steps over {num_times + 1} intervals, so its `terminal_skip` "
             f"needs {num_times} inner times. Received: {skip.num_times}."
         )
@@ -219,14 +219,14 @@ def check_control(control, equation, grid, dtype):
         # Keras itself builds a layer that is plain, in its first call.
         received = tuple(control(t, x, *terminal).shape)
     except Exception as error:
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             "`GlobalModel` cannot call its control process on t of shape "
             f"{tuple(t.shape)} and x of shape {shape}. Received: {error} A model of one "
             f"time step, `[batch, {dim}]` -> `[batch, {noise_dim}]`, belongs in a list of "
             f"{times}."
         ) from error
     if received != expected:
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             f"`GlobalModel` expects its control process to return z of shape {expected} "
             f"for x of shape {shape}. Received: {received}."
         )

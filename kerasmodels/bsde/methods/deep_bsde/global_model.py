@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks, _registered
+from kerasmodels._support import checks, registered
 from kerasmodels.bsde.coefficients import check_shapes
 from kerasmodels.bsde.control import TerminalSkip, control_at
 from kerasmodels.bsde.methods.deep_bsde.approximation import NetworkApproximation
@@ -112,28 +112,28 @@ class GlobalModel(PathModel):
     ):
         # Paths keep their precision in a model whose networks compute in bfloat16.
         owner = "GlobalModel"
-        _checks.policy(owner, kwargs.get("dtype"))
+        checks.policy(owner, kwargs.get("dtype"))
         super().__init__(**{"autocast": False, **kwargs})
         check_shapes(owner, equation, self.variable_dtype)
-        _registered.require_registered(type(equation), "equation")
+        registered.require_registered(type(equation), "equation")
         self.equation = equation
         self.grid = as_time_grid(owner, equation, t)
         self.num_steps = len(self.grid) - 1
-        self.seed = _checks.seed_int(owner, seed)
+        self.seed = checks.seed_int(owner, seed)
         if not isinstance(terminal_skip, TerminalSkip):
-            terminal_skip = _checks.boolean(owner, "terminal_skip", terminal_skip)
-        self._train_control = _checks.boolean(owner, "train_control", train_control)
-        self.rule = _checks.one_of(owner, "rule", rule, RULES)
-        self.milstein = _checks.boolean(owner, "milstein", milstein)
-        self.drift = _checks.boolean(owner, "drift", drift)
+            terminal_skip = checks.boolean(owner, "terminal_skip", terminal_skip)
+        self._train_control = checks.boolean(owner, "train_control", train_control)
+        self.rule = checks.one_of(owner, "rule", rule, RULES)
+        self.milstein = checks.boolean(owner, "milstein", milstein)
+        self.drift = checks.boolean(owner, "drift", drift)
         if units is not None:
             if not isinstance(units, (tuple, list)) or len(units) != 2:
-                received = f"units={_checks.describe(units)}"
-                raise _checks.ArgumentError(
-                    _checks.message(owner, "units", "a pair of numbers", received)
+                received = f"units={checks.describe(units)}"
+                raise checks.ArgumentError(
+                    checks.message(owner, "units", "a pair of numbers", received)
                 )
             units = tuple(
-                _checks.finite_float(owner, "units", unit, above=0.0) for unit in units
+                checks.finite_float(owner, "units", unit, above=0.0) for unit in units
             )
         self.control = resolve_control(
             equation, self.grid, control, self.seed, self.dtype_policy
@@ -185,7 +185,7 @@ class GlobalModel(PathModel):
 
     def set_u0(self, value):
         """Sets u0, for example to a better estimate of it (`estimate_u0`)."""
-        value = _checks.finite_float("GlobalModel.set_u0", "value", value)
+        value = checks.finite_float("GlobalModel.set_u0", "value", value)
         with self.distribute_strategy.scope():
             self._u0.assign((value - self._initial["u0"]) / self._initial["units"][0])
 
@@ -195,7 +195,7 @@ class GlobalModel(PathModel):
 
     @train_control.setter
     def train_control(self, value):
-        self._train_control = _checks.boolean("GlobalModel", "train_control", value)
+        self._train_control = checks.boolean("GlobalModel", "train_control", value)
         self._apply_train_control()
 
     def _apply_train_control(self):
@@ -265,12 +265,12 @@ class GlobalModel(PathModel):
             z = sigma^T grad u, `[batch, noise_dim]`.
         """
         owner, dim = "GlobalModel.z", self.equation.dim
-        x = ops.cast(_checks.tensor(owner, "x", x), self.variable_dtype)
-        t = _checks.tensor(owner, "t", t)
-        if not _checks.same_shape((*t.shape[:1], 1), t.shape) or not _checks.same_shape(
+        x = ops.cast(checks.tensor(owner, "x", x), self.variable_dtype)
+        t = checks.tensor(owner, "t", t)
+        if not checks.same_shape((*t.shape[:1], 1), t.shape) or not checks.same_shape(
             x.shape, (*t.shape[:1], dim)
         ):
-            raise _checks.ArgumentError(
+            raise checks.ArgumentError(
                 f"`{owner}` expects `t` of shape (batch, 1) and `x` of shape (batch, "
                 f"{dim}). Received: t.shape={tuple(t.shape)}, x.shape={tuple(x.shape)}."
             )
@@ -378,8 +378,8 @@ class GlobalModel(PathModel):
         config = dict(config)
         if None in (config.get("u0"), config.get("z0"), config.get("units")):
             # Nothing is sampled for a config: its sizes may come from anywhere.
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "GlobalModel.from_config",
                     "config",
                     "one of `get_config`, with u0, z0 and units",
@@ -387,5 +387,5 @@ class GlobalModel(PathModel):
                 )
             )
         for name in ("equation", "control", "terminal_skip"):
-            config[name] = _registered.deserialize("GlobalModel.from_config", config[name])
+            config[name] = registered.deserialize("GlobalModel.from_config", config[name])
         return cls(**config)

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import keras
 
-from kerasmodels import _checks
-from kerasmodels._workers import agreed
+from kerasmodels._support import checks
+from kerasmodels._support.workers import agreed
 from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.control.network import layer_widths
 from kerasmodels.bsde.methods.base import Method
@@ -95,26 +95,26 @@ class DeepBSDE(Method):
 
     def __post_init__(self):
         owner = "solve"
-        _checks.one_of(owner, "dtype", self.dtype, ("float32", "float64", "mixed_bfloat16"))
-        _checks.one_of(owner, "rule", self.rule, RULES)
+        checks.one_of(owner, "dtype", self.dtype, ("float32", "float64", "mixed_bfloat16"))
+        checks.one_of(owner, "rule", self.rule, RULES)
         if self.t is not None:
             check_steps_or_times(owner, self.t)
         if self.hidden is not None:
             layer_widths(owner, self.hidden)
         for name in ("max_rounds", "steps", "batch_size"):
             if getattr(self, name) is not None or name == "max_rounds":
-                _checks.positive_int(owner, name, getattr(self, name))
+                checks.positive_int(owner, name, getattr(self, name))
         start_of(owner, self.optimizer, self.learning_rate)
         if self.drift is not None:
-            _checks.boolean(owner, "drift", self.drift)
+            checks.boolean(owner, "drift", self.drift)
         if self.subnets is not None:
             object.__setattr__(self, "subnets", check_subnets(owner, self.subnets))
         elif self.control is not None:
             _check_control(owner, self.control, self.hidden)
-        if _checks.boolean(owner, "frozen", self.frozen) and self.subnets is None:
+        if checks.boolean(owner, "frozen", self.frozen) and self.subnets is None:
             advice = "`frozen=True` needs `subnets`: only trained networks can be frozen."
-            raise _checks.ArgumentError(
-                _checks.message(owner, "frozen", "False", "frozen=True", advice)
+            raise checks.ArgumentError(
+                checks.message(owner, "frozen", "False", "frozen=True", advice)
             )
 
     def work(self, equation):
@@ -269,11 +269,11 @@ class DeepBSDE(Method):
 def _check_control(owner, control, hidden):
     """Raises ValueError unless `control` is a name, or a layer without `hidden`."""
     if not isinstance(control, keras.layers.Layer):
-        _checks.one_of(owner, "control", control, CONTROLS, ", or a layer of (t, x)")
+        checks.one_of(owner, "control", control, CONTROLS, ", or a layer of (t, x)")
     elif hidden is not None:
-        received = f"hidden={_checks.describe(hidden)} beside control={control.name!r}"
+        received = f"hidden={checks.describe(hidden)} beside control={control.name!r}"
         expected = "left out where the control process is a layer"
-        raise _checks.ArgumentError(_checks.message(owner, "hidden", expected, received))
+        raise checks.ArgumentError(checks.message(owner, "hidden", expected, received))
 
 
 def _look(estimator):

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import Burgers, DifferentRates
 
@@ -40,7 +40,7 @@ def default_settings(equation):
     Raises:
         ValueError: it is no `Equation`.
     """
-    _checks.instance("default_settings", "equation", equation, Equation)
+    checks.instance("default_settings", "equation", equation, Equation)
     settings = Settings()
     for cls, found in SETTINGS.items():
         if isinstance(equation, cls):

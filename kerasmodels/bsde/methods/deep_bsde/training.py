@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.methods.deep_bsde.causes import Advice
 from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
 from kerasmodels.bsde.methods.deep_bsde.optimizer import (
@@ -60,22 +60,22 @@ def train(
         FloatingPointError: the loss, u0 or a weight is no longer a finite number.
     """
     owner = "train"
-    _checks.instance(owner, "model", model, GlobalModel)
-    steps = _checks.positive_int(owner, "steps", steps)
-    batch_size = _checks.positive_int(owner, "batch_size", batch_size)
-    learning_rate = _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
-    seed = _checks.seed_int(owner, seed)
-    num_points = _checks.positive_int(owner, "num_points", num_points)
-    jitter = _checks.boolean(owner, "jitter", jitter)
+    checks.instance(owner, "model", model, GlobalModel)
+    steps = checks.positive_int(owner, "steps", steps)
+    batch_size = checks.positive_int(owner, "batch_size", batch_size)
+    learning_rate = checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
+    seed = checks.seed_int(owner, seed)
+    num_points = checks.positive_int(owner, "num_points", num_points)
+    jitter = checks.boolean(owner, "jitter", jitter)
     history = Progress().history if history is None else history
     if not isinstance(history, dict) or not {"step", "loss", "u0"} <= set(history):
-        received = f"history={_checks.describe(history)}"
+        received = f"history={checks.describe(history)}"
         expected = 'a dict of lists "step", "loss", "u0"'
-        raise _checks.ArgumentError(_checks.message(owner, "history", expected, received))
+        raise checks.ArgumentError(checks.message(owner, "history", expected, received))
     if keeper is not None:
-        _checks.instance(owner, "keeper", keeper, Keeper)
+        checks.instance(owner, "keeper", keeper, Keeper)
     if optimizer is not None:
-        _checks.instance(owner, "optimizer", optimizer, keras.optimizers.Optimizer)
+        checks.instance(owner, "optimizer", optimizer, keras.optimizers.Optimizer)
     num_points = min(num_points, steps)
     per_point = math.ceil(steps / num_points)
     num_points = math.ceil(steps / per_point)
