@@ -35,8 +35,8 @@ SHARE, HALF_WIDTH = 0.9, 5e-3
 RUNS_EACH = None
 # How `solve` refuses. Any other error is a failure.
 REFUSALS = (bsde.EquationError, FloatingPointError, checks.ArgumentError, checks.RunError)
-KEPT = "u0 u0_interval trained_u0 estimate relative_error converged drift num_steps steps "
-KEPT += "reference_u0 reference_tolerance seconds"
+KEPT = "u0 u0_interval trained_u0 estimate relative_error converged num_steps steps "
+KEPT += "importance_sampling reference_u0 reference_tolerance seconds"
 
 
 def run(name, seed, quick):

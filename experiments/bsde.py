@@ -80,7 +80,7 @@ def solve(args):
         subnets=subnets,
         frozen=args.frozen,
         rule=args.rule,
-        drift=args.drift,
+        importance_sampling=args.importance_sampling,
         steps=args.steps,
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,
@@ -226,7 +226,7 @@ def make_parser():
     )
     add("--rule", choices=RULES, default="trapezoid", help="of the driver, in training")
     add(
-        "--drift",
+        "--importance-sampling",
         action=argparse.BooleanOptionalAction,
         help="drive the training paths by the control (default: where it helps)",
     )

@@ -73,9 +73,15 @@ def runs():
     return {
         "Brownian": lambda: bsde.solve(bsde.AllenCahn(3), t=4, **SMALL),
         "geometric": lambda: bsde.solve(bsde.DefaultRisk(3), t=4, **SMALL),
-        "driven": lambda: bsde.solve(strong, t=4, drift=True, **SMALL),
+        "driven": lambda: bsde.solve(strong, t=4, importance_sampling=True, **SMALL),
         "driven, left, shared": lambda: bsde.solve(
-            hjb, t=3, drift=True, rule="left", control="shared", hidden=[5], **SMALL
+            hjb,
+            t=3,
+            importance_sampling=True,
+            rule="left",
+            control="shared",
+            hidden=[5],
+            **SMALL,
         ),
         "subnets, frozen": lambda: bsde.solve(
             heat, t=4, subnets=subnets(heat), frozen=True, **SMALL

@@ -107,7 +107,10 @@ def test_solve_gets_the_seed_and_only_a_grid_that_was_given(
             ["--param", "x0=.1", "--param", "control_cost=1", "--param", "x0=2"],
             "hjb-control_cost-1-x0-2",
         ),
-        (["--hidden", "8", "16", "--no-drift"], "hjb-hidden-8-16-no-drift"),
+        (
+            ["--hidden", "8", "16", "--no-importance-sampling"],
+            "hjb-hidden-8-16-no-importance-sampling",
+        ),
         (["--quick", "--pretrain", "--frozen"], "hjb-quick-pretrain-frozen"),
         # Two numbers that print alike are two results.
         (["--tolerance", "0.00020000000001"], "hjb-tolerance-0.00020000000001"),

@@ -64,8 +64,8 @@ from kerasmodels.bsde.verify.symmetry import is_exchangeable
 from kerasmodels.runs.backup import Backup
 from kerasmodels.runs.checkpoints import CheckpointError, Checkpoints
 from kerasmodels.runs.distribution import connect, joined
+from kerasmodels.runs.monitor import DivergenceWarning
 from kerasmodels.runs.run import Run
-from kerasmodels.runs.watch import DivergenceWarning
 
 __all__ = [
     "Approximation",

@@ -13,7 +13,7 @@ from kerasmodels._version import __version__
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
 from kerasmodels.bsde.estimate.estimator import Estimator
-from kerasmodels.bsde.estimate.newton import reachable_half_width, settle
+from kerasmodels.bsde.estimate.newton import attainable_half_width, newton_iteration
 from kerasmodels.bsde.methods import METHODS
 from kerasmodels.bsde.methods.base import Method, Round
 from kerasmodels.bsde.solution import Solution
@@ -55,7 +55,7 @@ def solve(
             goal, not a promise: `Solution.estimate` holds what was reached.
         num_paths: None or int. Paths of the estimate, at most. None is 2^17 in dimension
             100 with 20 steps, and otherwise as many as are the same work, up to 2^20;
-            more where the method's `work` is larger.
+            more where the method's `cost_factor` is larger.
         seed: int. Seeds the weights, the paths and the start.
         run: None or `Run`: checkpoints, callbacks, and what is shown.
         **settings: of the method, where `method` is a name or a class, and of `Run`, where
@@ -93,7 +93,7 @@ def solve(
             stop.partial = _partial(equation, active)
             raise
         except WorkerLost:
-            active.keeper.save()
+            active.checkpointer.save()
             raise
     approximation.set_u0(estimate.u0)
     memory.release()
@@ -104,7 +104,7 @@ def solve(
         approximation=approximation,
         estimate=estimate,
         tolerance=tolerance,
-        seconds=active.keeper.seconds,
+        seconds=active.checkpointer.seconds,
         seed=seed,
         versions={
             "python": platform.python_version(),
@@ -125,12 +125,12 @@ def _rounds(equation, method, active, tolerance, num_paths):
         estimator = active.estimator(approximation)
         estimator.on_chunk = active.line.estimate
         most_paths = num_paths or _most_paths(equation, method, approximation, estimator)
-        estimate = settle(approximation, estimator, tolerance)
-        reachable = reachable_half_width(estimate, most_paths)
-        if not reachable > tolerance * abs(estimate.u0):
+        estimate = newton_iteration(approximation, estimator, tolerance)
+        attainable = attainable_half_width(estimate, most_paths)
+        if not attainable > tolerance * abs(estimate.u0):
             break
         try:
-            approximation = rounds.send(Round(estimate, reachable))
+            approximation = rounds.send(Round(estimate, attainable))
         except StopIteration:
             break
     wide = not estimate.half_width <= tolerance * abs(estimate.u0)
@@ -147,7 +147,9 @@ def _most_paths(equation, method, approximation, estimator):
     """As many paths as are the work of 2^17 in dimension 100 with 20 steps."""
     # A step of X alone costs about half of one with its networks.
     per_step = max(equation.dim, equation.noise_dim) * (1 + estimator.substeps) / 2
-    paths = method.work(equation) * _MAX_NUMBERS / (per_step * approximation.num_steps)
+    paths = (
+        method.cost_factor(equation) * _MAX_NUMBERS / (per_step * approximation.num_steps)
+    )
     return min(_MAX_PATHS, max(1, int(paths)))
 
 
@@ -226,8 +228,12 @@ def name_of(equation):
 
 def _partial(equation, active):
     """What an interrupted run leaves: its numbers so far, once its state is written."""
-    keeper = active.keeper
-    history = keeper.progress.history if keeper else {"step": [], "loss": [], "u0": []}
+    checkpointer = active.checkpointer
+    history = (
+        checkpointer.progress.history
+        if checkpointer
+        else {"step": [], "loss": [], "u0": []}
+    )
     return {
         "equation": name_of(equation),
         "equation_config": equation.get_config(),
@@ -235,5 +241,5 @@ def _partial(equation, active):
         "trained_u0": history["u0"][-1] if history["u0"] else None,
         "seed": active.seed,
         "history": history,
-        "checkpoint_step": keeper.save() if keeper else None,
+        "checkpoint_step": checkpointer.save() if checkpointer else None,
     }

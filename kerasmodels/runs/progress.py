@@ -57,16 +57,17 @@ class Progress:
     Attributes:
         stage: int. 0 while u0 and z0 train alone, then the round, from 1.
         point: int. Points of this stage's history that are done.
-        drift: bool. Whether the paths of this stage are driven.
-        reachable: None or float. Half-width in reach after the stage before.
+        importance_sampling: bool. Whether the paths of this stage are driven.
+        attainable_half_width: None or float. Half-width that all paths
+            would bring after the stage before.
         history: dict of lists of one length: `step`, `loss`, `u0`.
         seconds: float. Wall time spent so far.
     """
 
     stage: int = 1
     point: int = 0
-    drift: bool = False
-    reachable: float | None = None
+    importance_sampling: bool = False
+    attainable_half_width: float | None = None
     history: dict = dataclasses.field(
         default_factory=lambda: {"step": [], "loss": [], "u0": []}
     )
@@ -77,11 +78,13 @@ class Progress:
         """Training steps that are done, in all stages."""
         return self.history["step"][-1] if self.history["step"] else 0
 
-    def next_stage(self, drift, reachable=None):
+    def next_stage(self, importance_sampling, attainable_half_width=None):
         """Moves on to a stage of which nothing is done."""
-        self.stage, self.point, self.drift = self.stage + 1, 0, drift
-        finite = reachable is not None and math.isfinite(reachable)
-        self.reachable = reachable if finite else None
+        self.stage, self.point = self.stage + 1, 0
+        self.importance_sampling = importance_sampling
+        if attainable_half_width is not None and not math.isfinite(attainable_half_width):
+            attainable_half_width = None
+        self.attainable_half_width = attainable_half_width
 
     @classmethod
     def from_record(cls, record):
@@ -92,6 +95,7 @@ class Progress:
         """
         try:
             progress = cls(**record)
+            half_width = progress.attainable_half_width
             columns = [progress.history[name] for name in ("step", "loss", "u0")]
             right = (
                 len(progress.history) == 3
@@ -100,8 +104,8 @@ class Progress:
                 and all(isinstance(step, int) for step in columns[0])
                 and list(columns[0]) == sorted(set(columns[0]))
                 and all(type(v) is int and v >= 0 for v in (progress.stage, progress.point))
-                and type(progress.drift) is bool
-                and (progress.reachable is None or _number(progress.reachable))
+                and type(progress.importance_sampling) is bool
+                and (half_width is None or _number(half_width))
                 and _number(progress.seconds)
             )
         except (TypeError, KeyError):
@@ -120,7 +124,7 @@ def _number(value):
 _OF_THE_CHIEF = ()
 
 
-class Keeper:
+class Checkpointer:
     """Holds the last finite state of a run in memory, and writes it to checkpoints.
 
     Args:

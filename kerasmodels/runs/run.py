@@ -6,7 +6,7 @@ import json
 import keras
 
 from kerasmodels._support import checks
-from kerasmodels.runs.progress import Keeper, Progress
+from kerasmodels.runs.progress import Checkpointer, Progress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,17 +74,17 @@ class ActiveRun:
         estimator: function (approximation) -> its `Estimator`, one for each.
 
     Attributes:
-        keeper: None until `begin`, then the `Keeper` of the run.
+        checkpointer: None until `begin`, then the `Checkpointer` of the run.
     """
 
     def __init__(self, run, seed, line, estimator):
         self.callbacks, self.verbose = tuple(run.callbacks), run.verbose
         self.seed, self.line, self.estimator = seed, line, estimator
         self._run = run
-        self.keeper = None
+        self.checkpointer = None
 
     def begin(self, identity, first_stage=1):
-        """The `Keeper`, with the progress of the newest checkpoint where the run resumes.
+        """The `Checkpointer`, with the newest checkpoint's progress where the run resumes.
 
         Args:
             identity: dict. What makes two runs the same.
@@ -94,9 +94,11 @@ class ActiveRun:
         identity = json.loads(json.dumps(identity, default=str))
         run = self._run
         progress = Progress(stage=first_stage)
-        self.keeper = Keeper(progress, run.checkpoints, run.checkpoint_every, identity)
+        self.checkpointer = Checkpointer(
+            progress, run.checkpoints, run.checkpoint_every, identity
+        )
         if run.resume:
-            self.keeper.load()
-        elif self.keeper.checkpoints is not None:
-            self.keeper.checkpoints.require_none("solve")
-        return self.keeper
+            self.checkpointer.load()
+        elif self.checkpointer.checkpoints is not None:
+            self.checkpointer.checkpoints.require_none("solve")
+        return self.checkpointer

@@ -45,8 +45,8 @@ CALLS = {
     "SharedControl": ("hidden", lambda n: bsde.SharedControl(2, hidden=[n, n])),
     "StackedControl": ("hidden", lambda n: bsde.StackedControl(n, 2)),
     "PerStepControl": ("num_times", lambda n: bsde.PerStepControl.fresh(n, 2)),
-    "ExchangeableControl": ("units", lambda n: bsde.ExchangeableControl(2, [0.5], n)),
-    "TerminalSkip": ("units", lambda n: bsde.TerminalSkip(3, n)),
+    "ExchangeableControl": ("width", lambda n: bsde.ExchangeableControl(2, [0.5], n)),
+    "TerminalSkip": ("width", lambda n: bsde.TerminalSkip(3, n)),
     "GlobalModel": ("t", lambda n: bsde.GlobalModel(HEAT, n)),
     "estimate_u0, paths": ("num_paths", lambda n: bsde.estimate_u0(model(), n)),
     "estimate_u0, chunk": (

@@ -16,7 +16,7 @@ import tensorflow as tf  # noqa: E402
 
 from kerasmodels import bsde  # noqa: E402
 from kerasmodels._support import workers  # noqa: E402
-from kerasmodels.runs.watch import Watch  # noqa: E402
+from kerasmodels.runs.monitor import TrainingMonitor  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[2]
 BATCH = 24
@@ -30,7 +30,7 @@ def flat(model):
 def train():
     """The public `fit` and `evaluate`, on shares and on a plain data set: what came out."""
     equation = bsde.BlackScholesBarenblatt(3)
-    model = bsde.GlobalModel(equation, 4, control="shared", drift=True)
+    model = bsde.GlobalModel(equation, 4, control="shared", importance_sampling=True)
     model.compile(bsde.decaying_adam(1e-2, 20), loss="mse", steps_per_execution=5)
     data = bsde.distributed_paths(equation, 4, BATCH, seed=3, jitter=True)
     history = model.fit(data, epochs=2, steps_per_epoch=5, verbose=0).history
@@ -124,7 +124,7 @@ def killed(out, addresses, index, victim):
             if epoch == 12:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        Watch.on_epoch_begin = die
+        TrainingMonitor.on_epoch_begin = die
     flags = [*FLAGS, out, "--checkpoint-every", "5"]
     if victim == "resume":
         flags.append("--resume")

@@ -45,7 +45,7 @@ def test_growth_of_a_stiff_driver_is_gone():
             u0=1.0,
             z0=[0.0, 0.0],
             rule="left",
-            milstein=False,
+            iterated_integrals=False,
             dtype="float64",
         )
         x, dw = bsde.sample_paths(equation, 10, 4, 0, "float64")

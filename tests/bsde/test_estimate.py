@@ -60,7 +60,7 @@ def test_linear_equation_is_exact_whatever_was_trained():
     assert abs(estimate.correction) < 1e-9
     # Without the drift the wrong z enters in first order.
     estimate = bsde.estimate_u0(
-        wrong_model(equation, 0.5, u0=0.8 * exact), 40_000, drift=False
+        wrong_model(equation, 0.5, u0=0.8 * exact), 40_000, importance_sampling=False
     )
     assert abs(error(estimate, equation)) > 4 * estimate.standard_error
     # The interval counts it.
@@ -210,8 +210,10 @@ def test_fit_and_evaluate_take_the_driven_paths():
     equation = bsde.HJB(3, control_cost=10.0)
     data = bsde.path_dataset(equation, 5, 64, num_batches=4)
     losses = []
-    for drift in (False, True):
-        model = bsde.GlobalModel(equation, 5, terminal_skip=True, drift=drift)
+    for driven in (False, True):
+        model = bsde.GlobalModel(
+            equation, 5, terminal_skip=True, importance_sampling=driven
+        )
         model.compile("sgd", loss="mse")
         losses.append(model.evaluate(data, verbose=0))
         model.fit(data, verbose=0)
@@ -222,7 +224,12 @@ def test_driven_paths_count_by_the_slope_of_u():
     # f = (u - c) sum z: both f_u, which is the slope's, and b depend on the path.
     equation = bsde.Burgers(2, terminal_time=1.0)
     model = bsde.GlobalModel(
-        equation, 5, terminal_skip=True, milstein=False, drift=True, dtype="float64"
+        equation,
+        5,
+        terminal_skip=True,
+        iterated_integrals=False,
+        importance_sampling=True,
+        dtype="float64",
     )
     model.compile("sgd", loss="mse")
     data = bsde.path_dataset(equation, 5, 64, num_batches=1, dtype="float64")
@@ -311,12 +318,18 @@ test_bad_arguments_are_refused = refusals(
         (lambda: bsde.estimate_u0(heat_model(), num_steps=7), "even"),
         (lambda: bsde.estimate_u0(heat_model(), num_steps=0), "`num_steps`"),
         (lambda: bsde.estimate_u0(heat_model(), tolerance=0.0), "`tolerance`"),
-        (lambda: bsde.estimate_u0(heat_model(), drift="yes"), "`drift`"),
+        (
+            lambda: bsde.estimate_u0(heat_model(), importance_sampling="yes"),
+            "`importance_sampling`",
+        ),
         (lambda: bsde.estimate_u0(heat_model(), chunk_size=-1), "`chunk_size`"),
         (lambda: bsde.estimate_u0(heat_model(), seed=-1), "`seed`"),
         (lambda: bsde.GlobalModel(bsde.Heat(2), 4, rule="right"), "`rule`"),
-        (lambda: bsde.GlobalModel(bsde.Heat(2), 4, drift=1), "`drift`"),
-        (lambda: bsde.GlobalModel(bsde.Heat(2), 4, units=(1.0, 0.0)), "`units`"),
+        (
+            lambda: bsde.GlobalModel(bsde.Heat(2), 4, importance_sampling=1),
+            "`importance_sampling`",
+        ),
+        (lambda: bsde.GlobalModel(bsde.Heat(2), 4, scales=(1.0, 0.0)), "`scales`"),
         (lambda: heat_model().set_u0(np.nan), "`value`"),
     ]
 )

@@ -420,7 +420,7 @@ def test_z_refuses_other_shapes(t, x):
 
 def test_u0_and_z0_move_in_units_of_the_solution():
     # One step of gradient descent on a loss of slope 1 moves the weights by the rate.
-    model = bsde.GlobalModel(bsde.Heat(2), 3, u0=5.0, z0=[1.0, 2.0], units=(10.0, 100.0))
+    model = bsde.GlobalModel(bsde.Heat(2), 3, u0=5.0, z0=[1.0, 2.0], scales=(10.0, 100.0))
     assert float(model.u0) == 5.0
     for weight in model.trainable_weights[:2]:
         weight.assign(weight + 0.5)
@@ -433,9 +433,9 @@ def test_u0_and_z0_move_in_units_of_the_solution():
 def test_units_are_the_spread_of_g_and_of_its_gradient():
     # |X_T|^2 in one dimension: variance 2 + 4 x0^2, gradient 2 X_T of mean square 8.
     model = bsde.GlobalModel(bsde.Heat(1, x0=1.0), 3)
-    u_unit, z_unit = model.get_config()["units"]
-    assert u_unit == pytest.approx(6**0.5, rel=0.05)
-    assert z_unit == pytest.approx(8**0.5, rel=0.05)
+    u_scale, z_scale = model.get_config()["scales"]
+    assert u_scale == pytest.approx(6**0.5, rel=0.05)
+    assert z_scale == pytest.approx(8**0.5, rel=0.05)
 
 
 def test_networks_in_bfloat16_leave_paths_and_u_in_float32():

@@ -106,7 +106,7 @@ def test_noise_of_the_grid_along_one_factor_is_taken_out_whole():
         equation,
         4,
         bsde.ExactControl(equation, dtype="float64"),
-        milstein=True,
+        iterated_integrals=True,
         u0=u0,
         z0=z0,
         dtype="float64",

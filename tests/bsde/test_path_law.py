@@ -142,7 +142,9 @@ def test_wrong_paths_warn_at_the_door(form, monkeypatch):
 
 def test_a_model_that_drives_its_paths_reads_no_start():
     x, dw, _ = walk(100)
-    inspected(made(drift=True), (x + 1.0, dw, np.tile(GRID[:, None], (100, 1, 1))))
+    inspected(
+        made(importance_sampling=True), (x + 1.0, dw, np.tile(GRID[:, None], (100, 1, 1)))
+    )
 
 
 def test_start_of_a_path_dataset_is_that_of_its_equation():

@@ -157,7 +157,7 @@ def equal(a, b):
     [
         {},
         {"control": "per-step", "dtype": "float64"},
-        {"equation": bsde.HJB(2, control_cost=20.0), "drift": True},
+        {"equation": bsde.HJB(2, control_cost=20.0), "importance_sampling": True},
         {"equation": Hand(2, a=0.3), "hidden": [4], "rule": "left"},
     ],
     ids=["default", "per step", "driven", "own equation"],

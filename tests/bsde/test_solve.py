@@ -121,7 +121,7 @@ def test_what_cannot_be_reached_is_said_after_the_last_round():
 def test_strong_drift_is_found_before_training():
     options = {"steps": 5, "batch_size": 8, "num_paths": 1, "max_rounds": 1}
     rare = bsde.solve(bsde.HJB(5, control_cost=200.0), **options)
-    assert rare.model.drift and rare.model.num_steps == 100
+    assert rare.model.importance_sampling and rare.model.num_steps == 100
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_other_precisions(dtype):
         bsde.Heat(2), steps=10, batch_size=8, num_paths=1, max_rounds=1, dtype=dtype
     )
     assert solution.u0 == pytest.approx(2.0, rel=0.1)
-    assert not solution.model.drift and solution.model.num_steps == 20
+    assert not solution.model.importance_sampling and solution.model.num_steps == 20
 
 
 def test_control_is_chosen_by_the_symmetry_of_the_equation(monkeypatch):
@@ -179,7 +179,7 @@ def test_baseline_is_the_mean_of_the_terminal_condition():
         ({"tolerance": 0.0}, "`tolerance`"),
         ({"num_paths": 0}, "`num_paths`"),
         ({"max_rounds": 0}, "`max_rounds`"),
-        ({"drift": "auto"}, "`drift`"),
+        ({"importance_sampling": "auto"}, "`importance_sampling`"),
         ({"rule": "euler"}, "`rule`"),
         ({"equation": bsde.HJB}, "an instance of `Equation`"),
     ],
@@ -361,7 +361,7 @@ def test_seed_of_a_solve_reaches_weights_paths_and_estimate(
         def __init__(self, model, seed, most_paths):
             seeds.append(seed)
 
-        def look(self):
+        def pilot_run(self):
             return drift_size, False
 
     def train(model, steps, seed, **options):

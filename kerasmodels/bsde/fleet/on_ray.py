@@ -72,7 +72,7 @@ def solve_on_ray(
         "options": options,
     }
     trainer = TensorflowTrainer(
-        work,
+        solve_on_worker,
         train_loop_config=config,
         scaling_config=ScalingConfig(num_workers=count, use_gpu=use_gpu),
         run_config=RunConfig(
@@ -85,7 +85,7 @@ def solve_on_ray(
     return files.read_json(folder / "result.json")
 
 
-def work(config):
+def solve_on_worker(config):
     """What every worker runs."""
     strategy = distribution.joined()
     if strategy is None:

@@ -13,11 +13,12 @@ class Round(NamedTuple):
     """What is known after one round of a method.
 
     estimate: `Estimate` of the round's approximation.
-    reachable: float. The half-width that the largest allowed number of paths would bring.
+    attainable_half_width: float. The half-width that the largest allowed number of paths
+        would bring.
     """
 
     estimate: Estimate
-    reachable: float
+    attainable_half_width: float
 
 
 class Method(abc.ABC):
@@ -36,8 +37,8 @@ class Method(abc.ABC):
         """None, or one sentence on why the method cannot solve this equation."""
         return None
 
-    def work(self, equation):
-        """How much more work than usual the estimate may take on this equation."""
+    def cost_factor(self, equation):
+        """How much more the estimate may cost on this equation than on others."""
         return 1.0
 
     @abc.abstractmethod

@@ -53,7 +53,7 @@ class NetworkApproximation(Approximation):
         return {
             **super().describe(),
             "num_parameters": self.model.count_params(),
-            "drift": self.model.drift,
+            "importance_sampling": self.model.importance_sampling,
             "control": type(self.model.control).__name__,
         }
 

@@ -105,13 +105,13 @@ class Initial:
 
     u0: float
     z0: np.ndarray
-    u_unit: float
-    z_unit: float
+    u_scale: float
+    z_scale: float
     skip: TerminalSkip | None
     start: object
 
 
-def initial_values(equation, grid, control, u0, z0, units, skip, seed, policy):
+def initial_values(equation, grid, control, u0, z0, scales, skip, seed, policy):
     """Samples paths where something is to be taken from them; returns an `Initial`.
 
     Standardises a control process that is not yet.
@@ -121,7 +121,7 @@ def initial_values(equation, grid, control, u0, z0, units, skip, seed, policy):
         grid: array `[N + 1]`.
         control: a control process or None.
         u0, z0: None or where they start.
-        units: None or the pair (u_unit, z_unit).
+        scales: None or the pair (u_scale, z_scale).
         skip: bool or `TerminalSkip`.
         seed: int.
         policy: Keras dtype policy of the model.
@@ -147,7 +147,7 @@ def initial_values(equation, grid, control, u0, z0, units, skip, seed, policy):
         u0 = start.u0 if u0 is None else u0
         z0 = start.z0 if z0 is None else z0
         # What does not vary keeps unit 1.
-        units = units or (start.g_std or 1.0, start.z_scale or 1.0)
+        scales = scales or (start.g_std or 1.0, start.z_scale or 1.0)
     if fresh:
         _standardize(equation, grid, control, start)
     if wants_skip:
@@ -163,8 +163,8 @@ def initial_values(equation, grid, control, u0, z0, units, skip, seed, policy):
         )
     if start is not None:
         start = dataclasses.replace(start, x_inner=None)
-    units = units or (1.0, 1.0)
-    return Initial(u0, z0, *units, skip if isinstance(skip, TerminalSkip) else None, start)
+    scales = scales or (1.0, 1.0)
+    return Initial(u0, z0, *scales, skip if isinstance(skip, TerminalSkip) else None, start)
 
 
 def _standardize(equation, grid, control, start):

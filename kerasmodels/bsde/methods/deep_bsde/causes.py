@@ -74,8 +74,8 @@ def cause_of_divergence(model, seed=0):
         with tf.GradientTape() as tape:
             tape.watch(point[2])
             driver = equation.driver(*point, tf.constant(z[:, n]))
-        slope = tape.gradient(driver, point[2], unconnected_gradients="zero")
-        change = -(grid[n + 1] - grid[n]) * np.asarray(slope, "float64")[:, 0]
+        df_du = tape.gradient(driver, point[2], unconnected_gradients="zero")
+        change = -(grid[n + 1] - grid[n]) * np.asarray(df_du, "float64")[:, 0]
         growth, fallen = growth + np.log(np.abs(1 + change) + 1e-300), fallen + change
         most = np.max(growth)
         if not most <= _LARGE:

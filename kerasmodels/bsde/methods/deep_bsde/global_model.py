@@ -20,7 +20,7 @@ from kerasmodels.bsde.methods.deep_bsde.path_model import PathModel
 from kerasmodels.bsde.paths.grid import as_time_grid
 from kerasmodels.bsde.recursion.driven import controlled_paths
 from kerasmodels.bsde.recursion.forward import RULES, forward_recursion
-from kerasmodels.bsde.recursion.grid_noise import grid_noise, probes
+from kerasmodels.bsde.recursion.iterated_integrals import iterated_integrals_of_z, probes
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -61,17 +61,19 @@ class GlobalModel(PathModel):
         rule: "left" (the recursion above) or "trapezoid", which takes the driver at both
             ends of a step (`recursion_step`): the error of the grid is then of second
             order.
-        milstein: bool. Whether the noise that a finite step leaves in z . dW is taken out
-            as far as four more evaluations of z show it (`grid_noise.py`): it has mean
-            zero, and training then sees little but the error of z.
-        drift: bool. Whether `fit` and `evaluate` drive the paths by the control: of the
-            inputs they then take dw as noise, add b dt with b = df/dz, and step x anew
+        iterated_integrals: bool. Whether the noise that a finite step leaves in z . dW is
+            taken out as far as four more evaluations of z show it
+            (`iterated_integrals.py`): it has mean zero, and the loss then holds little but
+            the error of z.
+        importance_sampling: bool. Whether `fit` and `evaluate` draw the paths under the
+            measure in which they are driven by b = df/dz of the control: of the
+            inputs they then take dw as noise, add b dt, and step x anew
             (`recursion/driven.py`), and weight each path by 1 / J with J the derivative of
             u_N by u_0 along it. A call of the model takes paths as they are.
         u0: None or float. Start of u0; None is the mean of g(x_N) over a sample.
         z0: None or `noise_dim` floats. Start of z0; None is the mean of
             sigma^T grad g(x_N).
-        units: None or a pair of floats > 0. The weights behind u0 and z0 count the
+        scales: None or a pair of floats > 0. The weights behind u0 and z0 count the
             distance from the start in these units, so that one learning rate suits
             solutions of any size. None is the standard deviation of g(x_N) and the root
             mean square of sigma^T grad g(x_N), or 1 where nothing is sampled.
@@ -102,11 +104,11 @@ class GlobalModel(PathModel):
         terminal_skip=False,
         train_control=True,
         rule="left",
-        milstein=False,
-        drift=False,
+        iterated_integrals=False,
+        importance_sampling=False,
         u0=None,
         z0=None,
-        units=None,
+        scales=None,
         seed=0,
         **kwargs,
     ):
@@ -124,16 +126,20 @@ class GlobalModel(PathModel):
             terminal_skip = checks.boolean(owner, "terminal_skip", terminal_skip)
         self._train_control = checks.boolean(owner, "train_control", train_control)
         self.rule = checks.one_of(owner, "rule", rule, RULES)
-        self.milstein = checks.boolean(owner, "milstein", milstein)
-        self.drift = checks.boolean(owner, "drift", drift)
-        if units is not None:
-            if not isinstance(units, (tuple, list)) or len(units) != 2:
-                received = f"units={checks.describe(units)}"
+        self.iterated_integrals = checks.boolean(
+            owner, "iterated_integrals", iterated_integrals
+        )
+        self.importance_sampling = checks.boolean(
+            owner, "importance_sampling", importance_sampling
+        )
+        if scales is not None:
+            if not isinstance(scales, (tuple, list)) or len(scales) != 2:
+                received = f"scales={checks.describe(scales)}"
                 raise checks.ArgumentError(
-                    checks.message(owner, "units", "a pair of numbers", received)
+                    checks.message(owner, "scales", "a pair of numbers", received)
                 )
-            units = tuple(
-                checks.finite_float(owner, "units", unit, above=0.0) for unit in units
+            scales = tuple(
+                checks.finite_float(owner, "scales", scale, above=0.0) for scale in scales
             )
         self.control = resolve_control(
             equation, self.grid, control, self.seed, self.dtype_policy
@@ -144,7 +150,7 @@ class GlobalModel(PathModel):
             self.control,
             u0,
             z0,
-            units,
+            scales,
             terminal_skip,
             self.seed,
             self.dtype_policy,
@@ -156,7 +162,7 @@ class GlobalModel(PathModel):
         self._initial = {
             "u0": float(initial.u0),
             "z0": np.asarray(initial.z0, "float64").tolist(),
-            "units": [float(initial.u_unit), float(initial.z_unit)],
+            "scales": [float(initial.u_scale), float(initial.z_scale)],
         }
         for name, shape in (("u0", ()), ("z0", (equation.noise_dim,))):
             weight = self.add_weight(
@@ -168,7 +174,7 @@ class GlobalModel(PathModel):
     @property
     def u0(self):
         """u(0, x0) as it stands, a scalar Tensor."""
-        return self._initial["u0"] + self._initial["units"][0] * tf.convert_to_tensor(
+        return self._initial["u0"] + self._initial["scales"][0] * tf.convert_to_tensor(
             self._u0
         )
 
@@ -176,7 +182,7 @@ class GlobalModel(PathModel):
     def z0(self):
         """sigma^T grad u(0, x0) as it stands, a Tensor `[noise_dim]`."""
         start = ops.convert_to_tensor(self._initial["z0"], self.variable_dtype)
-        return start + self._initial["units"][1] * tf.convert_to_tensor(self._z0)
+        return start + self._initial["scales"][1] * tf.convert_to_tensor(self._z0)
 
     @property
     def approximation(self):
@@ -187,7 +193,7 @@ class GlobalModel(PathModel):
         """Sets u0, for example to a better estimate of it (`estimate_u0`)."""
         value = checks.finite_float("GlobalModel.set_u0", "value", value)
         with self.distribute_strategy.scope():
-            self._u0.assign((value - self._initial["u0"]) / self._initial["units"][0])
+            self._u0.assign((value - self._initial["u0"]) / self._initial["scales"][0])
 
     @property
     def train_control(self):
@@ -228,12 +234,14 @@ class GlobalModel(PathModel):
         x, dw, t = validated_inputs(self, inputs)
         z = self._control_path(t, x, training)
         u0 = ops.cast(self.u0, x.dtype)
-        extra = self._grid_noise(t, x, dw, z) if self.milstein else None
-        u = forward_recursion(self.equation, t, x, dw, u0, z, self.rule, extra)
+        iterated = None
+        if self.iterated_integrals:
+            iterated = self._iterated_integrals(t, x, dw, z)
+        u = forward_recursion(self.equation, t, x, dw, u0, z, self.rule, iterated)
         return u, z[:, :-1]
 
-    def _grid_noise(self, t, x, dw, z):
-        """`grid_noise` of every step, `[batch, N, 1]`, as a number: it trains nothing."""
+    def _iterated_integrals(self, t, x, dw, z):
+        """`iterated_integrals_of_z` of every step, `[batch, N, 1]`, without derivatives."""
 
         def flat(value):
             return ops.reshape(value, (-1, value.shape[-1]))
@@ -250,7 +258,7 @@ class GlobalModel(PathModel):
         # The probes are four more paths, of which z at x0 is not read.
         states = ops.concatenate([states[:, :1], states], axis=1)
         z = self._control_path(ops.tile(t, (4, 1, 1)), states, training=False)[:, 1:]
-        noise = grid_noise(dt, along, flat(tf.stop_gradient(z)), flat(dw))
+        noise = iterated_integrals_of_z(dt, along, flat(tf.stop_gradient(z)), flat(dw))
         return ops.reshape(noise, (-1, self.num_steps, 1))
 
     def z(self, t, x):
@@ -290,7 +298,7 @@ class GlobalModel(PathModel):
         inner, dim = self.num_steps - 1, self.equation.dim
         # Only what is read is computed: not every g has a gradient that costs nothing.
         last = ops.zeros_like(z0)
-        if self.rule != "left" or self.milstein:
+        if self.rule != "left" or self.iterated_integrals:
             last = self._terminal(t[:, -1], x[:, -1])[1][:, None]
         if self.control is None:
             return ops.concatenate([z0, last], axis=1)
@@ -348,13 +356,13 @@ class GlobalModel(PathModel):
         return super().test_step(self._driven(data))
 
     def _driven(self, data):
-        """The batch itself, or with `drift` the same noise on paths of the control."""
-        if not self.drift:
+        """The batch, or with `importance_sampling` its noise on paths of the control."""
+        if not self.importance_sampling:
             return data
         inputs, _, weight = keras.utils.unpack_x_y_sample_weight(data)
         _, noise, t = validated_inputs(self, inputs)
-        x, dw, slope = controlled_paths(self, t, noise)
-        weight = 1 / slope[:, 0] if weight is None else weight / slope[:, 0]
+        x, dw, du_du0 = controlled_paths(self, t, noise)
+        weight = 1 / du_du0[:, 0] if weight is None else weight / du_du0[:, 0]
         return (x, dw, t), self.equation.terminal(x[:, -1]), weight
 
     def get_config(self):
@@ -367,8 +375,8 @@ class GlobalModel(PathModel):
             "terminal_skip": serialize(self.terminal_skip) if self.terminal_skip else False,
             "train_control": self.train_control,
             "rule": self.rule,
-            "milstein": self.milstein,
-            "drift": self.drift,
+            "iterated_integrals": self.iterated_integrals,
+            "importance_sampling": self.importance_sampling,
             **self._initial,
             "seed": self.seed,
         }
@@ -376,13 +384,13 @@ class GlobalModel(PathModel):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        if None in (config.get("u0"), config.get("z0"), config.get("units")):
+        if None in (config.get("u0"), config.get("z0"), config.get("scales")):
             # Nothing is sampled for a config: its sizes may come from anywhere.
             raise checks.ArgumentError(
                 checks.message(
                     "GlobalModel.from_config",
                     "config",
-                    "one of `get_config`, with u0, z0 and units",
+                    "one of `get_config`, with u0, z0 and scales",
                     f"config of {sorted(config)}",
                 )
             )

@@ -54,7 +54,7 @@ class DeepBSDE(Method):
             the training then fits u0 and z0 alone, and the second half everything.
         frozen: bool. Keep `subnets` as they are in the second half too.
         rule: "trapezoid" or "left". Rule of the training; the estimate takes the first.
-        drift: None or bool. Whether training paths are driven by the control
+        importance_sampling: None or bool. Whether training paths are driven by the control
             (`GlobalModel`). None turns it on at once where the drift of the untrained
             model moves paths by more than their deviation (and takes five times as many
             steps where it is strong, unless `t` is given), and after a round where the
@@ -85,7 +85,7 @@ class DeepBSDE(Method):
     subnets: object = None
     frozen: bool = False
     rule: str = "trapezoid"
-    drift: bool | None = None
+    importance_sampling: bool | None = None
     steps: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
@@ -105,8 +105,8 @@ class DeepBSDE(Method):
             if getattr(self, name) is not None or name == "max_rounds":
                 checks.positive_int(owner, name, getattr(self, name))
         start_of(owner, self.optimizer, self.learning_rate)
-        if self.drift is not None:
-            checks.boolean(owner, "drift", self.drift)
+        if self.importance_sampling is not None:
+            checks.boolean(owner, "importance_sampling", self.importance_sampling)
         if self.subnets is not None:
             object.__setattr__(self, "subnets", check_subnets(owner, self.subnets))
         elif self.control is not None:
@@ -117,8 +117,8 @@ class DeepBSDE(Method):
                 checks.message(owner, "frozen", "False", "frozen=True", advice)
             )
 
-    def work(self, equation):
-        return default_settings(equation).work
+    def cost_factor(self, equation):
+        return default_settings(equation).cost_factor
 
     def fit(self, equation, run):
         defaults = default_settings(equation)
@@ -128,14 +128,14 @@ class DeepBSDE(Method):
         paths_fit("solve", "batch_size", equation, len(grid) - 1, batch_size, "float32", 8)
         learning_rate = start_of("solve", self.optimizer, self.learning_rate)
         first_stage = 1 if self.subnets is None else 0
-        keeper = run.begin(
+        checkpointer = run.begin(
             self._identity(equation, grid, steps, batch_size, run), first_stage
         )
         approximation = self._untrained(equation, grid, run)
-        model, progress = approximation.model, keeper.progress
-        if keeper.loaded:
-            model.drift = progress.drift
-        progress.drift = model.drift
+        model, progress = approximation.model, checkpointer.progress
+        if checkpointer.loaded:
+            model.importance_sampling = progress.importance_sampling
+        progress.importance_sampling = model.importance_sampling
         approximation.history = progress.history
         approximation.settings = {
             "batch_size": batch_size,
@@ -151,7 +151,7 @@ class DeepBSDE(Method):
                 seed=run.seed,
                 callbacks=[*run.callbacks, TrainingLine(run.line, name)],
                 verbose=run.verbose,
-                keeper=keeper,
+                checkpointer=checkpointer,
                 optimizer=self.optimizer,
             )
 
@@ -159,7 +159,7 @@ class DeepBSDE(Method):
             steps = -(-steps // 2)
             if progress.stage == 0:
                 train_once("training of u0 and z0", steps)
-                progress.next_stage(model.drift)
+                progress.next_stage(model.importance_sampling)
                 model.compiled = False
             model.train_control = not self.frozen
         while True:
@@ -168,10 +168,14 @@ class DeepBSDE(Method):
             if not self._worth_another(progress, found):
                 return
             rms = math.sqrt(progress.history["loss"][-1])
-            if self.drift is None and not model.drift and found.estimate.mismatch_std > rms:
-                model.drift = True
+            if (
+                self.importance_sampling is None
+                and not model.importance_sampling
+                and found.estimate.mismatch_std > rms
+            ):
+                model.importance_sampling = True
                 model.compiled = False
-            progress.next_stage(model.drift, found.reachable)
+            progress.next_stage(model.importance_sampling, found.attainable_half_width)
 
     def grid(self, equation):
         """The times of the training, unless the drift turns out to be strong."""
@@ -182,35 +186,38 @@ class DeepBSDE(Method):
         """Whether another round may narrow the interval by a fifth."""
         # What the time grid leaves in the mismatch no training takes out.
         trainable = found.estimate.z_std > found.estimate.mismatch_std / 2
-        before = math.inf if progress.reachable is None else progress.reachable
-        narrower = found.reachable < 0.8 * before
+        before = progress.attainable_half_width
+        before = math.inf if before is None else before
+        narrower = found.attainable_half_width < 0.8 * before
         return progress.stage < self.max_rounds and trainable and narrower
 
     def _untrained(self, equation, grid, run):
         """The approximation before training, on paths that suit the drift it shows."""
         run.line.phase("start: sampling paths")
         approximation = NetworkApproximation(
-            self._model(equation, grid, bool(self.drift), run.seed)
+            self._model(equation, grid, bool(self.importance_sampling), run.seed)
         )
         estimator = run.estimator(approximation)
-        run.line.phase("start: a first look at paths")
-        drift_size, milstein = _look(estimator)
+        run.line.phase("start: a pilot run of paths")
+        drift_size, iterated_integrals = _pilot_run(estimator)
         model = approximation.model
-        if self.drift is None:
-            model.drift = drift_size > _DRIVEN
-        strong = self.drift is not False and drift_size > _STRONG * model.num_steps
+        if self.importance_sampling is None:
+            model.importance_sampling = drift_size > _DRIVEN
+        strong = (
+            self.importance_sampling is not False and drift_size > _STRONG * model.num_steps
+        )
         fixed = getattr(self.control, "num_times", None) is not None
         any_grid = self.subnets is None and not fixed
-        if self.drift is None and self.t is None and any_grid and strong:
+        if self.importance_sampling is None and self.t is None and any_grid and strong:
             # The paths that matter are rare: look for them from the start, in small steps.
             grid = as_time_grid("solve", equation, 5 * default_settings(equation).num_steps)
             model = self._model(equation, grid, True, run.seed)
             approximation = NetworkApproximation(model)
         # Where the drift moves paths further than their noise does, z bends in a step.
-        model.milstein = milstein and not strong
+        model.iterated_integrals = iterated_integrals and not strong
         return approximation
 
-    def _model(self, equation, grid, drift, seed):
+    def _model(self, equation, grid, importance_sampling, seed):
         """The `GlobalModel` to train."""
         control = self.control if self.subnets is None else self.subnets
         named = not isinstance(control, keras.layers.Layer)
@@ -239,7 +246,7 @@ class DeepBSDE(Method):
             and not getattr(control, "uses_terminal", False),
             train_control=self.subnets is None,
             rule=self.rule,
-            drift=drift,
+            importance_sampling=importance_sampling,
             seed=seed,
             dtype=self.dtype,
         )
@@ -257,7 +264,7 @@ class DeepBSDE(Method):
             "subnets": None if subnets is None else len(subnets),
             "frozen": self.frozen,
             "rule": self.rule,
-            "drift": self.drift,
+            "importance_sampling": self.importance_sampling,
             "steps": steps,
             "batch_size": batch_size,
             "seed": run.seed,
@@ -276,10 +283,10 @@ def _check_control(owner, control, hidden):
         raise checks.ArgumentError(checks.message(owner, "hidden", expected, received))
 
 
-def _look(estimator):
-    """`Estimator.look` before training."""
+def _pilot_run(estimator):
+    """`Estimator.pilot_run` before training."""
     try:
-        return agreed(estimator.look())
+        return agreed(estimator.pilot_run())
     except FloatingPointError:
         # Training will say so, and what to change.
         return agreed((0.0, False))

@@ -117,7 +117,7 @@ def _as_arrays(model, inputs):
 
 def _check_start(model, x):
     """Warns where x `[paths, times, dim]` does not start at x0."""
-    if model.drift:
+    if model.importance_sampling:
         # The model steps its own x, from x0.
         return
     x0 = np.asarray(model.equation.x0, "float64")

@@ -14,8 +14,8 @@ from kerasmodels.bsde.methods.deep_bsde.optimizer import (
     start_again,
 )
 from kerasmodels.bsde.paths.distributed import distributed_paths
-from kerasmodels.runs.progress import Keeper, Progress
-from kerasmodels.runs.watch import Watch
+from kerasmodels.runs.monitor import TrainingMonitor
+from kerasmodels.runs.progress import Checkpointer, Progress
 
 
 def train(
@@ -29,7 +29,7 @@ def train(
     verbose=0,
     num_points=25,
     jitter=True,
-    keeper=None,
+    checkpointer=None,
     optimizer=None,
 ):
     """Fits a `GlobalModel` on fresh paths, and appends to `history`.
@@ -49,11 +49,11 @@ def train(
         num_points: int. Points of the history, one Keras epoch each.
         jitter: bool. Whether the inner times of the paths move from step to step, as in
             `path_dataset`, where the control process takes any time.
-        keeper: None or `Keeper`. Its progress has the history, says which points are done
-            already, and is moved on; it writes the checkpoints.
+        checkpointer: None or `Checkpointer`. Its progress has the history and the number of
+            points that are done, and is moved on; it writes the checkpoints.
         optimizer: None or Keras optimizer, for a model that is not compiled: a new one of
             its config takes the place of Adam, and starts again with each new stage of
-            the keeper's progress. A schedule in it takes the place of the cosine.
+            the checkpointer's progress. A schedule in it takes the place of the cosine.
 
     Raises:
         ValueError: an argument is not of the form above.
@@ -72,15 +72,15 @@ def train(
         received = f"history={checks.describe(history)}"
         expected = 'a dict of lists "step", "loss", "u0"'
         raise checks.ArgumentError(checks.message(owner, "history", expected, received))
-    if keeper is not None:
-        checks.instance(owner, "keeper", keeper, Keeper)
+    if checkpointer is not None:
+        checks.instance(owner, "checkpointer", checkpointer, Checkpointer)
     if optimizer is not None:
         checks.instance(owner, "optimizer", optimizer, keras.optimizers.Optimizer)
     num_points = min(num_points, steps)
     per_point = math.ceil(steps / num_points)
     num_points = math.ceil(steps / per_point)
-    if keeper is None:
-        keeper = Keeper(Progress(history=history))
+    if checkpointer is None:
+        checkpointer = Checkpointer(Progress(history=history))
     own_times = getattr(model.control, "num_times", None) is not None
     skip_times = getattr(model.terminal_skip, "num_times", None) is not None
 
@@ -107,24 +107,24 @@ def train(
         )
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    if compiled and optimizer is not None and keeper.progress.point == 0:
+    if compiled and optimizer is not None and checkpointer.progress.point == 0:
         weights = model.trainable_variables
         with model.distribute_strategy.scope():
             start_again(model.optimizer, optimizer, learning_rate, weights)
-    keeper.begin(model)
-    if keeper.progress.point == num_points:
+    checkpointer.begin(model)
+    if checkpointer.progress.point == num_points:
         return
     cosine = keras.optimizers.schedules.CosineDecay(learning_rate, num_points, alpha=0.01)
     falling = keras.callbacks.LearningRateScheduler(lambda k: float(cosine(k)))
     model.fit(
-        data(keeper.progress.step),
-        initial_epoch=keeper.progress.point,
+        data(checkpointer.progress.step),
+        initial_epoch=checkpointer.progress.point,
         epochs=num_points,
         steps_per_epoch=per_point,
         callbacks=[
             *([] if has_schedule(model.optimizer) else [falling]),
             # Before the caller's, so that none of them keeps what is not finite.
-            Watch(keeper, per_point, Advice(learning_rate), data),
+            TrainingMonitor(checkpointer, per_point, Advice(learning_rate), data),
             *callbacks,
         ],
         verbose=verbose,

@@ -7,7 +7,7 @@ import pytest
 from kerasmodels import bsde
 from kerasmodels.bsde.solution import supported_digits
 from kerasmodels.runs import watch
-from kerasmodels.runs.progress import Keeper, Progress, snapshot
+from kerasmodels.runs.progress import Checkpointer, Progress, snapshot
 
 
 def model():
@@ -38,10 +38,10 @@ def test_the_step_is_named_and_the_state_before_it_kept(tmp_path):
     step, before = first_bad_step()
     assert step > 2
     wild = model()
-    keeper = Keeper(Progress(), tmp_path, every=1)
+    checkpointer = Checkpointer(Progress(), tmp_path, every=1)
     with pytest.raises(FloatingPointError) as error:
         # Two points of 20 steps: the step lies inside of the first.
-        bsde.train(wild, 40, **WILD, num_points=2, keeper=keeper)
+        bsde.train(wild, 40, **WILD, num_points=2, checkpointer=checkpointer)
     text = str(error.value)
     assert f"after training step {step};" in text
     # u - u^3.
