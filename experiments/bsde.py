@@ -45,25 +45,25 @@ def run(args):
 
 def solve(args):
     """Solves the equation, writes the files of the model, and returns the numbers."""
-    # Before checkpoints go and subnets are trained; and `solve` would speak of its `t`.
+    # Before checkpoints go and subnets are trained.
     equation = checked(args)
     checkpoints = bsde.Checkpoints(args.out / "checkpoints")
     if args.overwrite:
         checkpoints.clear()
     elif not args.resume:
         checkpoints.require_none("bsde.py")
-    t = args.num_steps
+    num_steps = args.num_steps
     quiet = args.quick or workers.task_index() > 0
     subnets = None
     if args.pretrain and args.resume and checkpoints.paths:
         subnets = bsde.load_subnets(args.out / "subnets")
     elif args.pretrain:
-        if t is None:
-            t = bsde.default_settings(equation).num_steps
+        if num_steps is None:
+            num_steps = bsde.default_settings(equation).num_steps
         subnets, losses = bsde.pretrain_subnets(
             equation,
-            t,
             args.out / "subnets",
+            num_steps=num_steps,
             num_paths=256 if args.quick else 4096,
             batch_size=128,
             seed=args.seed,
@@ -74,7 +74,7 @@ def solve(args):
     solution = bsde.solve(
         equation,
         tolerance=args.tolerance,
-        t=t,
+        num_steps=num_steps,
         control=args.control,
         hidden=args.hidden,
         subnets=subnets,

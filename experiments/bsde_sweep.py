@@ -32,7 +32,7 @@ def run(args):
         equations = list(equations)
     options = {"tolerance": args.tolerance}
     if args.quick:
-        options |= {"steps": 20, "batch_size": 32, "num_paths": 256, "t": 2}
+        options |= {"steps": 20, "batch_size": 32, "num_paths": 256, "num_steps": 2}
         options |= {"max_rounds": 1}
     seeds = args.seeds or [args.seed + k for k in range(1 if args.quick else 4)]
     rows = bsde.sweep(

@@ -38,7 +38,7 @@ class Twice(keras.layers.Layer):
 def paths(model, batch_size=8, seed=0):
     """Inputs for a `GlobalModel`: the tuple (x, dw, t)."""
     x, dw = bsde.sample_paths(
-        model.equation, model.grid, batch_size, seed, model.variable_dtype
+        model.equation, batch_size, seed, model.variable_dtype, grid=model.grid
     )
     return x, dw, bsde.tile_times(model.grid, batch_size, model.variable_dtype)
 

@@ -35,7 +35,7 @@ def path_inputs(batch, dim):
 
 def path_data(model, inputs):
     """Paths of the model's equation: `fit` warns of any other numbers."""
-    x, dw = (np.array(v) for v in bsde.sample_paths(model.equation, GRID, 7, seed=0))
+    x, dw = (np.array(v) for v in bsde.sample_paths(model.equation, 7, grid=GRID, seed=0))
     t = np.array(bsde.tile_times(GRID, 7))
     return (x, dw, t), np.array(model.equation.terminal(x[:, -1]))
 
@@ -124,7 +124,7 @@ LAYERS = [
 
 MODELS = [
     Entry(
-        lambda: bsde.GlobalModel(bsde.HJB(3), GRID, terminal_skip=True),
+        lambda: bsde.GlobalModel(bsde.HJB(3), grid=GRID, terminal_skip=True),
         (path_inputs(7, 3),),
         path_data,
         logs=("u0",),
@@ -132,7 +132,7 @@ MODELS = [
     Entry(
         lambda: bsde.GlobalModel(
             bsde.HJB(3),
-            GRID,
+            grid=GRID,
             control="exchangeable",
             rule="trapezoid",
             importance_sampling=True,
@@ -143,13 +143,13 @@ MODELS = [
         logs=("u0",),
     ),
     Entry(
-        lambda: bsde.GlobalModel(bsde.AllenCahn(2, 1.0), GRID, control="shared"),
+        lambda: bsde.GlobalModel(bsde.AllenCahn(2, 1.0), grid=GRID, control="shared"),
         (path_inputs(7, 2),),
         path_data,
         logs=("u0",),
     ),
     Entry(
-        lambda: bsde.GlobalModel(bsde.Heat(2), GRID, control="per-step"),
+        lambda: bsde.GlobalModel(bsde.Heat(2), grid=GRID, control="per-step"),
         (path_inputs(7, 2),),
         path_data,
         logs=("u0",),
@@ -267,8 +267,8 @@ OTHERS = [
 
 # With settings small enough for a test.
 METHODS = [
-    Entry(lambda: bsde.DeepBSDE(t=4, steps=20, batch_size=16, max_rounds=1)),
-    Entry(lambda: bsde.MonteCarlo(t=4)),
+    Entry(lambda: bsde.DeepBSDE(num_steps=4, steps=20, batch_size=16, max_rounds=1)),
+    Entry(lambda: bsde.MonteCarlo(num_steps=4)),
 ]
 
 ALL = LAYERS + MODELS + LOSSES + METRICS + EQUATIONS + METHODS + OTHERS

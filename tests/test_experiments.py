@@ -85,7 +85,7 @@ def test_solve_gets_the_seed_and_only_a_grid_that_was_given(
         pass
 
     def solve(equation, **options):
-        raise Seen(options["t"], options["seed"])
+        raise Seen(options["num_steps"], options["seed"])
 
     monkeypatch.setattr(bsde, "solve", solve)
     with pytest.raises(Seen) as seen:

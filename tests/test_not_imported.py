@@ -27,7 +27,7 @@ def forget():
 
 def saved(module, path):
     equation = far_class(bsde.Heat, module)(2)
-    bsde.GlobalModel(equation, 1, u0=0.5, z0=0.0).save(path)
+    bsde.GlobalModel(equation, num_steps=1, u0=0.5, z0=0.0).save(path)
     return type(equation)
 
 
@@ -95,7 +95,7 @@ def test_what_a_config_lacks_is_found_wherever_it_stands():
 
 def test_damage_is_still_called_damage(tmp_path):
     path = tmp_path / "model.keras"
-    bsde.GlobalModel(bsde.Heat(2), 1, u0=0.5, z0=0.0).save(path)
+    bsde.GlobalModel(bsde.Heat(2), num_steps=1, u0=0.5, z0=0.0).save(path)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="damaged or changed"):

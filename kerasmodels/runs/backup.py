@@ -13,7 +13,7 @@ class Backup(keras.callbacks.Callback):
         backup = Backup("run", every=100)
         model.compile(...)
         done = backup.restore(model)  # training steps; 0 where the folder is empty
-        paths = path_dataset(equation, t, batch_size, seed=0, start_step=done)
+        paths = data_set(start_step=done)  # from the step at which it stopped
         model.fit(
             paths, steps_per_epoch=100, initial_epoch=done // 100, epochs=20,
             callbacks=[backup],

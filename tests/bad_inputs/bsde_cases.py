@@ -182,8 +182,8 @@ class OtherShape(keras.layers.Layer):
 # Paths of ones start at its x0.
 HEAT = bsde.Heat(2, x0=1.0)
 EQUATION = instance_of(bsde.Heat)
-MODEL = Lazy(lambda: bsde.GlobalModel(HEAT, 3, control="shared", u0=1.0, z0=0.0))
-STACKED = Lazy(lambda: bsde.GlobalModel(HEAT, 3, u0=1.0, z0=0.0))
+MODEL = Lazy(lambda: bsde.GlobalModel(HEAT, num_steps=3, control="shared", u0=1.0, z0=0.0))
+STACKED = Lazy(lambda: bsde.GlobalModel(HEAT, num_steps=3, u0=1.0, z0=0.0))
 SUBNETS = Lazy(lambda: [bsde.ZSubnet(2), bsde.ZSubnet(2, seed=1)])
 DTYPE = name_of(Near("float_32", "float32"), "int32", "float16")
 LABELS = name_of(Near("path-wise", "pathwise"))
@@ -330,7 +330,7 @@ ENTRIES = [
     entry(
         "bsde.tile_times",
         bsde.tile_times,
-        t=([0.0, 1.0], arrays((), (2, 1), (0,), more=holes(2))),
+        grid=([0.0, 1.0], arrays((), (2, 1), (0,), more=holes(2))),
         batch_size=(2, COUNT),
         dtype=(None, optional(DTYPE)),
     ),
@@ -338,7 +338,7 @@ ENTRIES = [
         "bsde.sample_paths",
         bsde.sample_paths,
         equation=(HEAT, EQUATION),
-        t=(3, GRID),
+        num_steps=(3, COUNT),
         batch_size=(2, COUNT),
         seed=(0, SEED_PAIR),
         dtype=(None, optional(DTYPE)),
@@ -349,7 +349,7 @@ ENTRIES = [
             bsde.sample_paths,
             words={"equation": f"`{method}`"},
             equation=(HEAT, [cls(2)]),
-            t=(3, []),
+            num_steps=(3, []),
             batch_size=(2, []),
             seed=(0, []),
         )
@@ -359,7 +359,7 @@ ENTRIES = [
         "bsde.path_dataset",
         bsde.path_dataset,
         equation=(HEAT, EQUATION),
-        t=(3, GRID),
+        num_steps=(3, COUNT),
         batch_size=(2, COUNT),
         seed=(0, SEED),
         start_step=(0, COUNT_OR_ZERO),
@@ -373,8 +373,38 @@ ENTRIES = [
         bsde.path_dataset,
         words={"equation": "Received"},
         equation=(HEAT, [cls(2) for cls in BROKEN]),
-        t=(3, []),
+        num_steps=(3, []),
         batch_size=(2, []),
+    ),
+    # The times in place of their number: never both, and never neither.
+    *(
+        entry(
+            f"bsde.{name}.grid",
+            getattr(bsde, name),
+            works=works,
+            words={"num_steps": "`grid`"},
+            equation=(HEAT, []),
+            grid=([0.0, 0.5, 1.0], plus(GRID, *more)),
+            num_steps=(LEFT_OUT, [2, 3]),
+            **arguments,
+        )
+        for name, works, more, arguments in (
+            ("sample_paths", True, [], {"batch_size": (2, []), "seed": (0, [])}),
+            ("path_dataset", True, [], {"batch_size": (2, [])}),
+            ("z_samples", True, [[0.0, 1.0]], {"num_paths": (2, [])}),
+            ("pretrain_subnets", False, [[0.0, 1.0]], {"folder": ("subnets", [])}),
+            ("GlobalModel", True, [], {"u0": (1.0, []), "z0": (0.0, [])}),
+            ("distributed_paths", True, [], {"batch_size": (2, [])}),
+        )
+    ),
+    entry(
+        "bsde.solve.grid",
+        bsde.solve,
+        works=False,
+        words={"num_steps": "`grid`"},
+        equation=(HEAT, []),
+        grid=([0.0, 0.5, 1.0], optional(GRID)),
+        num_steps=(LEFT_OUT, [2]),
     ),
     entry(
         "bsde.squared_norm",
@@ -415,7 +445,7 @@ ENTRIES = [
         "bsde.z_samples",
         bsde.z_samples,
         equation=(HEAT, EQUATION),
-        t=(3, plus(GRID, 1)),
+        num_steps=(3, plus(COUNT, 1)),
         num_paths=(2, COUNT),
         seed=(0, SEED_PAIR),
         labels=("exact", LABELS),
@@ -425,7 +455,7 @@ ENTRIES = [
         "bsde.z_samples.without solution",
         bsde.z_samples,
         equation=(bsde.AllenCahn(2), []),
-        t=(3, []),
+        num_steps=(3, []),
         num_paths=(2, []),
         labels=("pathwise", ["exact"]),
     ),
@@ -449,7 +479,7 @@ ENTRIES = [
         bsde.pretrain_subnets,
         works=False,
         equation=(HEAT, EQUATION),
-        t=(3, plus(GRID, 1)),
+        num_steps=(3, plus(COUNT, 1)),
         folder=("subnets", FOLDER),
         num_paths=(4, COUNT),
         seed=(0, SEED),
@@ -532,7 +562,7 @@ ENTRIES = [
         bsde.GlobalModel,
         words={"control": "Received"},
         equation=(HEAT, EQUATION),
-        t=(3, GRID),
+        num_steps=(3, COUNT),
         control=("shared", [*CONTROL, OtherShape()]),
         terminal_skip=(False, BOOLEAN),
         train_control=(True, BOOLEAN),
@@ -554,7 +584,7 @@ ENTRIES = [
         bsde.GlobalModel,
         words={"equation": "Received", "control": "control"},
         equation=(HEAT, [cls(2) for cls in BROKEN]),
-        t=(3, []),
+        num_steps=(3, []),
         control=(
             "shared",
             [
@@ -659,13 +689,29 @@ ENTRIES = [
         num_paths=(1, optional(COUNT)),
         seed=(0, SEED),
         run=(None, [3, "run", {}, object(), bsde.Run]),
-        t=(3, optional(GRID)),
+        num_steps=(3, optional(COUNT)),
         subnets=(None, [[]]),
         **DEEP_BSDE,
         **RUN,
     ),
-    entry("bsde.DeepBSDE", bsde.DeepBSDE, t=(3, optional(OWN_TIMES)), **DEEP_BSDE_ALONE),
-    entry("bsde.MonteCarlo", bsde.MonteCarlo, t=(3, OWN_TIMES), dtype=("float32", DTYPE)),
+    entry(
+        "bsde.DeepBSDE", bsde.DeepBSDE, num_steps=(3, optional(COUNT)), **DEEP_BSDE_ALONE
+    ),
+    entry(
+        "bsde.MonteCarlo",
+        bsde.MonteCarlo,
+        num_steps=(3, optional(COUNT)),
+        dtype=("float32", DTYPE),
+    ),
+    *(
+        entry(
+            f"bsde.{method.__name__}.grid",
+            method,
+            grid=([0.0, 0.5, 1.0], optional(OWN_TIMES)),
+            num_steps=(LEFT_OUT, [3]),
+        )
+        for method in (bsde.DeepBSDE, bsde.MonteCarlo)
+    ),
     entry(
         "bsde.Run",
         bsde.Run,
@@ -680,7 +726,7 @@ ENTRIES = [
         works=False,
         words={"equation": "Received", "subnets": "networks"},
         equation=(HEAT, [cls(2) for cls in BROKEN]),
-        t=(3, []),
+        num_steps=(3, []),
         control=("exchangeable", []),
         hidden=(None, [[4]]),
         subnets=(None, [[bsde.ZSubnet(2)]]),
@@ -691,7 +737,7 @@ ENTRIES = [
         works=False,
         words={"control": "control"},
         equation=(HEAT, []),
-        t=(3, []),
+        num_steps=(3, []),
         # A layer of x alone, a stack for other times or another dimension.
         control=(
             OtherShape(),

@@ -106,7 +106,11 @@ def test_every_argument_has_bad_values():
         key = ".".join(entry.name.split(".")[:2])
         if len(entry.name.split(".")) == 2:
             parameters = inspect.signature(entry.function).parameters.values()
-            names = {p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+            kinds = (
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                inspect.Parameter.KEYWORD_ONLY,
+            )
+            names = {p.name for p in parameters if p.kind in kinds}
             wanted[key] = names - of_keras
         bad = {name for name, values in entry.bad.items() if values}
         tried.setdefault(key, set()).update(bad)

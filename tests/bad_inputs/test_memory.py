@@ -24,7 +24,7 @@ LABELS = np.zeros((1, 2, 2), int)
 
 
 def model():
-    return bsde.GlobalModel(HEAT, 3, control="shared", u0=1.0, z0=0.0)
+    return bsde.GlobalModel(HEAT, num_steps=3, control="shared", u0=1.0, z0=0.0)
 
 
 # One size makes the call impossible on any machine. (argument, call of that size)
@@ -33,10 +33,16 @@ CALLS = {
     "tile_times": ("batch_size", lambda n: bsde.tile_times([0.0, 1.0], n)),
     "Heat": ("dim", lambda n: bsde.Heat(n)),
     "BlackScholesBarenblatt": ("dim", lambda n: bsde.BlackScholesBarenblatt(n)),
-    "sample_paths, paths": ("batch_size", lambda n: bsde.sample_paths(HEAT, 3, n, 0)),
-    "sample_paths, steps": ("t", lambda n: bsde.sample_paths(HEAT, n, 2, 0)),
-    "path_dataset": ("batch_size", lambda n: bsde.path_dataset(HEAT, 3, n)),
-    "z_samples": ("num_paths", lambda n: bsde.z_samples(HEAT, 3, n)),
+    "sample_paths, paths": (
+        "batch_size",
+        lambda n: bsde.sample_paths(HEAT, n, 0, num_steps=3),
+    ),
+    "sample_paths, steps": (
+        "num_steps",
+        lambda n: bsde.sample_paths(HEAT, 2, 0, num_steps=n),
+    ),
+    "path_dataset": ("batch_size", lambda n: bsde.path_dataset(HEAT, n, num_steps=3)),
+    "z_samples": ("num_paths", lambda n: bsde.z_samples(HEAT, n, num_steps=3)),
     "baseline": ("num_steps", lambda n: bsde.baseline(HEAT, n)),
     "is_exchangeable": ("num_points", lambda n: bsde.is_exchangeable(HEAT, n)),
     "check_equation": ("num_points", lambda n: bsde.check_equation(HEAT, n)),
@@ -47,16 +53,16 @@ CALLS = {
     "PerStepControl": ("num_times", lambda n: bsde.PerStepControl.fresh(n, 2)),
     "ExchangeableControl": ("width", lambda n: bsde.ExchangeableControl(2, [0.5], n)),
     "TerminalSkip": ("width", lambda n: bsde.TerminalSkip(3, n)),
-    "GlobalModel": ("t", lambda n: bsde.GlobalModel(HEAT, n)),
+    "GlobalModel": ("num_steps", lambda n: bsde.GlobalModel(HEAT, num_steps=n)),
     "estimate_u0, paths": ("num_paths", lambda n: bsde.estimate_u0(model(), n)),
     "estimate_u0, chunk": (
         "chunk_size",
         lambda n: bsde.estimate_u0(model(), 8, chunk_size=n),
     ),
     "estimate_u0, steps": ("num_steps", lambda n: bsde.estimate_u0(model(), 8, n)),
-    "solve, paths": ("batch_size", lambda n: bsde.solve(HEAT, t=3, batch_size=n)),
-    "solve, steps": ("t", lambda n: bsde.solve(HEAT, t=n)),
-    "solve, width": ("hidden", lambda n: bsde.solve(HEAT, t=3, hidden=[n])),
+    "solve, paths": ("batch_size", lambda n: bsde.solve(HEAT, num_steps=3, batch_size=n)),
+    "solve, steps": ("num_steps", lambda n: bsde.solve(HEAT, num_steps=n)),
+    "solve, width": ("hidden", lambda n: bsde.solve(HEAT, num_steps=3, hidden=[n])),
     "HandDense": ("units", lambda n: by_hand.HandDense(n)(np.ones((2, 3)))),
     "dense_network": ("units", lambda n: by_hand.dense_network([n, 3], ["relu"])),
     "line_data": ("points", lambda n: descent.line_data(points=n)),
@@ -106,7 +112,7 @@ def test_what_the_issue_names_is_refused_on_a_machine_of_16_gb(monkeypatch):
     with pytest.raises(ValueError, match="`num_steps`.* would need 24 GB"):
         bsde.time_grid(1.0, 10**9)
     with pytest.raises(ValueError, match="`batch_size`.* would need 112 TB for paths"):
-        bsde.sample_paths(HEAT, 3, 10**12, 0)
+        bsde.sample_paths(HEAT, 10**12, 0, num_steps=3)
     # The default network of two layers of d + 10 is what grows first.
     with pytest.raises(ValueError, match="`hidden`.* would need 12 TB"):
         bsde.ZSubnet(10**6)
@@ -160,5 +166,5 @@ def test_a_container_has_what_its_limit_leaves(monkeypatch):
 
 def test_one_path_of_a_large_equation_still_works():
     # A hundred thousand dimensions are a few megabytes.
-    x, dw = bsde.sample_paths(bsde.Heat(100_000), 2, 1, 0)
+    x, dw = bsde.sample_paths(bsde.Heat(100_000), 1, 0, num_steps=2)
     assert x.shape == (1, 3, 100_000) and keras.ops.all(keras.ops.isfinite(dw))

@@ -14,7 +14,7 @@ from kerasmodels._support import checks
 from kerasmodels.bsde.paths.grid import as_time_grid
 
 HEAT = bsde.Heat(2)
-MODEL = bsde.GlobalModel(HEAT, 3, control="shared", u0=1.0, z0=0.0)
+MODEL = bsde.GlobalModel(HEAT, num_steps=3, control="shared", u0=1.0, z0=0.0)
 few = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
 anything = st.one_of(
@@ -75,7 +75,9 @@ times = st.one_of(st.floats(), st.floats(0, 1), st.sampled_from([0.0, 1.0, 0.5])
 def test_a_time_grid_is_one_or_is_refused(t):
     if isinstance(t, int) and t > 10**6:
         return
-    grid = works_or_is_refused(as_time_grid, "f", HEAT, t)
+    counted = isinstance(t, int)
+    arguments = {"num_steps": t} if counted else {"grid": t}
+    grid = works_or_is_refused(as_time_grid, "f", HEAT, **arguments)
     if grid is not None:
         assert grid[0] == 0 and abs(grid[-1] - 1) < 1e-6 and np.all(np.diff(grid) > 0)
 
@@ -85,8 +87,8 @@ def test_a_time_grid_is_one_or_is_refused(t):
 def test_every_increasing_grid_is_taken(steps):
     t = np.concatenate([[0.0], np.cumsum(steps)])
     equation = bsde.Heat(1, terminal_time=t[-1])
-    np.testing.assert_array_equal(as_time_grid("f", equation, t), t)
-    np.testing.assert_array_equal(as_time_grid("f", equation, t.tolist()), t)
+    np.testing.assert_array_equal(as_time_grid("f", equation, grid=t), t)
+    np.testing.assert_array_equal(as_time_grid("f", equation, grid=t.tolist()), t)
 
 
 sizes = st.lists(st.integers(0, 5), max_size=4).map(tuple)
@@ -128,11 +130,16 @@ def test_arguments_of_an_equation(value, name):
 
 
 @few
-@given(anything, st.sampled_from(["t", "batch_size", "seed", "dtype", "equation"]))
+@given(
+    anything,
+    st.sampled_from(["num_steps", "grid", "batch_size", "seed", "dtype", "equation"]),
+)
 def test_arguments_of_sample_paths(value, name):
     if isinstance(value, int) and value > 1000 and name != "seed":
         return
-    arguments = {"equation": HEAT, "t": 2, "batch_size": 2, "seed": 0, name: value}
+    arguments = {"equation": HEAT, "num_steps": 2, "batch_size": 2, "seed": 0, name: value}
+    if name == "grid":
+        del arguments["num_steps"]
     found = works_or_is_refused(bsde.sample_paths, **arguments)
     if found is not None:
         assert np.all(np.isfinite(found[0]))

@@ -30,13 +30,15 @@ def flat(model):
 def train():
     """The public `fit` and `evaluate`, on shares and on a plain data set: what came out."""
     equation = bsde.BlackScholesBarenblatt(3)
-    model = bsde.GlobalModel(equation, 4, control="shared", importance_sampling=True)
+    model = bsde.GlobalModel(
+        equation, num_steps=4, control="shared", importance_sampling=True
+    )
     model.compile(bsde.decaying_adam(1e-2, 20), loss="mse", steps_per_execution=5)
-    data = bsde.distributed_paths(equation, 4, BATCH, seed=3, jitter=True)
+    data = bsde.distributed_paths(equation, BATCH, num_steps=4, seed=3, jitter=True)
     history = model.fit(data, epochs=2, steps_per_epoch=5, verbose=0).history
-    whole = bsde.path_dataset(equation, 4, BATCH, seed=3, start_step=10)
+    whole = bsde.path_dataset(equation, BATCH, num_steps=4, seed=3, start_step=10)
     more = model.fit(whole, steps_per_epoch=5, verbose=0).history
-    held_out = bsde.path_dataset(equation, 4, BATCH, seed=9, num_batches=3)
+    held_out = bsde.path_dataset(equation, BATCH, num_steps=4, seed=9, num_batches=3)
     return {
         "weights": flat(model),
         "loss": np.array(history["loss"] + more["loss"]),
@@ -49,9 +51,9 @@ def batch_norm():
     """Two steps with batch normalisation: weights and moving statistics."""
     equation = bsde.HJB(2)
     control = bsde.StackedControl(3, 2, hidden=[4], batch_norm=True)
-    model = bsde.GlobalModel(equation, 4, control=control)
+    model = bsde.GlobalModel(equation, num_steps=4, control=control)
     model.compile("sgd", loss="mse")
-    data = bsde.distributed_paths(equation, 4, BATCH, seed=1)
+    data = bsde.distributed_paths(equation, BATCH, num_steps=4, seed=1)
     model.fit(data, steps_per_epoch=2, verbose=0)
     return {"batch_norm": flat(model)}
 

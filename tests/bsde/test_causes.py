@@ -25,7 +25,12 @@ class Power(Hand):
 def cause(equation, num_steps=20, u0=1.0):
     dim = equation.dim
     model = bsde.GlobalModel(
-        equation, num_steps, u0=u0, z0=np.ones(dim), terminal_skip=True, dtype="float64"
+        equation,
+        num_steps=num_steps,
+        u0=u0,
+        z0=np.ones(dim),
+        terminal_skip=True,
+        dtype="float64",
     )
     return cause_of_divergence(model)
 

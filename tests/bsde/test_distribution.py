@@ -98,9 +98,9 @@ def test_shares_are_the_parts_of_the_whole_bit_for_bit(dtype, dim, batch, count,
     equation = bsde.Heat(dim)
     options = {"seed": 4, "start_step": 2, "num_batches": 2}
     options |= {"dtype": dtype, "jitter": jitter}
-    whole = list(bsde.path_dataset(equation, UNEVEN, batch, **options))
+    whole = list(bsde.path_dataset(equation, batch, grid=UNEVEN, **options))
     shares = [
-        list(bsde.path_dataset(equation, UNEVEN, batch, share=(k, count), **options))
+        list(bsde.path_dataset(equation, batch, grid=UNEVEN, share=(k, count), **options))
         for k in range(count)
     ]
     for step in range(2):
@@ -111,9 +111,13 @@ def test_shares_are_the_parts_of_the_whole_bit_for_bit(dtype, dim, batch, count,
 
 def test_a_list_of_shares_comes_one_after_another():
     options = {"seed": 4, "num_batches": 2, "start_step": 1}
-    several = list(bsde.path_dataset(bsde.Heat(3), 3, 8, share=([1, 3], 4), **options))
+    several = list(
+        bsde.path_dataset(bsde.Heat(3), 8, num_steps=3, share=([1, 3], 4), **options)
+    )
     for place, index in enumerate([1, 3]):
-        one = list(bsde.path_dataset(bsde.Heat(3), 3, 8, share=(index, 4), **options))
+        one = list(
+            bsde.path_dataset(bsde.Heat(3), 8, num_steps=3, share=(index, 4), **options)
+        )
         for step in range(2):
             np.testing.assert_array_equal(several[2 * step + place][0][1], one[step][0][1])
 
@@ -203,7 +207,7 @@ def test_without_others_nothing_changes(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     assert bsde.joined() is None and workers.task_index() == 0
     assert workers.agreed((1, 2.0)) == (1, 2.0)
-    data = bsde.distributed_paths(bsde.Heat(2), 2, 5)
+    data = bsde.distributed_paths(bsde.Heat(2), 5, num_steps=2)
     assert isinstance(data, tf.data.Dataset)
     with pytest.raises(tf.errors.UnavailableError):
         with workers.naming_lost_workers():
@@ -211,7 +215,7 @@ def test_without_others_nothing_changes(monkeypatch):
 
 
 def shared(share, batch_size=8):
-    return lambda: bsde.path_dataset(bsde.Heat(2), 2, batch_size, share=share)
+    return lambda: bsde.path_dataset(bsde.Heat(2), batch_size, num_steps=2, share=share)
 
 
 test_refusals = refusals(

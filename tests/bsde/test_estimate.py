@@ -37,7 +37,7 @@ def wrong_model(equation, factor=1.0, shift=0.0, u0=None, num_steps=8):
     exact_z0 = np.nan_to_num(equation.exact_z(t0, x0).numpy()[0])
     return bsde.GlobalModel(
         equation,
-        num_steps,
+        num_steps=num_steps,
         control=Scaled(equation, factor, shift),
         u0=equation.reference().value if u0 is None else u0,
         z0=factor * exact_z0 + shift,
@@ -181,8 +181,8 @@ def test_drift_is_the_slope_of_the_driver_and_is_limited():
 def test_controlled_paths_follow_their_increments_and_drift():
     # f = -2 z . x has the slope b = -2 x: dX = -2 X dt + dW, which pulls towards 0.
     equation = Hand(dim=2, b=-2.0)
-    model = bsde.GlobalModel(equation, 10, control=[Same()] * 9, dtype="float64")
-    _, noise = bsde.sample_paths(equation, 10, 6, 0, "float64")
+    model = bsde.GlobalModel(equation, num_steps=10, control=[Same()] * 9, dtype="float64")
+    _, noise = bsde.sample_paths(equation, 6, 0, "float64", num_steps=10)
     times = bsde.tile_times(model.grid, 6, "float64")
     x, dw, slope = controlled_paths(model, times, noise)
     np.testing.assert_array_equal(slope, np.ones((6, 1)))
@@ -208,11 +208,11 @@ class Same(keras.layers.Layer):
 
 def test_fit_and_evaluate_take_the_driven_paths():
     equation = bsde.HJB(3, control_cost=10.0)
-    data = bsde.path_dataset(equation, 5, 64, num_batches=4)
+    data = bsde.path_dataset(equation, 64, num_steps=5, num_batches=4)
     losses = []
     for driven in (False, True):
         model = bsde.GlobalModel(
-            equation, 5, terminal_skip=True, importance_sampling=driven
+            equation, num_steps=5, terminal_skip=True, importance_sampling=driven
         )
         model.compile("sgd", loss="mse")
         losses.append(model.evaluate(data, verbose=0))
@@ -225,14 +225,14 @@ def test_driven_paths_count_by_the_slope_of_u():
     equation = bsde.Burgers(2, terminal_time=1.0)
     model = bsde.GlobalModel(
         equation,
-        5,
+        num_steps=5,
         terminal_skip=True,
         iterated_integrals=False,
         importance_sampling=True,
         dtype="float64",
     )
     model.compile("sgd", loss="mse")
-    data = bsde.path_dataset(equation, 5, 64, num_batches=1, dtype="float64")
+    data = bsde.path_dataset(equation, 64, num_steps=5, num_batches=1, dtype="float64")
     found = model.evaluate(data, verbose=0)
     inputs, _ = next(iter(data))
     x, dw, slope = controlled_paths(model, inputs[2], inputs[1])
@@ -286,7 +286,7 @@ def test_list_of_networks_and_unknown_processes_can_be_asked_at_one_time():
 )
 def test_networks_of_one_time_each_are_estimated_on_their_own_grid(control):
     # An odd number of steps, too.
-    model = bsde.GlobalModel(bsde.Heat(2), 5, control=control, terminal_skip=True)
+    model = bsde.GlobalModel(bsde.Heat(2), num_steps=5, control=control, terminal_skip=True)
     estimate = bsde.estimate_u0(model, 20_000)
     assert abs(estimate.u0 - 2.0) < 4 * estimate.standard_error
     with pytest.raises(ValueError, match="a network belongs to each time"):
@@ -295,20 +295,20 @@ def test_networks_of_one_time_each_are_estimated_on_their_own_grid(control):
 
 def test_one_time_step_and_uneven_grids():
     for grid in (1, [0.0, 0.1, 0.5, 1.0]):
-        model = bsde.GlobalModel(bsde.Heat(2), grid, control="shared")
+        model = bsde.GlobalModel(bsde.Heat(2), grid=grid, control="shared")
         estimate = bsde.estimate_u0(model, 20_000)
         assert abs(estimate.u0 - 2.0) < 4 * estimate.standard_error
 
 
 def test_paths_that_blow_up_are_named():
-    model = bsde.GlobalModel(Hand(dim=1, a=1e30), 4, control="shared")
+    model = bsde.GlobalModel(Hand(dim=1, a=1e30), num_steps=4, control="shared")
     with pytest.raises(FloatingPointError, match="no longer finite"):
         bsde.estimate_u0(model, 100)
 
 
 @functools.cache
 def heat_model():
-    return bsde.GlobalModel(bsde.Heat(2), 4, control="shared")
+    return bsde.GlobalModel(bsde.Heat(2), num_steps=4, control="shared")
 
 
 test_bad_arguments_are_refused = refusals(
@@ -324,12 +324,15 @@ test_bad_arguments_are_refused = refusals(
         ),
         (lambda: bsde.estimate_u0(heat_model(), chunk_size=-1), "`chunk_size`"),
         (lambda: bsde.estimate_u0(heat_model(), seed=-1), "`seed`"),
-        (lambda: bsde.GlobalModel(bsde.Heat(2), 4, rule="right"), "`rule`"),
+        (lambda: bsde.GlobalModel(bsde.Heat(2), num_steps=4, rule="right"), "`rule`"),
         (
-            lambda: bsde.GlobalModel(bsde.Heat(2), 4, importance_sampling=1),
+            lambda: bsde.GlobalModel(bsde.Heat(2), num_steps=4, importance_sampling=1),
             "`importance_sampling`",
         ),
-        (lambda: bsde.GlobalModel(bsde.Heat(2), 4, scales=(1.0, 0.0)), "`scales`"),
+        (
+            lambda: bsde.GlobalModel(bsde.Heat(2), num_steps=4, scales=(1.0, 0.0)),
+            "`scales`",
+        ),
         (lambda: heat_model().set_u0(np.nan), "`value`"),
     ]
 )

@@ -323,7 +323,8 @@ class AnyTime(keras.layers.Layer):
 def heat(t=3, control=None, **options):
     # Far from zero, so that a tolerance is not one of nothing.
     options = {"u0": 4.0, "z0": [0.0, 0.0], "dtype": "float64", **options}
-    return bsde.GlobalModel(bsde.Heat(2), t, control=control or AnyTime(), **options)
+    times = {"num_steps": t} if isinstance(t, int) else {"grid": t}
+    return bsde.GlobalModel(bsde.Heat(2), control=control or AnyTime(), **times, **options)
 
 
 def grid_of(model, num_steps):
@@ -462,7 +463,7 @@ def test_chunk_with_a_number_that_is_not_finite_is_named():
     ],
 )
 def test_chunks_fill_the_cache_and_few_paths_come_in_small_ones(dim, most_paths, expected):
-    model = bsde.GlobalModel(bsde.Heat(dim), 1, u0=1.0, z0=np.zeros(dim))
+    model = bsde.GlobalModel(bsde.Heat(dim), num_steps=1, u0=1.0, z0=np.zeros(dim))
     assert Estimator(model, most_paths=most_paths).chunk_size == expected
 
 

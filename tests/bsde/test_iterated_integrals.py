@@ -97,7 +97,7 @@ def exact_model(num_steps, **options):
     z0 = equation.exact_z(tf.zeros((1, 1), "float64"), tf.constant(equation.x0[None]))
     return bsde.GlobalModel(
         equation,
-        num_steps,
+        num_steps=num_steps,
         control=bsde.ExactControl(equation, dtype="float64"),
         rule="trapezoid",
         u0=equation.reference().value,
@@ -109,7 +109,9 @@ def exact_model(num_steps, **options):
 
 def mismatch_std(num_steps, iterated_integrals):
     model = exact_model(num_steps, iterated_integrals=iterated_integrals)
-    x, dw = bsde.sample_paths(model.equation, num_steps, 2_000, seed=2, dtype="float64")
+    x, dw = bsde.sample_paths(
+        model.equation, 2_000, num_steps=num_steps, seed=2, dtype="float64"
+    )
     return np.std(model((x, dw, model.grid)) - model.equation.terminal(x[:, -1]))
 
 
@@ -124,9 +126,15 @@ def test_mismatch_with_exact_z_falls_with_the_step_and_not_with_its_root():
 @pytest.mark.parametrize("num_steps", [1, 4])
 def test_a_path_does_not_depend_on_the_others_of_its_batch(num_steps):
     model = bsde.GlobalModel(
-        bsde.HJB(3), num_steps, control="stacked", iterated_integrals=True, dtype="float64"
+        bsde.HJB(3),
+        num_steps=num_steps,
+        control="stacked",
+        iterated_integrals=True,
+        dtype="float64",
     )
-    x, dw = bsde.sample_paths(model.equation, num_steps, 6, seed=1, dtype="float64")
+    x, dw = bsde.sample_paths(
+        model.equation, 6, num_steps=num_steps, seed=1, dtype="float64"
+    )
     together = model((x, dw, model.grid)).numpy()
     alone = [model((x[k : k + 1], dw[k : k + 1], model.grid)).numpy() for k in range(6)]
     np.testing.assert_allclose(together, np.concatenate(alone), rtol=1e-12)

@@ -104,10 +104,10 @@ def test_method_is_a_name_a_class_or_an_instance(monkeypatch):
     )
     for method in ("monte_carlo", bsde.MonteCarlo):
         with pytest.raises(ValueError, match="stop"):
-            bsde.solve(EQUATION, method, t=7)
+            bsde.solve(EQUATION, method, num_steps=7)
     with pytest.raises(ValueError, match="stop"):
-        bsde.solve(EQUATION, bsde.MonteCarlo(t=7))
-    assert made == [bsde.MonteCarlo(t=7)] * 3
+        bsde.solve(EQUATION, bsde.MonteCarlo(num_steps=7))
+    assert made == [bsde.MonteCarlo(num_steps=7)] * 3
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_method_is_a_name_a_class_or_an_instance(monkeypatch):
         ({"stepz": 3}, "Did you mean 'steps'"),
         ({"method": "deep_bsdf"}, "Did you mean 'deep_bsde'"),
         ({"method": "monte_carlo", "steps": 3}, "`setting`"),
-        ({"method": bsde.MonteCarlo(), "t": 3}, "made already"),
+        ({"method": bsde.MonteCarlo(), "num_steps": 3}, "made already"),
         ({"run": bsde.Run(), "verbose": 1}, "setting"),
         ({"run": 3}, "`run`"),
     ],

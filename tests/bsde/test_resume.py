@@ -110,7 +110,7 @@ def test_signals_save_and_say_how_to_go_on(number, code, whole, tmp_path):
     assert not (out / "checkpoints").exists()
 
 
-SMALL = {"t": 2, "steps": 8, "batch_size": 8, "num_paths": 64, "max_rounds": 1}
+SMALL = {"num_steps": 2, "steps": 8, "batch_size": 8, "num_paths": 64, "max_rounds": 1}
 
 
 class Stop(keras.callbacks.Callback):
@@ -205,7 +205,7 @@ def test_a_new_run_does_not_remove_the_checkpoints_of_another(left):
         ({"equation": bsde.AllenCahn(2)}, 'equation="AllenCahn"'),
         ({"seed": 1}, "seed=1"),
         ({"batch_size": 9}, "batch_size=9"),
-        ({"t": 4}, "t=["),
+        ({"num_steps": 4}, "grid=["),
         ({"control": "shared"}, 'control="shared"'),
         ({"dtype": "float64"}, "float64"),
     ],

@@ -57,14 +57,14 @@ def test_variables_leave_no_memory_behind():
 
 def test_sum_over_one_replica_is_left_out_without_a_trace(tmp_path):
     def trained(own):
-        model = bsde.GlobalModel(bsde.HJB(3), 4, seed=1)
+        model = bsde.GlobalModel(bsde.HJB(3), num_steps=4, seed=1)
         model.compile(keras.optimizers.Adam(0.1), loss="mse")
         if own:
             # As Keras has it.
             model.make_train_function = lambda force=False: keras.Model.make_train_function(
                 model, force
             )
-        data = bsde.path_dataset(model.equation, 4, 8, num_batches=5)
+        data = bsde.path_dataset(model.equation, 8, num_steps=4, num_batches=5)
         model.fit(data, verbose=0)
         return model
 

@@ -17,7 +17,6 @@ _UNROLLED = 51
 
 def path_dataset(
     equation,
-    t,
     batch_size,
     seed=0,
     start_step=0,
@@ -25,6 +24,9 @@ def path_dataset(
     dtype=None,
     jitter=False,
     share=None,
+    *,
+    num_steps=None,
+    grid=None,
 ):
     """A `tf.data.Dataset` of `((x, dw, t), g(x_N))` with fresh paths in every element.
 
@@ -33,7 +35,6 @@ def path_dataset(
 
     Args:
         equation: `Equation`.
-        t: int or sequence of floats. As in `sample_paths`.
         batch_size: int. Paths per element.
         seed: int. The stream of random numbers.
         start_step: int. The step of the first element.
@@ -46,6 +47,7 @@ def path_dataset(
         share: None, or a pair (index, count) of ints. Only the index-th of `count` equal
             parts of every element: together, the parts are the elements. Their times are
             the same. A list of indices gives these parts one after another.
+        num_steps, grid: as in `sample_paths`.
 
     Returns:
         A data set whose elements are x `[batch, N + 1, dim]`, dw `[batch, N, noise_dim]`
@@ -57,7 +59,7 @@ def path_dataset(
     owner = "path_dataset"
     dtype = checks.float_type(owner, dtype)
     check_shapes(owner, equation, dtype)
-    t = as_time_grid(owner, equation, t)
+    t = as_time_grid(owner, equation, num_steps, grid)
     batch_size = checks.positive_int(owner, "batch_size", batch_size)
     # Up to four elements wait, and two are made at a time.
     paths_fit(owner, "batch_size", equation, len(t) - 1, batch_size, dtype, copies=8)

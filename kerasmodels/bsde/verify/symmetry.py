@@ -35,7 +35,7 @@ def is_exchangeable(equation, num_points=8, seed=0):
     paths_fit("is_exchangeable", "num_points", equation, 2, num_points, "float64", 4)
     if equation.noise_dim != equation.dim:
         return False
-    path, _ = sample_paths(equation, 2, num_points, (seed, 0), "float64")
+    path, _ = sample_paths(equation, num_points, (seed, 0), "float64", num_steps=2)
     rng = np.random.default_rng(seed)
     coordinates = np.arange(equation.dim)
     swapped = coordinates.copy()

@@ -47,8 +47,6 @@ class GlobalModel(PathModel):
     Args:
         equation: `Equation`, of a class that is registered for Keras serialization
             (`keras.saving.register_keras_serializable`): the model's file names it.
-        t: int or sequence of floats. Number of equal time steps N, or the N + 1 grid
-            times from 0 to the terminal time.
         control: "stacked" (default), "per-step", "shared" or "exchangeable" for a fresh
             control process of the default architecture; or a control process, which any
             Keras layer with `call(t, x)` is; or a list of N - 1 Keras models, one per
@@ -78,6 +76,9 @@ class GlobalModel(PathModel):
             solutions of any size. None is the standard deviation of g(x_N) and the root
             mean square of sigma^T grad g(x_N), or 1 where nothing is sampled.
         seed: int. Seed of the initial weights and of that sample.
+        num_steps: None or int. Number of equal time steps N.
+        grid: None or sequence of floats. The N + 1 times from 0 to the terminal time, in
+            place of `num_steps`.
 
     Call arguments:
         inputs: the tuple (x, dw, t): x `[batch, N + 1, dim]`; dw `[batch, N, noise_dim]`
@@ -99,7 +100,6 @@ class GlobalModel(PathModel):
     def __init__(
         self,
         equation,
-        t=20,
         control="stacked",
         terminal_skip=False,
         train_control=True,
@@ -110,6 +110,9 @@ class GlobalModel(PathModel):
         z0=None,
         scales=None,
         seed=0,
+        *,
+        num_steps=None,
+        grid=None,
         **kwargs,
     ):
         # Paths keep their precision in a model whose networks compute in bfloat16.
@@ -119,7 +122,7 @@ class GlobalModel(PathModel):
         check_shapes(owner, equation, self.variable_dtype)
         registered.require_registered(type(equation), "equation")
         self.equation = equation
-        self.grid = as_time_grid(owner, equation, t)
+        self.grid = as_time_grid(owner, equation, num_steps, grid)
         self.num_steps = len(self.grid) - 1
         self.seed = checks.seed_int(owner, seed)
         if not isinstance(terminal_skip, TerminalSkip):
@@ -370,7 +373,7 @@ class GlobalModel(PathModel):
         return {
             **super().get_config(),
             "equation": serialize(self.equation),
-            "t": self.grid.tolist(),
+            "grid": self.grid.tolist(),
             "control": control_config(self.control),
             "terminal_skip": serialize(self.terminal_skip) if self.terminal_skip else False,
             "train_control": self.train_control,

@@ -83,7 +83,7 @@ def _advice(n, x, dw, t):
         advice.append(f"{n} steps have {n + 1} times: x and t need the terminal time too.")
     return " ".join(advice) or (
         "Sample the paths on the grid of this model: "
-        "`sample_paths(equation, model.grid, ...)`."
+        "`sample_paths(..., grid=model.grid)`."
     )
 
 

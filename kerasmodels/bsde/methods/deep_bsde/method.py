@@ -17,7 +17,7 @@ from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
 from kerasmodels.bsde.methods.deep_bsde.optimizer import description, start_of
 from kerasmodels.bsde.methods.deep_bsde.settings import default_settings
 from kerasmodels.bsde.methods.deep_bsde.training import train
-from kerasmodels.bsde.paths.grid import as_time_grid, check_steps_or_times, paths_fit
+from kerasmodels.bsde.paths.grid import as_time_grid, check_steps_or_grid, paths_fit
 from kerasmodels.bsde.recursion.forward import RULES
 from kerasmodels.bsde.verify.symmetry import is_exchangeable
 from kerasmodels.runs.progress_line import TrainingLine
@@ -40,8 +40,9 @@ class DeepBSDE(Method):
     of the networks rather than of the time grid, it trains another round.
 
     Args:
-        t: None, int or sequence of floats. Number of equal time steps or the grid; None
-            is the default of the equation.
+        num_steps: None or int. Number of equal time steps; None is the default of the
+            equation, unless `grid` is given.
+        grid: None or sequence of floats. The times of the steps, in place of `num_steps`.
         control: None, "exchangeable", "shared", "stacked" or "per-step"; or a Keras layer
             called as `layer(t, x)` on t `[batch, times, 1]` and x `[batch, times, dim]`,
             which returns z `[batch, times, noise_dim]` and takes any times. None is
@@ -50,15 +51,15 @@ class DeepBSDE(Method):
         hidden: None or list of int. Hidden widths of the networks, which then are dense
             ("shared" unless `control` says otherwise); None is two of d + 10.
         subnets: None or list of N - 1 trained Keras models (`fit_subnets`,
-            `load_subnets`), for the grid `t`. They replace `control`; the first half of
+            `load_subnets`), for the inner times. They replace `control`; the first half of
             the training then fits u0 and z0 alone, and the second half everything.
         frozen: bool. Keep `subnets` as they are in the second half too.
         rule: "trapezoid" or "left". Rule of the training; the estimate takes the first.
         importance_sampling: None or bool. Whether training paths are driven by the control
             (`GlobalModel`). None turns it on at once where the drift of the untrained
             model moves paths by more than their deviation (and takes five times as many
-            steps where it is strong, unless `t` is given), and after a round where the
-            mismatch on driven paths is larger than that on the training's.
+            steps where it is strong, unless their number is given), and after a round where
+            the mismatch on driven paths is larger than that on the training's.
         steps: None or int. Training steps per round, rounded up to a multiple of the
             number of points in the history; with `subnets`, each half is.
         batch_size: None or int. Paths per training step.
@@ -79,7 +80,8 @@ class DeepBSDE(Method):
     """
 
     approximation: ClassVar[type] = NetworkApproximation
-    t: object = None
+    num_steps: int | None = None
+    grid: object = None
     control: object = None
     hidden: object = None
     subnets: object = None
@@ -97,8 +99,7 @@ class DeepBSDE(Method):
         owner = "solve"
         checks.one_of(owner, "dtype", self.dtype, ("float32", "float64", "mixed_bfloat16"))
         checks.one_of(owner, "rule", self.rule, RULES)
-        if self.t is not None:
-            check_steps_or_times(owner, self.t)
+        check_steps_or_grid(owner, self.num_steps, self.grid)
         if self.hidden is not None:
             layer_widths(owner, self.hidden)
         for name in ("max_rounds", "steps", "batch_size"):
@@ -122,7 +123,7 @@ class DeepBSDE(Method):
 
     def fit(self, equation, run):
         defaults = default_settings(equation)
-        grid = self.grid(equation)
+        grid = self._times(equation)
         steps = defaults.steps if self.steps is None else self.steps
         batch_size = defaults.batch_size if self.batch_size is None else self.batch_size
         paths_fit("solve", "batch_size", equation, len(grid) - 1, batch_size, "float32", 8)
@@ -177,10 +178,17 @@ class DeepBSDE(Method):
                 model.compiled = False
             progress.next_stage(model.importance_sampling, found.attainable_half_width)
 
-    def grid(self, equation):
+    @property
+    def _free_grid(self):
+        """Whether the caller has left the time steps to the method."""
+        return self.num_steps is None and self.grid is None
+
+    def _times(self, equation):
         """The times of the training, unless the drift turns out to be strong."""
-        num_steps = default_settings(equation).num_steps
-        return as_time_grid("solve", equation, num_steps if self.t is None else self.t)
+        num_steps = self.num_steps
+        if self._free_grid:
+            num_steps = default_settings(equation).num_steps
+        return as_time_grid("solve", equation, num_steps, self.grid)
 
     def _worth_another(self, progress, found):
         """Whether another round may narrow the interval by a fifth."""
@@ -208,7 +216,7 @@ class DeepBSDE(Method):
         )
         fixed = getattr(self.control, "num_times", None) is not None
         any_grid = self.subnets is None and not fixed
-        if self.importance_sampling is None and self.t is None and any_grid and strong:
+        if self.importance_sampling is None and self._free_grid and any_grid and strong:
             # The paths that matter are rare: look for them from the start, in small steps.
             grid = as_time_grid("solve", equation, 5 * default_settings(equation).num_steps)
             model = self._model(equation, grid, True, run.seed)
@@ -239,8 +247,8 @@ class DeepBSDE(Method):
             control = "stacked"  # not used: there are no inner times
         return GlobalModel(
             equation,
-            grid,
             control=control,
+            grid=grid,
             # Trained subnets already hold the whole of z.
             terminal_skip=self.subnets is None
             and not getattr(control, "uses_terminal", False),
@@ -258,7 +266,7 @@ class DeepBSDE(Method):
         return {
             "equation": type(equation).__name__,
             "equation_config": equation.get_config(),
-            "t": grid.tolist(),
+            "grid": grid.tolist(),
             "control": control if named else type(control).__name__,
             "hidden": self.hidden,
             "subnets": None if subnets is None else len(subnets),

@@ -3,7 +3,7 @@
 The workflow, each step one function: `z_samples` makes pairs (x_n, z_n), `fit_subnets`
 trains one `ZSubnet` per inner time on them, `save_subnets` and `load_subnets` keep them
 as one `.keras` file each (`load_subnets` takes files from elsewhere too), and
-`GlobalModel(equation, t, control=subnets, train_control=False)` stacks them, so that
+`GlobalModel(equation, subnets, train_control=False, grid=grid)` stacks them, so that
 fitting it finds (u0, z0) alone. Setting `model.train_control = True` and compiling again
 fine-tunes everything.
 """
@@ -30,7 +30,16 @@ from kerasmodels.loading import load_model
 LABELS = ("exact", "pathwise", "malliavin")
 
 
-def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
+def z_samples(
+    equation,
+    num_paths,
+    seed=0,
+    labels="pathwise",
+    dtype=None,
+    *,
+    num_steps=None,
+    grid=None,
+):
     """Samples pairs (x_n, z_n) at the inner times t_1, ..., t_{N-1}.
 
     The mean of z_n given x_n is what a subnet regresses on. `labels` says where it comes
@@ -50,11 +59,11 @@ def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
 
     Args:
         equation: `Equation`.
-        t: int or sequence of floats. As in `sample_paths`.
         num_paths: int.
         seed: int, or a pair (seed, step).
         labels: "exact", "pathwise" or "malliavin".
         dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
+        num_steps, grid: as in `sample_paths`.
 
     Returns:
         The pair (x, z) of arrays, x `[num_paths, N - 1, dim]` and z
@@ -67,7 +76,7 @@ def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
     owner = "z_samples"
     dtype = checks.float_type(owner, dtype)
     check_shapes(owner, equation, dtype)
-    t = as_time_grid(owner, equation, t)
+    t = as_time_grid(owner, equation, num_steps, grid)
     seed = checks.seed_pair(owner, seed)
     checks.one_of(owner, "labels", labels, LABELS)
     num_paths = checks.positive_int(owner, "num_paths", num_paths)
@@ -83,8 +92,9 @@ def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
             )
         )
     if len(t) < 3:
+        argument = "num_steps" if grid is None else "grid"
         raise checks.ArgumentError(
-            checks.message(owner, "t", "a grid with inner times", f"{len(t) - 1} time step")
+            checks.message(owner, argument, "one with inner times", "one time step")
         )
     dw = brownian_increments(t, num_paths, equation.noise_dim, seed, dtype)
     label = {"exact": _exact, "pathwise": _pathwise, "malliavin": _malliavin}[labels]
@@ -289,7 +299,17 @@ def _files(owner, paths):
     return paths
 
 
-def pretrain_subnets(equation, t, folder, num_paths=4096, seed=0, labels=None, **options):
+def pretrain_subnets(
+    equation,
+    folder,
+    num_paths=4096,
+    seed=0,
+    labels=None,
+    *,
+    num_steps=None,
+    grid=None,
+    **options,
+):
     """Samples, trains, saves, and loads again: the subnets come back from their files.
 
     Args:
@@ -320,7 +340,9 @@ def pretrain_subnets(equation, t, folder, num_paths=4096, seed=0, labels=None, *
     ZSubnet(equation.dim, noise_dim=equation.noise_dim, **named)
     if labels is None:
         labels = "exact" if equation.has_exact_solution else "pathwise"
-    x, z = z_samples(equation, t, num_paths, seed, labels, dtype)
+    x, z = z_samples(
+        equation, num_paths, seed, labels, dtype, num_steps=num_steps, grid=grid
+    )
     subnets, losses = fit_subnets(x, z, seed=seed, **options)
     save_subnets(subnets, folder)
     return load_subnets(folder), losses

@@ -49,13 +49,13 @@ def estimate_start(equation, t, seed, dtype=None):
     """
     per_path = (len(t) - 1) * max(equation.dim, equation.noise_dim)
     block = int(np.clip(2**21 // per_path, 16, 4096))
-    paths_fit("GlobalModel", "t", equation, len(t) - 1, block, dtype)
+    paths_fit("GlobalModel", "num_steps", equation, len(t) - 1, block, dtype)
     num_blocks = max(1, min(2**14, _MAX_NORMALS // per_path) // block)
 
     # Nothing in it is Python control flow on tensors.
     @tf.function(autograph=False)
     def sample(number):
-        x, _ = sample_paths(equation, t, block, (seed, number), dtype)
+        x, _ = sample_paths(equation, block, (seed, number), dtype, grid=t)
         end = x[:, -1]
         time = tf.fill((block, 1), tf.constant(t[-1], x.dtype))
         return *equation.terminal_and_z(time, end), x[:, 1:-1]

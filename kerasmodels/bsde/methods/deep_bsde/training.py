@@ -87,8 +87,8 @@ def train(
     def data(start_step):
         return distributed_paths(
             model.equation,
-            model.grid,
             batch_size,
+            grid=model.grid,
             seed=seed,
             start_step=start_step,
             dtype=model.variable_dtype,
