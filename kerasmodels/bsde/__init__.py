@@ -27,7 +27,7 @@ from kerasmodels.bsde.estimate.interval import Estimate
 from kerasmodels.bsde.estimate.newton import NewtonWarning
 from kerasmodels.bsde.fleet.on_ray import solve_on_ray
 from kerasmodels.bsde.fleet.sweep import sweep
-from kerasmodels.bsde.methods.base import Method
+from kerasmodels.bsde.methods.base import Method, MethodFailed
 from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
 from kerasmodels.bsde.methods.deep_bsde.losses import (
     ClippedSquaredError,
@@ -46,6 +46,7 @@ from kerasmodels.bsde.methods.deep_bsde.settings import default_settings
 from kerasmodels.bsde.methods.deep_bsde.start import baseline
 from kerasmodels.bsde.methods.deep_bsde.training import train
 from kerasmodels.bsde.methods.monte_carlo import MonteCarlo
+from kerasmodels.bsde.methods.regression.method import Regression
 from kerasmodels.bsde.paths.dataset import path_dataset
 from kerasmodels.bsde.paths.distributed import distributed_paths
 from kerasmodels.bsde.paths.grid import tile_times, time_grid
@@ -89,12 +90,14 @@ __all__ = [
     "Heston",
     "HullWhite",
     "Method",
+    "MethodFailed",
     "MonteCarlo",
     "NewtonWarning",
     "OrnsteinUhlenbeck",
     "PerStepControl",
     "Published",
     "Reference",
+    "Regression",
     "Run",
     "SharedControl",
     "StackedControl",

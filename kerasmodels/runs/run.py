@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 
 import keras
 
@@ -81,7 +82,15 @@ class ActiveRun:
         self.callbacks, self.verbose = tuple(run.callbacks), run.verbose
         self.seed, self.line, self.estimator = seed, line, estimator
         self._run = run
+        self._started, self._before = time.perf_counter(), 0.0
         self.checkpointer = None
+
+    @property
+    def seconds(self):
+        """Wall time so far, with that of the run whose checkpoint this one goes on from."""
+        if self.checkpointer is None:
+            return time.perf_counter() - self._started
+        return self._before + self.checkpointer.seconds
 
     def begin(self, identity, first_stage=1):
         """The `Checkpointer`, with the newest checkpoint's progress where the run resumes.
@@ -94,6 +103,7 @@ class ActiveRun:
         identity = json.loads(json.dumps(identity, default=str))
         run = self._run
         progress = Progress(stage=first_stage)
+        self._before = time.perf_counter() - self._started
         self.checkpointer = Checkpointer(
             progress, run.checkpoints, run.checkpoint_every, identity
         )

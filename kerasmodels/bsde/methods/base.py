@@ -6,7 +6,12 @@ from typing import ClassVar, NamedTuple
 
 import keras
 
+from kerasmodels._support import checks
 from kerasmodels.bsde.estimate.interval import Estimate
+
+
+class MethodFailed(checks.RunError):
+    """A method found on the way that it cannot solve this equation. Told in one line."""
 
 
 class Round(NamedTuple):

@@ -82,8 +82,7 @@ def _advice(n, x, dw, t):
     if noise in (n, n + 1) and n in (x_times, t_times):
         advice.append(f"{n} steps have {n + 1} times: x and t need the terminal time too.")
     return " ".join(advice) or (
-        "Sample the paths on the grid of this model: "
-        "`sample_paths(..., grid=model.grid)`."
+        "Sample the paths on the grid of this model: `sample_paths(..., grid=model.grid)`."
     )
 
 
