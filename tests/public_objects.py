@@ -269,6 +269,7 @@ OTHERS = [
 METHODS = [
     Entry(lambda: bsde.DeepBSDE(num_steps=4, steps=20, batch_size=16, max_rounds=1)),
     Entry(lambda: bsde.MonteCarlo(num_steps=4)),
+    Entry(lambda: bsde.Regression(num_steps=4, num_paths_per_pass=500, num_random=10)),
 ]
 
 ALL = LAYERS + MODELS + LOSSES + METRICS + EQUATIONS + METHODS + OTHERS
