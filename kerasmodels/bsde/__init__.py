@@ -3,8 +3,10 @@
 from kerasmodels._support.workers import WorkerLost
 from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.control import (
+    ControlProcess,
     ExactControl,
     ExchangeableControl,
+    LayerControl,
     PerStepControl,
     SharedControl,
     StackedControl,
@@ -73,6 +75,7 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "ClippedSquaredError",
+    "ControlProcess",
     "CorrelatedGeometricBrownian",
     "CoxIngersollRoss",
     "Curve",
@@ -88,6 +91,7 @@ __all__ = [
     "GlobalModel",
     "Heston",
     "HullWhite",
+    "LayerControl",
     "Method",
     "MonteCarlo",
     "NewtonWarning",

@@ -82,8 +82,7 @@ def _advice(n, x, dw, t):
     if noise in (n, n + 1) and n in (x_times, t_times):
         advice.append(f"{n} steps have {n + 1} times: x and t need the terminal time too.")
     return " ".join(advice) or (
-        "Sample the paths on the grid of this model: "
-        "`sample_paths(..., grid=model.grid)`."
+        "Sample the paths on the grid of this model: `sample_paths(..., grid=model.grid)`."
     )
 
 
@@ -102,8 +101,7 @@ def _check_values(model, x, dw, t, received):
                 f"infinite values in {name}, the first at index "
                 f"{tuple(bad[0].tolist())}: {received}."
             )
-    parts = (model.control, model.terminal_skip)
-    if all(getattr(part, "num_times", None) is None for part in parts):
+    if not model.fixed_times:
         return
     # Here a network (or a function a_n) belongs to each time of the model's grid.
     gap = float(np.max(np.abs(np.asarray(t)[:, :, 0] - model.grid)))
