@@ -376,6 +376,7 @@ class GlobalModel(PathModel):
         return {
             **super().get_config(),
             "equation": serialize(self.equation),
+            "num_steps": None,
             "grid": self.grid.tolist(),
             "control": None if self.control is None else serialize(self.control),
             "terminal_skip": serialize(self.terminal_skip) if self.terminal_skip else False,
