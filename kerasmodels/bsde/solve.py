@@ -172,6 +172,7 @@ class _Estimators:
 
 def _check(equation, method, seed):
     """Raises where an equation cannot be solved: found now, and not after the training."""
+    _refuse(equation, method, method.refuses_parts(equation))
     if type(equation) in EQUATIONS.values():
         check_config(equation)
     else:
@@ -180,10 +181,18 @@ def _check(equation, method, seed):
         num_points = max(2, min(16, 1600 // numbers_per_step))
         check_equation(equation, num_points=num_points, seed=seed)
     registered.require_registered(type(equation), "equation")
-    reason = method.refuses(equation)
+    advice = (
+        ""
+        if isinstance(method, METHODS["deep_bsde"])
+        else 'method="deep_bsde" takes any driver.'
+    )
+    _refuse(equation, method, method.refuses(equation), advice)
+
+
+def _refuse(equation, method, reason, advice=""):
+    """Raises ValueError where a method has a reason not to solve an equation."""
     if reason:
         name = type(method).__name__
-        advice = 'method="deep_bsde" takes any driver.' if name != "DeepBSDE" else ""
         raise checks.ArgumentError(
             f"`solve` cannot solve {equation!r} by `{name}`, because {reason}. {advice}"
         )
