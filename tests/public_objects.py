@@ -17,6 +17,7 @@ from kerasmodels import (
     recurrent,
     segmentation,
 )
+from tests.helpers import Amount
 
 GRID = [0.0, 0.3, 0.5, 1.0]
 
@@ -95,6 +96,7 @@ LAYERS = [
         (times(7, 2, 1), normal(7, 2, 3)),
     ),
     Entry(lambda: bsde.SharedControl(3), (times(7, 2, 1), normal(7, 2, 3))),
+    Entry(lambda: bsde.LayerControl(Amount()), (times(7, 2, 1), normal(7, 2, 3))),
     Entry(lambda: bsde.ExactControl(bsde.Burgers(3)), (times(7, 2, 1), normal(7, 2, 3))),
     Entry(
         lambda: bsde.TerminalSkip(2, 4),
@@ -258,6 +260,7 @@ EQUATIONS = [
 ]
 
 OTHERS = [
+    Entry(lambda: bsde.ControlProcess()),
     Entry(lambda: bsde.Discounted(bsde.AllenCahn(3), 0.5)),
     Entry(lambda: bsde.curve([0.0, 0.5, 2.0], [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])),
     Entry(lambda: by_hand.ProductUniform(3)),

@@ -3,8 +3,10 @@
 from kerasmodels._support.workers import WorkerLost
 from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.control import (
+    ControlProcess,
     ExactControl,
     ExchangeableControl,
+    LayerControl,
     PerStepControl,
     SharedControl,
     StackedControl,
@@ -74,6 +76,7 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "ClippedSquaredError",
+    "ControlProcess",
     "CorrelatedGeometricBrownian",
     "CoxIngersollRoss",
     "Curve",
@@ -89,6 +92,7 @@ __all__ = [
     "GlobalModel",
     "Heston",
     "HullWhite",
+    "LayerControl",
     "Method",
     "MethodFailed",
     "MonteCarlo",

@@ -66,6 +66,13 @@ class Equation(abc.ABC):
     constructor): five factors may drive a hundred assets, one factor two rates, and a
     running mean is a coordinate of x that no noise reaches.
 
+    What a problem has beyond this is declared by attributes, which a method reads to refuse
+    what it cannot treat; none of the methods of this package treats any of the three:
+
+        obstacle: None, or the h(t, x) below which u may not fall (early exercise).
+        jumps: None, or the jumps of X.
+        coupled: bool. Whether mu or sigma depends on u or z.
+
     Args:
         dim: int. State dimension d.
         terminal_time: float. T > 0, in the equation's own unit of time.
@@ -84,6 +91,9 @@ class Equation(abc.ABC):
     scheme = None
     # Of `step`: 2 where the equation declares it, None where it is unknown.
     weak_order = None
+    obstacle = None
+    jumps = None
+    coupled = False
 
     def __init__(self, dim, terminal_time, x0=0.0):
         owner = type(self).__name__

@@ -119,6 +119,7 @@ def solve(
 
 def _check(equation, methods, seed):
     """Raises where an equation cannot be solved: found now, and not after the training."""
+    _refuse(equation, methods, [method.refuses_parts(equation) for method in methods])
     if type(equation) in EQUATIONS.values():
         check_config(equation)
     else:
@@ -127,10 +128,14 @@ def _check(equation, methods, seed):
         num_points = max(2, min(16, 1600 // numbers_per_step))
         check_equation(equation, num_points=num_points, seed=seed)
     registered.require_registered(type(equation), "equation")
-    reasons = [method.refuses(equation) for method in methods]
+    _refuse(equation, methods, [method.refuses(equation) for method in methods])
+
+
+def _refuse(equation, methods, reasons):
+    """Raises ValueError where every method has a reason not to solve an equation."""
     if all(reasons):
-        reason, name = reasons[-1], type(methods[-1]).__name__
-        advice = 'method="deep_bsde" takes any driver.' if name != "DeepBSDE" else ""
+        name = type(methods[-1]).__name__
+        advice = "" if name == "DeepBSDE" else 'method="deep_bsde" takes any driver.'
         raise checks.ArgumentError(
             f"`solve` cannot solve {equation!r} by `{name}`, because {reason}. {advice}"
         )

@@ -537,6 +537,11 @@ ENTRIES = [
         standardized=(False, BOOLEAN),
     ),
     entry(
+        "bsde.LayerControl",
+        bsde.LayerControl,
+        layer=(OtherShape(), [None, 3, "layer", [], {}, object(), NotKeras(), OtherShape]),
+    ),
+    entry(
         "bsde.ExactControl",
         bsde.ExactControl,
         equation=(HEAT, plus(EQUATION, bsde.AllenCahn(2))),

@@ -18,7 +18,7 @@ NOT_CALLED = {
     "bsde": [
         *("Equation", "EquationError", "Estimate", "GeometricBrownian", "Published"),
         *("Reference", "Solution", "EQUATIONS", "CheckpointError", "WorkerLost"),
-        *("Approximation", "Method"),
+        *("Approximation", "ControlProcess", "Method"),
         "DivergenceWarning",
         "NewtonWarning",
     ],

@@ -36,7 +36,7 @@ def cause(equation, num_steps=20, u0=1.0):
 
 
 def test_states_that_leave_the_finite_numbers_come_first(monkeypatch):
-    def sample_paths(equation, grid, batch_size, *options):
+    def sample_paths(equation, batch_size, *options, grid):
         x = np.ones((batch_size, 21, 1))
         x[3, 7:] = np.inf
         return x, np.zeros((batch_size, 20, 1))

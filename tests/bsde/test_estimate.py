@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from kerasmodels import bsde
-from kerasmodels.bsde.control import control_at
+from kerasmodels.bsde.control.process import as_control
 from kerasmodels.bsde.estimate.estimator import Estimator
 from kerasmodels.bsde.recursion.driven import control_drift, controlled_paths
 from tests.helpers import Hand, refusals
@@ -258,7 +258,7 @@ def test_one_time_alone_is_that_time_of_all(batch_norm):
     x = rng.normal(size=(4, 3, 2))
     t = np.zeros((4, 3, 1))
     for index in range(3):
-        alone = control_at(stack, tf.constant(index), t[:, 0], x[:, index], None, None)
+        alone = stack.at_time(tf.constant(index), t[:, 0], x[:, index], None, None)
         np.testing.assert_allclose(alone, stack(t, x)[:, index], rtol=1e-12)
 
 
@@ -275,9 +275,10 @@ def test_list_of_networks_and_unknown_processes_can_be_asked_at_one_time():
             return x * np.array([1.0, 2.0, 3.0])[:, None]
 
     for index in range(3):
-        alone = control_at(per_step, tf.constant(index), t, x, None, None)
+        alone = per_step.at_time(tf.constant(index), t, x, None, None)
         np.testing.assert_allclose(alone, nets[index](x), rtol=1e-12)
-        alone = control_at(Unknown(dtype="float64"), index, t, x, None, None)
+        unknown = as_control(Unknown(dtype="float64"))
+        alone = unknown.at_time(index, t, x, None, None)
         np.testing.assert_allclose(alone, (index + 1) * x, rtol=1e-12)
 
 
@@ -294,7 +295,7 @@ def test_networks_of_one_time_each_are_estimated_on_their_own_grid(control):
 
 
 def test_one_time_step_and_uneven_grids():
-    for grid in (1, [0.0, 0.1, 0.5, 1.0]):
+    for grid in ([0.0, 1.0], [0.0, 0.1, 0.5, 1.0]):
         model = bsde.GlobalModel(bsde.Heat(2), grid=grid, control="shared")
         estimate = bsde.estimate_u0(model, 20_000)
         assert abs(estimate.u0 - 2.0) < 4 * estimate.standard_error

@@ -47,7 +47,7 @@ def test_the_step_is_named_and_the_state_before_it_kept(tmp_path):
     # u - u^3.
     for words in (
         "learning_rate (here 20",
-        "more time steps, t (here",
+        "more time steps (here",
         "faster than linearly in u",
     ):
         assert words in text

@@ -4,11 +4,12 @@ import keras
 from keras import ops
 
 from kerasmodels._support import checks, registered
+from kerasmodels.bsde.control.process import ControlProcess
 from kerasmodels.bsde.equation import Equation
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class ExactControl(keras.layers.Layer):
+class ExactControl(ControlProcess):
     """The exact control sigma^T grad u of an equation with a known solution.
 
     Nothing to train: what is left of the terminal mismatch is the time grid's error.
@@ -26,9 +27,6 @@ class ExactControl(keras.layers.Layer):
     Raises:
         ValueError: the equation has no exact solution.
     """
-
-    num_times = None
-    standardized = True
 
     def __init__(self, equation, **kwargs):
         super().__init__(**kwargs)

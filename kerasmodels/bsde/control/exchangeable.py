@@ -7,6 +7,7 @@ from keras import ops
 from kerasmodels._support import checks, memory
 from kerasmodels._support.saving import SavedAsKeras
 from kerasmodels.bsde.control.network import init_seeds
+from kerasmodels.bsde.control.process import ControlProcess
 
 # mean x, mean x^2, max x, min x, g(x)
 _POOLED = 5
@@ -15,7 +16,7 @@ _STATISTICS = 2 * _POOLED + 2
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class ExchangeableControl(SavedAsKeras, keras.Model):
+class ExchangeableControl(ControlProcess, SavedAsKeras, keras.Model):
     """One small network for all coordinates and all times; reordering x reorders z.
 
         z_i = a s_i + scale (b y_i + c + sum_k w_k tanh(v_k . e_i))
@@ -55,7 +56,6 @@ class ExchangeableControl(SavedAsKeras, keras.Model):
         ValueError: an argument is not of the form above.
     """
 
-    num_times = None
     uses_terminal = True
 
     @property

@@ -6,11 +6,12 @@ from keras import ops
 
 from kerasmodels._support import checks
 from kerasmodels.bsde.control.network import Network
+from kerasmodels.bsde.control.process import ControlProcess
 from kerasmodels.bsde.control.subnet import ZSubnet
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class StackedControl(Network):
+class StackedControl(ControlProcess, Network):
     """The same architecture for all inner times, stacked into batched products.
 
     Equal to `PerStepControl` over `ZSubnet`s with the same weights (`from_subnets`),
@@ -90,8 +91,7 @@ class StackedControl(Network):
     def call(self, t, x, training=False):
         return _swapped(self._run(_swapped(self._standardized(x)), training))
 
-    def at(self, index, x):
-        """The network of one inner time, x `[batch, dim]` -> z `[batch, noise_dim]`."""
+    def at_time(self, index, t, x, g, gradient):
 
         def row(weight):
             return ops.cast(ops.take(weight, index, axis=0), x.dtype)
@@ -112,7 +112,7 @@ class StackedControl(Network):
             h = self.activation(h)
         return affine(self.last, h) * ops.cast(self.output_scale, h.dtype)
 
-    def standardize(self, t, x, output_scale):
+    def standardize(self, t, x, output_scale, g=None):
         """Sets input mean and scale from x `[num_paths, N - 1, dim]`, and z's scale."""
         x = np.asarray(x)
         self._set_statistics(x.mean(axis=0), x.std(axis=0), output_scale)

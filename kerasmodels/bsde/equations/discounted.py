@@ -36,6 +36,8 @@ class Discounted(Equation):
         self.equation = checks.instance(owner, "equation", equation, Equation)
         self.rate = checks.finite_float(owner, "rate", rate)
         super().__init__(equation.dim, equation.terminal_time, equation.x0)
+        self.obstacle, self.jumps = equation.obstacle, equation.jumps
+        self.coupled = equation.coupled
 
     @property
     def noise_dim(self):

@@ -87,6 +87,9 @@ class MonteCarlo(Method):
 
     def refuses(self, equation):
         """A sentence where the driver reads z, or is not linear in u at sampled points."""
+        reason = self.refuses_parts(equation)
+        if reason:
+            return reason
         rng = np.random.default_rng(0)
         points = 32
         t = tf.constant(rng.uniform(0, equation.terminal_time, (points, 1)))

@@ -32,8 +32,7 @@ class NetworkApproximation(Approximation):
 
     @property
     def fixed_times(self):
-        parts = (self.model.control, self.model.terminal_skip)
-        return any(getattr(part, "num_times", None) is not None for part in parts)
+        return self.model.fixed_times
 
     @property
     def u0(self):
@@ -50,11 +49,12 @@ class NetworkApproximation(Approximation):
         return self.model.z_at(index, t, x)
 
     def describe(self):
+        control = self.model.control
         return {
             **super().describe(),
             "num_parameters": self.model.count_params(),
             "importance_sampling": self.model.importance_sampling,
-            "control": type(self.model.control).__name__,
+            "control": type(None).__name__ if control is None else control.label,
         }
 
     def save(self, folder):

@@ -1,7 +1,6 @@
 """What a `GlobalModel` is put together from: its control process, its skip, its start."""
 
 import dataclasses
-import inspect
 
 import keras
 import numpy as np
@@ -10,6 +9,7 @@ from keras import ops
 from kerasmodels._support import checks
 from kerasmodels.bsde.control import PerStepControl, TerminalSkip, ZSubnet, make_control
 from kerasmodels.bsde.control.per_step import files_advice
+from kerasmodels.bsde.control.process import as_control, builds_from_two_shapes
 from kerasmodels.bsde.methods.deep_bsde.start import estimate_start
 from kerasmodels.bsde.paths.grid import tile_times
 
@@ -62,21 +62,22 @@ def resolve_control(equation, grid, control, seed, dtype):
                 f"control={checks.describe(control)}",
             )
         )
-    expected = getattr(control, "num_times", None)
+    control = as_control(control)
+    expected = control.num_times
     if expected not in (None, num_steps - 1):
         raise checks.ArgumentError(
             f"`GlobalModel` steps over {num_steps} intervals, so its control process "
             f"needs {num_steps - 1} networks, one per inner time. Received: {expected}."
             + _networks_too_many(expected - num_steps + 1)
         )
-    dim = getattr(control, "dim", equation.dim)
-    if dim != equation.dim:
+    dim = control.dim
+    if dim not in (None, equation.dim):
         raise checks.ArgumentError(
             f"`GlobalModel` solves an equation in dimension {equation.dim}. "
             f"Received a control process for dimension {dim}."
         )
-    noise_dim = getattr(control, "noise_dim", equation.noise_dim)
-    if noise_dim != equation.noise_dim:
+    noise_dim = control.noise_dim
+    if noise_dim not in (None, equation.noise_dim):
         raise checks.ArgumentError(
             "`GlobalModel` solves an equation with noise, and so z, of size "
             f"{equation.noise_dim}. Received: a control process whose z has size "
@@ -139,7 +140,7 @@ def initial_values(equation, grid, control, u0, z0, scales, skip, seed, policy):
             f"`GlobalModel` steps over {num_times + 1} intervals, so its `terminal_skip` "
             f"needs {num_times} inner times. Received: {skip.num_times}."
         )
-    fresh = control is not None and not getattr(control, "standardized", True)
+    fresh = control is not None and not control.standardized
     wants_skip = skip is True and num_times > 0
     start = None
     if u0 is None or z0 is None or fresh or wants_skip:
@@ -151,8 +152,8 @@ def initial_values(equation, grid, control, u0, z0, scales, skip, seed, policy):
     if fresh:
         _standardize(equation, grid, control, start)
     if wants_skip:
-        # One a(t, g) where the control process can be asked at any time.
-        own = getattr(control, "num_times", None) is not None
+        # One a(t, g) where the control process takes any time.
+        own = control.num_times is not None
         skip = TerminalSkip(
             num_times if own else None,
             seed=seed,
@@ -170,35 +171,11 @@ def initial_values(equation, grid, control, u0, z0, scales, skip, seed, policy):
 def _standardize(equation, grid, control, start):
     x = start.x_inner
     times = tile_times(grid[1:-1], len(x))
-    if not getattr(control, "uses_terminal", False):
+    if not control.uses_terminal:
         control.standardize(times, x, start.z_scale)
         return
     g = equation.terminal(ops.reshape(x, (-1, equation.dim)))
     control.standardize(times, x, start.z_scale, ops.reshape(g, (*x.shape[:2], 1)))
-
-
-def _builds_from_two_shapes(control):
-    """Whether a layer has a `build` of its own for the shapes of t and x."""
-    try:
-        inspect.signature(control.build).bind((), ())
-    except TypeError:
-        return False
-    return True
-
-
-def control_config(control):
-    """The config of a control process, or None for none.
-
-    Keras's note of the one shape that a layer was built for is left out where `build` is
-    not that of a control process: a layer without `build` would count as built by it, and
-    have no weights to load. The model builds it by a call.
-    """
-    if control is None:
-        return None
-    config = keras.saving.serialize_keras_object(control)
-    if not _builds_from_two_shapes(control):
-        config.pop("build_config", None)
-    return config
 
 
 def check_control(control, equation, grid, dtype):
@@ -212,9 +189,9 @@ def check_control(control, equation, grid, dtype):
     t = tile_times(grid[1:-1], 1, dtype)
     x = ops.ones(shape, dtype)
     gradient = ops.ones(expected, dtype)
-    terminal = (t, gradient) if getattr(control, "uses_terminal", False) else ()
+    terminal = (t, gradient) if control.uses_terminal else ()
     try:
-        if not control.built and _builds_from_two_shapes(control):
+        if not control.built and builds_from_two_shapes(control):
             control.build((None, times, 1), (None, times, dim))
         # Keras itself builds a layer that is plain, in its first call.
         received = tuple(control(t, x, *terminal).shape)

@@ -7,11 +7,10 @@ from keras import ops
 
 from kerasmodels._support import checks, registered
 from kerasmodels.bsde.coefficients import check_shapes
-from kerasmodels.bsde.control import TerminalSkip, control_at
+from kerasmodels.bsde.control import TerminalSkip
 from kerasmodels.bsde.methods.deep_bsde.approximation import NetworkApproximation
 from kerasmodels.bsde.methods.deep_bsde.assembly import (
     check_control,
-    control_config,
     initial_values,
     resolve_control,
 )
@@ -311,7 +310,7 @@ class GlobalModel(PathModel):
             g, gradient = self._terminal(ops.reshape(t, (-1, 1)), ops.reshape(x, (-1, dim)))
             g = ops.reshape(g, (-1, inner, 1))
             gradient = ops.reshape(gradient, (-1, inner, self.equation.noise_dim))
-        terminal = (g, gradient) if getattr(self.control, "uses_terminal", False) else ()
+        terminal = (g, gradient) if self.control.uses_terminal else ()
         z = ops.cast(self.control(t, x, *terminal, training=training), x.dtype)
         if self.terminal_skip is not None:
             z = z + ops.cast(self.terminal_skip(t, g, gradient), x.dtype)
@@ -319,9 +318,13 @@ class GlobalModel(PathModel):
 
     @property
     def _reads_terminal(self):
-        return self.terminal_skip is not None or getattr(
-            self.control, "uses_terminal", False
-        )
+        return self.terminal_skip is not None or self.control.uses_terminal
+
+    @property
+    def fixed_times(self):
+        """Whether a network, or a function a_n of the skip, belongs to each grid time."""
+        parts = [part for part in (self.control, self.terminal_skip) if part is not None]
+        return any(part.num_times is not None for part in parts)
 
     def _terminal(self, t, x):
         """g and sigma^T grad g; an infinite slope at a single point counts as none."""
@@ -345,7 +348,7 @@ class GlobalModel(PathModel):
         if self.control is None:
             return gradient
         index = ops.minimum(index, self.num_steps - 2)
-        z = ops.cast(control_at(self.control, index, t, x, g, gradient), x.dtype)
+        z = ops.cast(self.control.at_time(index, t, x, g, gradient), x.dtype)
         if self.terminal_skip is not None:
             z = z + ops.cast(self.terminal_skip.at(index, t, g, gradient), x.dtype)
         last = t > (1 - 1e-6) * ops.cast(self.grid[-1], t.dtype)
@@ -373,8 +376,9 @@ class GlobalModel(PathModel):
         return {
             **super().get_config(),
             "equation": serialize(self.equation),
+            "num_steps": None,
             "grid": self.grid.tolist(),
-            "control": control_config(self.control),
+            "control": None if self.control is None else serialize(self.control),
             "terminal_skip": serialize(self.terminal_skip) if self.terminal_skip else False,
             "train_control": self.train_control,
             "rule": self.rule,

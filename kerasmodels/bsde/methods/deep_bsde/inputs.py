@@ -101,8 +101,7 @@ def _check_values(model, x, dw, t, received):
                 f"infinite values in {name}, the first at index "
                 f"{tuple(bad[0].tolist())}: {received}."
             )
-    parts = (model.control, model.terminal_skip)
-    if all(getattr(part, "num_times", None) is None for part in parts):
+    if not model.fixed_times:
         return
     # Here a network (or a function a_n) belongs to each time of the model's grid.
     gap = float(np.max(np.abs(np.asarray(t)[:, :, 0] - model.grid)))

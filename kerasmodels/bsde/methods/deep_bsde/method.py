@@ -10,6 +10,7 @@ from kerasmodels._support import checks
 from kerasmodels._support.workers import agreed
 from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.control.network import layer_widths
+from kerasmodels.bsde.control.process import ControlProcess, as_control
 from kerasmodels.bsde.methods.base import Method
 from kerasmodels.bsde.methods.deep_bsde.approximation import NetworkApproximation
 from kerasmodels.bsde.methods.deep_bsde.assembly import check_subnets
@@ -214,7 +215,8 @@ class DeepBSDE(Method):
         strong = (
             self.importance_sampling is not False and drift_size > _STRONG * model.num_steps
         )
-        fixed = getattr(self.control, "num_times", None) is not None
+        named = self.control is None or isinstance(self.control, str)
+        fixed = not named and as_control(self.control).num_times is not None
         any_grid = self.subnets is None and not fixed
         if self.importance_sampling is None and self._free_grid and any_grid and strong:
             # The paths that matter are rare: look for them from the start, in small steps.
@@ -251,7 +253,7 @@ class DeepBSDE(Method):
             grid=grid,
             # Trained subnets already hold the whole of z.
             terminal_skip=self.subnets is None
-            and not getattr(control, "uses_terminal", False),
+            and not (isinstance(control, ControlProcess) and control.uses_terminal),
             train_control=self.subnets is None,
             rule=self.rule,
             importance_sampling=importance_sampling,

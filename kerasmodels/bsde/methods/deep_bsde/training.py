@@ -81,8 +81,6 @@ def train(
     num_points = math.ceil(steps / per_point)
     if checkpointer is None:
         checkpointer = Checkpointer(Progress(history=history))
-    own_times = getattr(model.control, "num_times", None) is not None
-    skip_times = getattr(model.terminal_skip, "num_times", None) is not None
 
     def data(start_step):
         return distributed_paths(
@@ -93,7 +91,7 @@ def train(
             start_step=start_step,
             dtype=model.variable_dtype,
             # What takes the time as an input must learn what lies between the grid times.
-            jitter=jitter and not (own_times or skip_times or model.num_steps == 1),
+            jitter=jitter and not (model.fixed_times or model.num_steps == 1),
         )
 
     compiled = model.compiled
