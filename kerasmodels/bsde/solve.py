@@ -128,16 +128,18 @@ def _check(equation, methods, seed):
         num_points = max(2, min(16, 1600 // numbers_per_step))
         check_equation(equation, num_points=num_points, seed=seed)
     registered.require_registered(type(equation), "equation")
-    _refuse(equation, methods, [method.refuses(equation) for method in methods])
+    advice = 'method="deep_bsde" takes any driver.'
+    if isinstance(methods[-1], METHODS["deep_bsde"]):
+        advice = ""
+    _refuse(equation, methods, [method.refuses(equation) for method in methods], advice)
 
 
-def _refuse(equation, methods, reasons):
+def _refuse(equation, methods, reasons, advice=""):
     """Raises ValueError where every method has a reason not to solve an equation."""
     if all(reasons):
-        name = type(methods[-1]).__name__
-        advice = "" if name == "DeepBSDE" else 'method="deep_bsde" takes any driver.'
         raise checks.ArgumentError(
-            f"`solve` cannot solve {equation!r} by `{name}`, because {reason}. {advice}"
+            f"`solve` cannot solve {equation!r} by `{type(methods[-1]).__name__}`, because "
+            f"{reasons[-1]}. {advice}"
         )
 
 
