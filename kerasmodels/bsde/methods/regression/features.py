@@ -23,7 +23,7 @@ import scipy.stats
 import tensorflow as tf
 
 # Noises behind s, and coordinates of the states that they make of one x, at most.
-_NODES, _MOST_COORDINATES = 16, 160
+_NODES, _MOST_COORDINATES = 16, 80
 # Deviations beyond which a square no longer grows.
 _FAR = 5.0
 
