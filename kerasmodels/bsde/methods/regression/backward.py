@@ -12,15 +12,20 @@ function of x_n first, and from u_n in a second regression.
 Reference: Gobet, Lemor and Warin (2005), https://doi.org/10.1214/105051605000000412
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from kerasmodels.bsde.methods.base import MethodFailed
 from kerasmodels.bsde.methods.regression.features import finite
 from kerasmodels.bsde.methods.regression.least_squares import LeastSquares
 from kerasmodels.bsde.recursion.driven import driver_and_df_dz
+
+# |df/du| dt above which a step is too long for the driver.
+_STIFF = 0.5
+# In float32 the square of a larger number overflows.
+_LARGEST = 1e18
 
 
 class Paths(NamedTuple):
@@ -45,7 +50,6 @@ class Pass(NamedTuple):
     residual: float. Root of the mean squares that the regressions leave, summed over time,
         on paths held out.
     b_square: float. Mean of int |df/dz|^2 dt at the u and z found, for the whole driver.
-    stiffness: float. Largest mean of |df/du| dt in one step.
     """
 
     coefficients: np.ndarray
@@ -53,12 +57,10 @@ class Pass(NamedTuple):
     z0: np.ndarray
     residual: float
     b_square: float
-    stiffness: float
 
-    @property
-    def is_finite(self):
-        """Whether every number is one."""
-        return all(np.all(np.isfinite(value)) for value in self)
+
+class StepTooLong(MethodFailed):
+    """A time step in which |df/du| dt is too large for an explicit rule."""
 
 
 def backward_pass(equation, grid, features, paths, strength=1.0):
@@ -70,6 +72,10 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
         features: `Features` on that grid.
         paths: `Paths`.
         strength: float. Factor of the driver, up to 1: a weaker one on the way.
+
+    Raises:
+        StepTooLong: the driver is stiff.
+        MethodFailed: a value is no longer a finite number.
     """
     x, noise, b = paths
     one = tf.ones_like(x[0][:, :1])
@@ -90,14 +96,12 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
     coefficients = np.zeros((num_steps + 1, features.size))
     statistics = features.statistics
     coefficients[-1, :2] = statistics["g_mean"][-1], statistics["g_deviation"][-1]
-    left, b_square, stiffness = [], 0.0, 0.0
+    left, b_square = [], 0.0
     for n in range(num_steps - 1, -1, -1):
         dt, drift = float(grid[n + 1] - grid[n]), None if b is None else b[n]
         u_start, z_start = z_tilde = function(n + 1, n, coefficients[n + 1])
         end = u + half_step(n + 1, u, z, drift, dt) - _dot(z_tilde[1], noise[n])
         wanted = _array(end + half_step(n, u_start, z_start, drift, dt))
-        if not np.all(np.isfinite(wanted)):
-            return Pass(coefficients, math.nan, 0 * noise[0][0].numpy(), *3 * (math.nan,))
         if n > 0:
             values = features(n, one * tf.constant(grid[n], dtype), x[n])
             fit = LeastSquares(np.asarray(values, "float64"), features.num_base)
@@ -106,13 +110,17 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
             u, z = function(n, n, coefficients[n])
             u_start, z_start = u, z
             left.append(unseen)
-        square, slope = _slopes(equation, grid[n], x[n], u_start, z_start)
+        square, df_du = _slopes(equation, grid[n], x[n], u_start, z_start)
         b_square += square * dt
-        stiffness = max(stiffness, slope * dt)
+        if df_du * dt > _STIFF:
+            raise StepTooLong(
+                f"the driver is stiff: |df/du| is about {df_du:.3g}, and {num_steps} time "
+                "steps are too few for it"
+            )
     left.append(np.var(wanted))
     z0 = np.asarray(z_start[0], "float64")
     residual = float(np.sqrt(np.sum(left)))
-    return Pass(coefficients, float(np.mean(wanted)), z0, residual, b_square, stiffness)
+    return Pass(coefficients, float(np.mean(wanted)), z0, residual, b_square)
 
 
 def _slopes(equation, t, x, u, z):
@@ -127,7 +135,15 @@ def _slopes(equation, t, x, u, z):
 
 
 def _array(value):
-    return np.asarray(value, "float64")[:, 0]
+    """The only column, in float64.
+
+    Raises:
+        MethodFailed: a number is not finite, or so large that its square is not.
+    """
+    value = np.asarray(value, "float64")[:, 0]
+    if not np.all(np.abs(value) < _LARGEST):
+        raise MethodFailed("its regressions are no longer finite numbers")
+    return value
 
 
 def _dot(a, b):
