@@ -8,11 +8,12 @@ from kerasmodels import _checks
 class Node:
     """A value that is computed from others.
 
-    Subclasses write `compute(*values)`, the value, and `pull_back(gradient, value,
-    *values)`, the derivative of the loss by each input from that by the value.
+    A subclass has `compute(*values)`, which returns the value, and `pull_back(gradient,
+    value, *values)`, which turns the derivative of the loss by the value into the
+    derivative by each input.
 
     Args:
-        *inputs: `Node`s, of which one may come twice.
+        *inputs: `Node`s. The same one may occur twice.
         name: None or str.
 
     Raises:
@@ -57,7 +58,7 @@ class Parameter(Node):
 class Linear(Node):
     """x W + b, with x `[batch, features]`, W `[features, units]` and b `[units]`.
 
-    dx = g W^T,  dW = x^T g,  db = sum of g over the batch
+    With g the gradient by the value: dx = g W^T,  dW = x^T g,  db = sum of g over the batch
     """
 
     def __init__(self, x, weights, bias, name=None):
@@ -81,13 +82,13 @@ class Linear(Node):
 
 
 class Sigmoid(Node):
-    """s = 1 / (1 + exp(-x)), entry by entry; dx = g s (1 - s)."""
+    """s = 1 / (1 + exp(-x)), entry by entry; dx = g s (1 - s), g the gradient by s."""
 
     def __init__(self, x, name=None):
         super().__init__(x, name=name)
 
     def compute(self, x):
-        # exp of a negative number alone cannot overflow.
+        # exp of a negative number cannot overflow.
         small = np.exp(-np.abs(x))
         return np.where(x >= 0, 1.0, small) / (1.0 + small)
 
@@ -103,7 +104,7 @@ class MSE(Node):
 
     def compute(self, y, a):
         if y.shape != a.shape:
-            # (m,) and (m, 1) would broadcast to (m, m) without a word.
+            # NumPy would broadcast (m,) and (m, 1) to (m, m).
             raise _checks.ArgumentError(
                 _checks.message(
                     self.name,
