@@ -1,8 +1,8 @@
-"""From an image to a class: what are the rows, what is the target, what comes out?
+"""A network from images to classes: its rows, its targets, and its outputs.
 
-An image of 8 x 8 pixels is one row of 64 numbers, its class a unit vector of ten, the
-batch a matrix. The gradient of a weight matrix is a product of matrices, and not one of
-entries. About fifteen seconds.
+An image of 8 x 8 pixels is one row of 64 numbers, its class a unit vector of ten, and a
+batch a matrix. The gradient of a weight matrix is a matrix product, not a product entry by
+entry. About fifteen seconds.
 """
 
 import _start  # noqa: F401
@@ -18,7 +18,7 @@ def run(args):
 
 
 def predictions(variants, args):
-    """The first 25 test images with their answers, and who is taken for whom."""
+    """The first 25 test images with their answers, and the confusion matrix."""
     fixed = variants["as fixed"]
     x, y = fixed.test
     outputs = np.asarray(fixed.model(x))

@@ -1,4 +1,4 @@
-"""Command `python -m kerasmodels`: the list of systems, each with the command that runs it."""
+"""Command `python -m kerasmodels`: all systems, each with the command that runs it."""
 
 import argparse
 

@@ -60,7 +60,7 @@ def load_model(path):
         config, num_bytes = _archive.inspect(owner, path)
         limit = _FREE_BYTES + _PER_BYTE * num_bytes
         with _limited_variables(limit), warnings.catch_warnings():
-            # Layers that are not built or have no weights in the file would keep random ones.
+            # Layers not built, or without weights in the file, would keep random weights.
             warnings.filterwarnings("error", message="Skipping nested container")
             warnings.filterwarnings("error", message="Model .* had a build config")
             model = keras.saving.load_model(path, safe_mode=True)
