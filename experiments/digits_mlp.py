@@ -27,7 +27,7 @@ def predictions(variants, args):
     np.add.at(confusion, (true, said), 1)
     print(f"one image: a row of {x.shape[1]} numbers, {np.round(x[0, :8], 2)} ...")
     print(f"its class, {true[0]}, as a unit vector: {y[0].astype(int)}")
-    print(f"what the network says:  {np.round(outputs[0], 2)}\n")
+    print(f"outputs of the network: {np.round(outputs[0], 2)}\n")
     return {
         "images": x[:25].tolist(),
         "said": said[:25].tolist(),

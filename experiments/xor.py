@@ -22,7 +22,7 @@ def maps(variants, args):
     found = {}
     for name, variant in variants.items():
         outputs = variant.model(variant.train[0]).numpy()[:, 0]
-        print(f"{name}: outputs {outputs.round(3)}, wanted 0, 1, 1, 0")
+        print(f"{name}: outputs {outputs.round(3)}, targets 0, 1, 1, 0")
         values = _pair_script.decision_map(variant.model, *BOX)
         found[name] = {"outputs": outputs.tolist(), "map": values.tolist()}
     print()

@@ -1,4 +1,4 @@
-"""Training of both variants of a recipe, the asked and the fixed one, with diagnoses."""
+"""Training and diagnosis of both variants of a recipe, "as asked" and "as fixed"."""
 
 import dataclasses
 from typing import Any

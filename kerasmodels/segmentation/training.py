@@ -79,7 +79,7 @@ def train_and_score(
     if not np.all(np.isfinite(history["loss"])):
         raise FloatingPointError(
             f"`{owner}`: the loss became {history['loss'][-1]} within {epochs} epochs. "
-            "Choose a smaller `learning_rate`, and see that the images are finite."
+            "Choose a smaller `learning_rate`, and check that the images are finite."
         )
     return {"loss": history["loss"], **score(model, *test)}
 
