@@ -28,7 +28,7 @@ LOSSES = {
 
 
 def run(args):
-    """The published start and the random ones together, then the two other questions."""
+    """The published and the random starts, other rules, and the imbalanced set."""
     steps = 255 if args.quick else 9999
     starts = 20 if args.quick else 400
     rng = np.random.default_rng(args.seed)
@@ -85,7 +85,7 @@ def train(model, loss, x, y, steps):
     loss = loss(dtype="float64")
     callbacks = []
     if isinstance(loss, neurons.SmoothAccuracy):
-        # Logits of size one are the scale of the starts.
+        # A temperature of one, because the starts give logits of about that size.
         callbacks.append(neurons.AnnealTemperature(1.0, 0.1, steps))
     targets = np.repeat(y[:, None], model.units, axis=1)
     # The rate is multiplied, because the loss is a mean over units.

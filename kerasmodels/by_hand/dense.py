@@ -137,7 +137,7 @@ class HandDense(CheckedBatches, keras.layers.Layer):
         if self.bias is not None:
             z = z + ops.cast(self.bias, x.dtype)
         a = ACTIVATIONS[self.activation].forward(z)
-        # A cross-entropy is exact only with the logits.
+        # For a cross-entropy, which is exact only if it has the logits.
         a._hand_logits = (self.activation, z)
         return a, (x, z, a, kernel)
 

@@ -28,7 +28,7 @@ def _checked(owner, weights, x, labels, l2):
 
 
 def softmax_loss_naive(weights, x, labels, l2=0.0):
-    """Loss and gradient by loops over samples and classes, as one derives them on paper.
+    """Loss and gradient by loops over samples and classes, as derived on paper.
 
         L_i = -s_y + log sum_j exp(s_j),    dL_i/ds_j = p_j - [j = y],    ds_j/dw_j = x_i
         L = mean_i L_i + l2 / 2 sum W^2

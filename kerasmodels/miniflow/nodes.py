@@ -1,4 +1,4 @@
-"""Nodes of a calculation, each with its derivative beside its forward line."""
+"""Nodes of a calculation, each with its derivative; g is the gradient by its value."""
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class Parameter(Node):
 class Linear(Node):
     """x W + b, with x `[batch, features]`, W `[features, units]` and b `[units]`.
 
-    With g the gradient by the value: dx = g W^T,  dW = x^T g,  db = sum of g over the batch
+    dx = g W^T,  dW = x^T g,  db = sum of g over the batch
     """
 
     def __init__(self, x, weights, bias, name=None):
@@ -82,7 +82,7 @@ class Linear(Node):
 
 
 class Sigmoid(Node):
-    """s = 1 / (1 + exp(-x)), entry by entry; dx = g s (1 - s), g the gradient by s."""
+    """s = 1 / (1 + exp(-x)), entry by entry; dx = g s (1 - s)."""
 
     def __init__(self, x, name=None):
         super().__init__(x, name=name)
@@ -97,7 +97,7 @@ class Sigmoid(Node):
 
 
 class MSE(Node):
-    """The mean over all entries of (y - a)^2; da = -2 (y - a) / number of entries."""
+    """The mean over all entries of (y - a)^2; da = -2 g (y - a) / number of entries."""
 
     def __init__(self, y, a, name=None):
         super().__init__(y, a, name=name)
