@@ -34,7 +34,7 @@ def _pair(written, inside):
 
 
 class _StepVerifier(CheckedBatches, SavedAsKeras, keras.Model):
-    """The common part of the three verifiers, which differ in the cell and its equations."""
+    """The common part of the three verifiers, which differ in cell and equations."""
 
     kind = None
 
