@@ -15,7 +15,7 @@ class WeightCheck:
         error: float. Largest |hand - tape|, relative to the largest |tape| (or to 1e-7
             of the largest of all weights).
         difference_error: float. Largest distance of the hand gradient from the one-sided
-            differences, relative to the same, over the entries that were checked.
+            differences, over the entries that were checked, relative as in `error`.
         cosine: float. Between the hand gradient and the tape's.
         wrong: bool.
         factor: float. The hand gradient is this number times the tape's; NaN where the two

@@ -28,7 +28,7 @@ def descend(model, x, y, steps, record=None, callbacks=None):
         steps: int. Gradient steps.
         record: None or list of int: the steps after which to record. None records 0, 1,
             2, 4, 8, ... and the last.
-        callbacks: None or list of Keras callbacks. They are called once per 128 steps.
+        callbacks: None or list of Keras callbacks, called once per up to 128 steps.
 
     Returns:
         dict: "step" `[k]`, "prediction" `[k, n, ...]`, "weights", a list with one array
