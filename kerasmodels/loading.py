@@ -19,12 +19,12 @@ _PER_BYTE, _FREE_BYTES = 8, 2**24
 def load_model(path):
     """Loads a `.keras` file that need not be trusted.
 
-    This is `keras.saving.load_model` in its safe mode, which does not check all. This
-    function also refuses files that inflate in memory, sizes for which the file has no
-    weights, weights that are NaN or infinite, links, assets, and models with parts that the
-    file has no weights for. No code of the file runs, no other file is read or written, and
-    memory stays in proportion to the length of the file. The result of a loaded model is
-    only as trustworthy as its author.
+    This is `keras.saving.load_model` in its safe mode, with further checks: it also refuses
+    files that inflate in memory, sizes for which the file has no weights, weights that are
+    NaN or infinite, links, assets, and models with parts that the file has no weights for.
+    No code of the file runs, no other file is read or written, and memory stays in
+    proportion to the length of the file. The outputs of a loaded model are only as
+    trustworthy as its author.
 
     A SavedModel (`GlobalModel.export`) is a program: run only those that you trust.
 

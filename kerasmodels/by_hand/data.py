@@ -25,7 +25,7 @@ def digits(scale=16.0):
 
 
 def binary_digits():
-    """The same images, enlarged to 16x16 black and white pixels, `[1797, 256]`."""
+    """The images of `digits`, enlarged to 16x16 black and white pixels, `[1797, 256]`."""
     (x, y), (x_test, y_test) = digits(scale=1.0)
     x, x_test = (
         np.kron(part.reshape(-1, 8, 8) >= 8, np.ones((1, 2, 2))).reshape(-1, 256)

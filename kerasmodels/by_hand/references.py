@@ -35,8 +35,7 @@ def precision(dtype, tolerance):
         # The step is small, so that few steps cross the kink of a ReLU.
         tolerance, least, step = tolerance, 1e-7, 1e-6
     else:
-        # Half of the digits, and the step for which rounding and curvature errors are
-        # equal.
+        # Half of the digits; the step makes rounding and curvature errors equal.
         tolerance, least, step = max(tolerance, eps**0.5), eps**0.5, eps ** (1 / 3)
     return Precision(dtype, tolerance, least, step, rounding=45 * eps / step)
 

@@ -86,7 +86,7 @@ def _reachable(model):
 
 
 def _has_state(thing, home):
-    """Whether it is an object of Keras, or of a class from the model's module."""
+    """Whether `thing` is an object of Keras, or of a class from the model's module."""
     if isinstance(thing, type) or not hasattr(thing, "__dict__"):
         return False
     modules = {base.__module__.partition(".")[0] for base in type(thing).__mro__}

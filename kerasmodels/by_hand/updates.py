@@ -23,7 +23,7 @@ class Step:
     """One `train_step`. Weights go by their number among the trainable ones.
 
     Attributes:
-        gradients: dict of arrays: the sum of what optimizers were given.
+        gradients: dict of arrays: the sum of the gradients that optimizers were given.
         changes: dict of arrays: the sum of the changes that the step assigned itself.
         order: list: the weights in the order of their first update.
         count: int: the number of updates; one call of an optimizer is one.

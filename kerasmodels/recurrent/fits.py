@@ -1,8 +1,8 @@
 """Mistakes by which an import lost or mixed numbers, found by least squares.
 
-Two biases that were added into one cannot be recovered from the layer, but from values on
-paper. These functions fit the lost numbers to the values by least squares. A mistake is
-named only if every value agrees and the values are far more than the fitted numbers.
+Two biases that were added into one cannot be recovered from the layer, but they can be from
+values on paper, to which these functions fit them. A mistake is named only if every value
+agrees and there are far more values than fitted numbers.
 """
 
 import numpy as np
