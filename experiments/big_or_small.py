@@ -50,7 +50,7 @@ def draw(axes, result):
     for panel, name in zip(axes[1:], _pair_script.COLORS):
         _pair_script.draw_map(panel, more[name]["map"], *BOX, f"{name}: output")
         panel.scatter(*points.T, c=labels, cmap="binary", edgecolors="black", s=14)
-        panel.set(title=f"{name}: output\n(black dot: target 1)")
+        panel.set(title=f"{name}: output\n(black dot: wanted 1)")
 
 
 def main(argv=None):
