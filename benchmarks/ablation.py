@@ -34,12 +34,12 @@ DRIVEN = {"HJB, lambda = 10": 100, "Black-Scholes-Barenblatt": 20, "Burgers": 40
 VARIANTS = {
     "all of it": {},
     "left-point rule in training": {"rule": "left"},
-    "noise of the grid left in, in training": {"milstein": False},
+    "noise of the grid left in, in training": {"iterated_integrals": False},
     "times do not jitter": {"jitter": False},
     "dense network, terminal skip": {"control": "shared"},
     "dense network, no skip": {"control": "shared", "terminal_skip": False},
-    "paths not driven": {"drift": False},
-    "driven paths count alike": {"drift": True, "model": "alike"},
+    "paths not driven": {"importance_sampling": False},
+    "driven paths count alike": {"importance_sampling": True, "model": "alike"},
     "gradients clipped to norm 1": {"optimizer": {"clipnorm": 1.0}},
     "weights averaged": {"optimizer": {"use_ema": True, "ema_overwrite_frequency": None}},
 }
@@ -61,7 +61,7 @@ def run(name, variant, seed, quick=False):
     equation = bsde.EQUATIONS[zoo_name](**arguments)
     settings = bsde.default_settings(equation)
     change = {"control": "exchangeable", "rule": "trapezoid", "jitter": True, **variant}
-    drift = change.get("drift", True) and name in DRIVEN
+    driven = change.get("importance_sampling", True) and name in DRIVEN
     num_steps = 4 if quick else DRIVEN.get(name, settings.num_steps)
     begin = time.perf_counter()
     grid = bsde.time_grid(equation.terminal_time, num_steps)
@@ -71,8 +71,8 @@ def run(name, variant, seed, quick=False):
         control=make_control(change["control"], grid[1:-1], equation.dim, seed=seed),
         terminal_skip=change["control"] == "shared" and change.get("terminal_skip", True),
         rule=change["rule"],
-        milstein=change.get("milstein", True) and num_steps < 100,
-        drift=drift,
+        iterated_integrals=change.get("iterated_integrals", True) and num_steps < 100,
+        importance_sampling=driven,
         seed=seed,
     )
     model.compile(
@@ -135,7 +135,7 @@ def main(argv=None):
     for name in args.problems[: 1 if args.quick else None]:
         found = results["runs"].setdefault(name, {})
         for variant, change in VARIANTS.items():
-            if "drift" in change and name not in DRIVEN:
+            if "importance_sampling" in change and name not in DRIVEN:
                 continue
             found[variant] = []
             for seed in args.seeds:

@@ -47,7 +47,7 @@ PROBLEMS = {
 QUICK = {"steps": 20, "num_paths": 64, "max_rounds": 1}
 KEPT = "dim num_steps batch_size steps u0 u0_standard_error u0_interval trained_u0 "
 KEPT += "estimate reference_u0 reference_source reference_tolerance relative_error "
-KEPT += "baseline_u0 drift control converged seconds seed versions"
+KEPT += "baseline_u0 importance_sampling control converged seconds seed versions"
 
 # What runs of the published algorithm were held against whose files do not tell: the
 # references of that day, from the literature.

@@ -5,7 +5,7 @@ import pathlib
 
 import evidence
 
-from kerasmodels import _files
+from kerasmodels._support import files
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -37,7 +37,7 @@ def earlier(path, empty):
     """The results that a file holds already, or `empty`."""
     if not path.exists():
         return empty
-    results = _files.read_json(path)
+    results = files.read_json(path)
     if "measured" not in results:
         raise SystemExit(
             f"{path} has numbers that carry no commit, and new ones would stand beside "
@@ -57,9 +57,9 @@ def write(path, results, table=None, runs=None):
             that were measured one by one, now or earlier.
     """
     evidence.stamp(results, evidence.entry(evidence.script_of(path)), runs)
-    _files.write_json(path, results)
+    files.write_json(path, results)
     if table:
-        _files.write_text(path.with_suffix(".md"), table(results))
+        files.write_text(path.with_suffix(".md"), table(results))
 
 
 def write_runs(path, results, table, found):

@@ -15,7 +15,7 @@ import time
 
 import fingerprints
 
-from kerasmodels._machine import machine
+from kerasmodels._support.machine import machine
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 REPAIR = "python benchmarks/report.py"

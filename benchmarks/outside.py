@@ -23,7 +23,8 @@ import coverage
 import evidence
 from outside_problems import OPTIONS, PROBLEMS
 
-from kerasmodels import _checks, bsde
+from kerasmodels import bsde
+from kerasmodels._support import checks
 
 SCRIPT = evidence.ROOT / "benchmarks" / "outside.py"
 # What a result depends on; the rest of the code draws tables and writes files.
@@ -33,9 +34,9 @@ SHARE, HALF_WIDTH = 0.9, 5e-3
 # All in one process: TensorFlow takes seconds to start, and a pool may hang at a limit.
 RUNS_EACH = None
 # How `solve` refuses. Any other error is a failure.
-REFUSALS = (bsde.EquationError, FloatingPointError, _checks.ArgumentError, _checks.RunError)
-KEPT = "u0 u0_interval trained_u0 estimate relative_error converged drift num_steps steps "
-KEPT += "reference_u0 reference_tolerance seconds"
+REFUSALS = (bsde.EquationError, FloatingPointError, checks.ArgumentError, checks.RunError)
+KEPT = "u0 u0_interval trained_u0 estimate relative_error converged num_steps steps "
+KEPT += "importance_sampling reference_u0 reference_tolerance seconds"
 
 
 def run(name, seed, quick):

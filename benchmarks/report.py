@@ -19,7 +19,7 @@ import scaling
 import soak
 import speed
 
-from kerasmodels import _files
+from kerasmodels._support import files
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -165,7 +165,7 @@ def stem(benchmark):
 
 
 def results_of(benchmark):
-    return _files.read_json(RESULTS / f"{stem(benchmark)}.json")
+    return files.read_json(RESULTS / f"{stem(benchmark)}.json")
 
 
 def measured(benchmark):
@@ -219,7 +219,7 @@ def texts():
 
 def main():
     for path, text in texts().items():
-        _files.write_text(ROOT / path, text)
+        files.write_text(ROOT / path, text)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def make_model(control, dim):
     from kerasmodels import bsde
 
     equation = bsde.HJB(dim)
-    model = bsde.GlobalModel(equation, 20, control, rule="trapezoid")
+    model = bsde.GlobalModel(equation, control, num_steps=20, rule="trapezoid")
     model.compile(bsde.decaying_adam(1e-3, 10_000), loss="mse")
     return model
 
@@ -65,7 +65,7 @@ def time_fit(model, batch_size, count):
     keep = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
     )
-    data = bsde.distributed_paths(model.equation, model.grid, batch_size)
+    data = bsde.distributed_paths(model.equation, batch_size, grid=model.grid)
     model.fit(data, steps_per_epoch=count + 3, verbose=0, callbacks=[keep])
     return [1e3 * float(ms) for ms in np.diff(ends)[2:]]
 

@@ -39,7 +39,7 @@ def solve(k):
     """A small problem, another one each time."""
     bsde.solve(
         EQUATIONS[k % len(EQUATIONS)](4),
-        t=4,
+        num_steps=4,
         steps=10,
         batch_size=16,
         num_paths=256,

@@ -19,7 +19,7 @@ import command
 import matplotlib.figure
 import numpy as np
 
-from kerasmodels import _files
+from kerasmodels._support import files
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Hamilton-Jacobi-Bellman, lambda = 1; "stacked" is one network per time, two hidden layers
@@ -234,7 +234,7 @@ def main(argv=None):
     command.write(args.out / "speed.json", results, table)
     figure_path = HERE.parent / "docs" / "benchmarks_growth.png"
     figure_path = args.out / figure_path.name if args.quick else figure_path
-    with _files.replacing(figure_path) as temporary:
+    with files.replacing(figure_path) as temporary:
         draw(results).savefig(temporary, dpi=110)
     return results
 

@@ -51,7 +51,7 @@ def make_ours(case):
     equation = bsde.EQUATIONS[case.get("equation", "hjb")](case["dim"])
     model = bsde.GlobalModel(
         equation,
-        case["num_steps"],
+        num_steps=case["num_steps"],
         control=case["control"],
         terminal_skip=case["control"] != "exchangeable",
         rule=case.get("rule", "trapezoid"),
@@ -64,7 +64,10 @@ def make_ours(case):
         steps_per_execution=case["steps"],
     )
     data = bsde.path_dataset(
-        equation, case["num_steps"], case["batch_size"], dtype=model.variable_dtype
+        equation,
+        case["batch_size"],
+        num_steps=case["num_steps"],
+        dtype=model.variable_dtype,
     )
     return model, data
 

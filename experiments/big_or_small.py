@@ -11,13 +11,14 @@ import _start  # noqa: F401
 # isort: split
 import numpy as np
 
-from kerasmodels import _pair_script, _script, by_hand
+from kerasmodels import by_hand
+from kerasmodels._scripts import command_line, pair_script
 
 BOX = (0, 100)
 
 
 def run(args):
-    return _pair_script.run(args, "big_or_small", maps, quick_epochs=5)
+    return pair_script.run(args, "big_or_small", maps, quick_epochs=5)
 
 
 def maps(variants, args):
@@ -25,10 +26,10 @@ def maps(variants, args):
     found = {}
     for name, variant in variants.items():
         scale = 100.0 if name == "as fixed" else 1.0
-        values = _pair_script.decision_map(
+        values = pair_script.decision_map(
             variant.model, *BOX, scale=lambda x, scale=scale: x / scale
         )
-        hidden = _pair_script.hidden_before(variant)
+        hidden = pair_script.hidden_before(variant)
         flat = float(np.mean(4 * hidden * (1 - hidden) < 1e-4))
         print(f"{name}: hidden activations {hidden.min():.3f} to {hidden.max():.3f}")
         print(f"{'':{len(name)}}  share of them without a slope: {flat:.0%}")
@@ -39,22 +40,22 @@ def maps(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 3, draw)
+    pair_script.plot(result, path, 3, draw)
 
 
 def draw(axes, result):
     more = result["more"]
-    hidden = {name: more[name]["hidden"] for name in _pair_script.COLORS}
-    _pair_script.draw_hidden(axes[0], hidden)
+    hidden = {name: more[name]["hidden"] for name in pair_script.COLORS}
+    pair_script.draw_hidden(axes[0], hidden)
     points, labels = np.array(more["points"]), np.array(more["labels"])
-    for panel, name in zip(axes[1:], _pair_script.COLORS):
-        _pair_script.draw_map(panel, more[name]["map"], *BOX, f"{name}: output")
+    for panel, name in zip(axes[1:], pair_script.COLORS):
+        pair_script.draw_map(panel, more[name]["map"], *BOX, f"{name}: output")
         panel.scatter(*points.T, c=labels, cmap="binary", edgecolors="black", s=14)
         panel.set(title=f"{name}: output\n(black dot: wanted 1)")
 
 
 def main(argv=None):
-    return _script.main("big_or_small", __doc__, argv, run, plot, _pair_script.summary)
+    return command_line.main("big_or_small", __doc__, argv, run, plot, pair_script.summary)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ import difflib
 import inspect
 import sys
 
-from kerasmodels import _checks, _script, _workers, bsde
+from kerasmodels import bsde
+from kerasmodels._scripts import command_line
+from kerasmodels._support import checks, files, workers
 from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.figure import draw
 from kerasmodels.bsde.methods.deep_bsde.method import MAX_ROUNDS
@@ -37,31 +39,31 @@ def run(args):
     with strategy.scope():
         result = solve(args)
         # Together to the end: a worker that leaves early is missed by the others.
-        _workers.agreed(0.0)
+        workers.agreed(0.0)
     return result
 
 
 def solve(args):
     """Solves the equation, writes the files of the model, and returns the numbers."""
-    # Before checkpoints go and subnets are trained; and `solve` would speak of its `t`.
+    # Before checkpoints go and subnets are trained.
     equation = checked(args)
     checkpoints = bsde.Checkpoints(args.out / "checkpoints")
     if args.overwrite:
         checkpoints.clear()
     elif not args.resume:
         checkpoints.require_none("bsde.py")
-    t = args.num_steps
-    quiet = args.quick or _workers.task_index() > 0
+    num_steps = args.num_steps
+    quiet = args.quick or workers.task_index() > 0
     subnets = None
     if args.pretrain and args.resume and checkpoints.paths:
         subnets = bsde.load_subnets(args.out / "subnets")
     elif args.pretrain:
-        if t is None:
-            t = bsde.default_settings(equation).num_steps
+        if num_steps is None:
+            num_steps = bsde.default_settings(equation).num_steps
         subnets, losses = bsde.pretrain_subnets(
             equation,
-            t,
             args.out / "subnets",
+            num_steps=num_steps,
             num_paths=256 if args.quick else 4096,
             batch_size=128,
             seed=args.seed,
@@ -72,13 +74,13 @@ def solve(args):
     solution = bsde.solve(
         equation,
         tolerance=args.tolerance,
-        t=t,
+        num_steps=num_steps,
         control=args.control,
         hidden=args.hidden,
         subnets=subnets,
         frozen=args.frozen,
         rule=args.rule,
-        drift=args.drift,
+        importance_sampling=args.importance_sampling,
         steps=args.steps,
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,
@@ -100,7 +102,7 @@ def solve(args):
 
 def plot(result, path):
     """Draws u0 and the loss over training, from the numbers of `run` alone."""
-    _script.save_figure(draw(result), path)
+    files.save_figure(draw(result), path)
 
 
 def checked(args):
@@ -111,17 +113,17 @@ def checked(args):
     counts = ("num_steps", "steps", "batch_size", "num_paths", "max_rounds")
     for name in (*counts, "checkpoint_every"):
         if getattr(args, name) is not None:
-            _checks.positive_int(owner, name, getattr(args, name))
+            checks.positive_int(owner, name, getattr(args, name))
     for name in ("tolerance", "learning_rate"):
-        _checks.finite_float(owner, name, getattr(args, name), above=0.0)
+        checks.finite_float(owner, name, getattr(args, name), above=0.0)
     num_steps = args.num_steps or settings.num_steps
     batch_size = args.batch_size or settings.batch_size
     paths_fit(owner, "num_steps", equation, num_steps, 1, "float64", copies=1)
     paths_fit(owner, "batch_size", equation, num_steps, batch_size, "float32", copies=8)
     if args.pretrain and num_steps == 1:
         expected = "at least 2 with --pretrain, which trains a network at inner times"
-        raise _checks.ArgumentError(
-            _checks.message(owner, "num_steps", expected, "num_steps=1")
+        raise checks.ArgumentError(
+            checks.message(owner, "num_steps", expected, "num_steps=1")
         )
     if args.hidden is not None and num_steps > 1:
         times = time_grid(equation.terminal_time, num_steps)[1:-1]
@@ -135,7 +137,7 @@ def make_equation(args):
     cls = bsde.EQUATIONS[args.equation]
     config = dict(args.param)
     for name in config:
-        _checks.one_of(
+        checks.one_of(
             args.equation, "--param", name, [*inspect.signature(cls).parameters][1:]
         )
     if args.dim is not None:
@@ -186,7 +188,7 @@ def equation_name(text):
 
 
 def make_parser():
-    parser = _script.make_parser("bsde", __doc__)
+    parser = command_line.make_parser("bsde", __doc__)
     add = parser.add_argument
     add("--equation", type=equation_name, default="hjb", metavar="NAME")
     add("--list", action="store_true", help="list the equations and exit")
@@ -224,7 +226,7 @@ def make_parser():
     )
     add("--rule", choices=RULES, default="trapezoid", help="of the driver, in training")
     add(
-        "--drift",
+        "--importance-sampling",
         action=argparse.BooleanOptionalAction,
         help="drive the training paths by the control (default: where it helps)",
     )
@@ -286,13 +288,15 @@ def main(argv=None):
     if args.resume and args.overwrite:
         parser.error("--resume goes on with what --overwrite removes: take one of them")
     if args.out is None:
-        args.out = _script.default_folder(parser, args, f"bsde/{args.equation}", UNNAMED)
+        args.out = command_line.default_folder(
+            parser, args, f"bsde/{args.equation}", UNNAMED
+        )
     if (args.workers is None) != (args.worker is None):
         parser.error("--workers and --worker need each other: all addresses, and which")
     try:
-        together = args.workers or _workers.several()
-        worker = _workers.task_index() if args.worker is None else args.worker
-    except _checks.ArgumentError as error:
+        together = args.workers or workers.several()
+        worker = workers.task_index() if args.worker is None else args.worker
+    except checks.ArgumentError as error:
         parser.error(str(error))
     if args.pretrain and together:
         parser.error("--pretrain trains its subnets in one process: leave out --workers")
@@ -302,7 +306,7 @@ def main(argv=None):
         for name, value in QUICK.items():
             if getattr(args, name) is None:
                 setattr(args, name, value)
-    return _script.execute(parser, args, run, plot, summary, check=checked)
+    return command_line.execute(parser, args, run, plot, summary, check=checked)
 
 
 def summary(result):

@@ -12,7 +12,9 @@ import _start  # noqa: F401
 import matplotlib.pyplot as plt
 import numpy as np
 
-from kerasmodels import _script, bsde
+from kerasmodels import bsde
+from kerasmodels._scripts import command_line
+from kerasmodels._support import files
 
 DEFAULT = ("hjb", "allen-cahn")
 # More equations and seeds go into the same table, in however many processes.
@@ -30,7 +32,7 @@ def run(args):
         equations = list(equations)
     options = {"tolerance": args.tolerance}
     if args.quick:
-        options |= {"steps": 20, "batch_size": 32, "num_paths": 256, "t": 2}
+        options |= {"steps": 20, "batch_size": 32, "num_paths": 256, "num_steps": 2}
         options |= {"max_rounds": 1}
     seeds = args.seeds or [args.seed + k for k in range(1 if args.quick else 4)]
     rows = bsde.sweep(
@@ -75,7 +77,7 @@ def plot(result, path):
         axis.set_xticks(range(len(rows)), [row["seed"] for row in rows])
         axis.set(title=name, xlabel="seed", ylabel=f"u0 - {against}, %", xlim=(-0.6, None))
         axis.set_xlim(-0.6, len(rows) - 0.4)
-    _script.save_figure(figure, path)
+    files.save_figure(figure, path)
     plt.close(figure)
 
 
@@ -91,7 +93,7 @@ def summary(result):
 
 
 def make_parser():
-    parser = _script.make_parser("bsde_sweep", __doc__)
+    parser = command_line.make_parser("bsde_sweep", __doc__)
     add = parser.add_argument
     add("--equations", nargs="+", metavar="NAME", help="(default: hjb allen-cahn)")
     add("--seeds", type=int, nargs="+", help="(default: four from --seed on)")
@@ -105,12 +107,12 @@ def main(argv=None):
     parser = make_parser()
     args = parser.parse_args(argv)
     if args.out is None:
-        args.out = _script.default_folder(parser, args, "bsde_sweep", UNNAMED)
+        args.out = command_line.default_folder(parser, args, "bsde_sweep", UNNAMED)
     if args.equations is None:
         args.equations = DEFAULT
     if args.dim is None:
         args.dim = 4 if args.quick else 20
-    return _script.execute(parser, args, run, plot, summary, extends=True)
+    return command_line.execute(parser, args, run, plot, summary, extends=True)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ import _start  # noqa: F401
 # isort: split
 import numpy as np
 
-from kerasmodels import _pair_script, _script, by_hand
+from kerasmodels import by_hand
+from kerasmodels._scripts import command_line, pair_script
 
 
 def run(args):
-    return _pair_script.run(args, "constant_output", outputs, quick_epochs=20)
+    return pair_script.run(args, "constant_output", outputs, quick_epochs=20)
 
 
 def outputs(variants, args):
@@ -29,7 +30,7 @@ def outputs(variants, args):
         far = np.max(np.abs(said - shares))
         print(f"{name}: outputs vary over the images by {spread:.1e} and differ from the")
         print(f"  shares of the classes by {far:.1e}; loss of the shares {floor:.6f}")
-        hidden = _pair_script.hidden_before(variant)
+        hidden = pair_script.hidden_before(variant)
         found[name] = {"hidden": hidden.ravel().tolist(), "said": said[0].tolist()}
         found |= {"shares": shares.tolist(), "floor": floor, "spread": spread}
     print()
@@ -37,16 +38,16 @@ def outputs(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 2, draw)
+    pair_script.plot(result, path, 2, draw)
 
 
 def draw(axes, result):
     more = result["more"]
-    hidden = {name: more[name]["hidden"] for name in _pair_script.COLORS}
-    _pair_script.draw_hidden(axes[0], hidden)
+    hidden = {name: more[name]["hidden"] for name in pair_script.COLORS}
+    pair_script.draw_hidden(axes[0], hidden)
     places = np.arange(10)
     axes[1].bar(places - 0.3, more["shares"], 0.3, color="gray", label="share of the class")
-    for shift, (name, color) in zip((0, 0.3), _pair_script.COLORS.items()):
+    for shift, (name, color) in zip((0, 0.3), pair_script.COLORS.items()):
         axes[1].bar(places + shift, more[name]["said"], 0.3, color=color, label=name)
     axes[1].set(xlabel="class", ylabel="output", title="outputs for one image")
     axes[1].set_xticks(places)
@@ -54,7 +55,9 @@ def draw(axes, result):
 
 
 def main(argv=None):
-    return _script.main("constant_output", __doc__, argv, run, plot, _pair_script.summary)
+    return command_line.main(
+        "constant_output", __doc__, argv, run, plot, pair_script.summary
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import _start  # noqa: F401
 import keras
 import numpy as np
 
-from kerasmodels import _pair_script, _script, by_hand
+from kerasmodels import by_hand
+from kerasmodels._scripts import command_line, pair_script
 from kerasmodels.by_hand.data import digits
 from kerasmodels.by_hand.side_by_side import train
 
@@ -25,7 +26,7 @@ COLORS = ("tab:red", "tab:blue", "tab:green")
 
 
 def run(args):
-    return _pair_script.run(args, "deep_mlp", depths, quick_epochs=1)
+    return pair_script.run(args, "deep_mlp", depths, quick_epochs=1)
 
 
 def depths(variants, args):
@@ -51,7 +52,7 @@ def depths(variants, args):
                 steps_per_execution=10,
             )
             if depth == 3:
-                layers = [_pair_script.hidden(model, x[:500], k) for k in range(3)]
+                layers = [pair_script.hidden(model, x[:500], k) for k in range(3)]
                 signal[name] = [float(np.mean(np.std(a, axis=0))) for a in layers]
             train(model, x, y, 32, 1 if args.quick else 10, args.seed)
             accuracy[name].append(float(model.evaluate(x_test, y_test, verbose=0)[1]))
@@ -63,7 +64,7 @@ def depths(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 2, draw)
+    pair_script.plot(result, path, 2, draw)
 
 
 def draw(axes, result):
@@ -81,7 +82,7 @@ def draw(axes, result):
 
 
 def main(argv=None):
-    return _script.main("deep_mlp", __doc__, argv, run, plot, _pair_script.summary)
+    return command_line.main("deep_mlp", __doc__, argv, run, plot, pair_script.summary)
 
 
 if __name__ == "__main__":

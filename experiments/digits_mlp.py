@@ -10,11 +10,11 @@ import _start  # noqa: F401
 # isort: split
 import numpy as np
 
-from kerasmodels import _pair_script, _script
+from kerasmodels._scripts import command_line, pair_script
 
 
 def run(args):
-    return _pair_script.run(args, "digits_mlp", predictions)
+    return pair_script.run(args, "digits_mlp", predictions)
 
 
 def predictions(variants, args):
@@ -37,7 +37,7 @@ def predictions(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 2, draw)
+    pair_script.plot(result, path, 2, draw)
 
 
 def draw(axes, result):
@@ -68,7 +68,7 @@ def draw(axes, result):
 
 
 def main(argv=None):
-    return _script.main("digits_mlp", __doc__, argv, run, plot, _pair_script.summary)
+    return command_line.main("digits_mlp", __doc__, argv, run, plot, pair_script.summary)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ import _start  # noqa: F401
 import numpy as np
 from matplotlib.figure import Figure
 
-from kerasmodels import _pair_script, _script, by_hand
+from kerasmodels import by_hand
+from kerasmodels._scripts import command_line, pair_script
+from kerasmodels._support import files
 from kerasmodels.by_hand import pictures
 from kerasmodels.by_hand.data import digits
 
@@ -21,7 +23,7 @@ SHOWN = (3, 13, 4, 14)
 
 
 def run(args):
-    return _pair_script.run(args, "digits_notebook", look)
+    return pair_script.run(args, "digits_notebook", look)
 
 
 def look(variants, args):
@@ -29,7 +31,7 @@ def look(variants, args):
     fixed = variants["as fixed"]
     (x, y), _ = digits(scale=1.0)
     count = 60 if args.quick else 300
-    encoded = _pair_script.hidden(fixed.model, x[:count])
+    encoded = pair_script.hidden(fixed.model, x[:count])
     return {
         "by_batch": inner_steps(args, x, y),
         "weights": [np.asarray(w).tolist() for w in fixed.start],
@@ -60,7 +62,7 @@ def inner_steps(args, x, y):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 1, draw)
+    pair_script.plot(result, path, 1, draw)
     draw_pictures(result, path.with_name("pictures.png"))
 
 
@@ -102,11 +104,13 @@ def draw_pictures(result, path):
             points = panel.scatter(*values.T, c=more["labels"], cmap="tab10", s=8, vmax=9)
             panel.set(title=f"{name}, {kind}", xticks=[], yticks=[])
         figure.colorbar(points, ax=axes[row], label="digit", ticks=range(10))
-    _script.save_figure(figure, path)
+    files.save_figure(figure, path)
 
 
 def main(argv=None):
-    return _script.main("digits_notebook", __doc__, argv, run, plot, _pair_script.summary)
+    return command_line.main(
+        "digits_notebook", __doc__, argv, run, plot, pair_script.summary
+    )
 
 
 if __name__ == "__main__":

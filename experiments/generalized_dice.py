@@ -16,7 +16,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _script, losses, segmentation
+from kerasmodels import losses, segmentation
+from kerasmodels._scripts import command_line
+from kerasmodels._support import files
 
 
 def as_written(y_true, y_pred):
@@ -213,16 +215,16 @@ def plot(result, path):
         bottom.plot(np.arange(1, len(row["loss"]) + 1), row["loss"], ".-", label=name)
     bottom.set(xlabel="epoch", ylabel="training loss")
     bottom.legend(fontsize=8)
-    _script.save_figure(fig, path)
+    files.save_figure(fig, path)
     plt.close(fig)
 
 
 def main(argv=None):
-    parser = _script.make_parser("generalized_dice", __doc__)
+    parser = command_line.make_parser("generalized_dice", __doc__)
     parser.add_argument(
         "--mnist", action="store_true", help="download MNIST instead of the embedded digits"
     )
-    return _script.execute(parser, parser.parse_args(argv), run, plot, summary)
+    return command_line.execute(parser, parser.parse_args(argv), run, plot, summary)
 
 
 def summary(result):

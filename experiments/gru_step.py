@@ -14,7 +14,9 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 
-from kerasmodels import _script, recurrent
+from kerasmodels import recurrent
+from kerasmodels._scripts import command_line
+from kerasmodels._support import files
 
 
 def run(args):
@@ -100,13 +102,13 @@ def plot(result, path):
     right.plot(1, result["by_hand_h"], "r*", ms=12, label="on paper: 0.55")
     right.set(xlabel="step", ylabel="h", ylim=(0, 1), title="the same with one mistake")
     right.legend(fontsize="small")
-    _script.save_figure(fig, path)
+    files.save_figure(fig, path)
     plt.close(fig)
 
 
 def main(argv=None):
-    parser = _script.make_parser("gru_step", __doc__)
-    return _script.execute(parser, parser.parse_args(argv), run, plot, summary)
+    parser = command_line.make_parser("gru_step", __doc__)
+    return command_line.execute(parser, parser.parse_args(argv), run, plot, summary)
 
 
 def summary(result):

@@ -14,13 +14,15 @@ import pathlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from kerasmodels import _checks, _script, miniflow
+from kerasmodels import miniflow
+from kerasmodels._scripts import command_line
+from kerasmodels._support import checks, files
 
 
 def prepare(args):
     """The network and its rows, after a check of all arguments."""
-    _checks.positive_int("housing.py", "epochs", args.epochs)
-    _checks.finite_float("housing.py", "learning_rate", args.learning_rate, above=0.0)
+    checks.positive_int("housing.py", "epochs", args.epochs)
+    checks.finite_float("housing.py", "learning_rate", args.learning_rate, above=0.0)
     if args.csv is not None:
         x, y, names = miniflow.read_csv(args.csv)
     else:
@@ -75,7 +77,7 @@ def plot(result, path):
         ylabel="predicted",
         title="held-out rows",
     )
-    _script.save_figure(figure, path)
+    files.save_figure(figure, path)
 
 
 def summary(result):
@@ -87,7 +89,7 @@ def summary(result):
 
 
 def main(argv=None):
-    parser = _script.make_parser("housing", __doc__)
+    parser = command_line.make_parser("housing", __doc__)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--csv", type=pathlib.Path, help="a table of your own")
     source.add_argument("--table", choices=("diabetes", "california"), default="diabetes")
@@ -95,7 +97,7 @@ def main(argv=None):
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--learning-rate", type=float, default=0.01)
     args = parser.parse_args(argv)
-    return _script.execute(parser, args, run, plot, summary, check=prepare)
+    return command_line.execute(parser, args, run, plot, summary, check=prepare)
 
 
 if __name__ == "__main__":

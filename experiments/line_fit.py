@@ -11,7 +11,9 @@ import _start  # noqa: F401
 import numpy as np
 from matplotlib.figure import Figure
 
-from kerasmodels import _script, descent
+from kerasmodels import descent
+from kerasmodels._scripts import command_line
+from kerasmodels._support import files
 
 NOISE = 1.0
 
@@ -60,7 +62,7 @@ def plot(result, path):
     right.plot(x, slope * x + intercept, label=f"{slope:.2f} x + {intercept:.2f}")
     right.set(xlabel="x", ylabel="y", title="after training")
     right.legend()
-    _script.save_figure(figure, path)
+    files.save_figure(figure, path)
 
 
 def summary(result):
@@ -70,7 +72,7 @@ def summary(result):
 
 
 def main(argv=None):
-    return _script.main("line_fit", __doc__, argv, run, plot, summary)
+    return command_line.main("line_fit", __doc__, argv, run, plot, summary)
 
 
 if __name__ == "__main__":

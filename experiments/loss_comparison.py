@@ -14,7 +14,9 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from kerasmodels import _script, losses
+from kerasmodels import losses
+from kerasmodels._scripts import command_line
+from kerasmodels._support import files
 
 Y_TRUE = [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
 Y_PRED = [[0.9, 0.2, 0.2], [0.2, 0.8, 0.3]]
@@ -69,7 +71,7 @@ def plot(result, path):
     right.set_xticks(places, told, fontsize=8)
     right.set(ylabel="loss")
     right.legend(loc="upper left")
-    _script.save_figure(figure, path)
+    files.save_figure(figure, path)
 
 
 def summary(result):
@@ -78,7 +80,7 @@ def summary(result):
 
 
 def main(argv=None):
-    return _script.main("loss_comparison", __doc__, argv, run, plot, summary)
+    return command_line.main("loss_comparison", __doc__, argv, run, plot, summary)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ import _start  # noqa: F401
 import keras
 import numpy as np
 
-from kerasmodels import _pair_script, _script, by_hand
+from kerasmodels import by_hand
+from kerasmodels._scripts import command_line, pair_script
 
 BATCHES = (5, 8, 9, 10, 11, 12, 16)
 
 
 def run(args):
-    return _pair_script.run(args, "matrix_backprop", batch_sizes)
+    return pair_script.run(args, "matrix_backprop", batch_sizes)
 
 
 def batch_sizes(variants, args):
@@ -40,13 +41,13 @@ def batch_sizes(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 1, draw)
+    pair_script.plot(result, path, 1, draw)
 
 
 def draw(axes, result):
     places = np.arange(len(BATCHES))
     for shift, (name, errors) in zip((-0.2, 0.2), result["more"].items()):
-        color = _pair_script.COLORS[name]
+        color = pair_script.COLORS[name]
         heights = [1e-17 if error is None else max(error, 1e-17) for error in errors]
         axes[0].bar(places + shift, heights, 0.4, color=color, label=name)
         for place, error in zip(places, errors):
@@ -58,7 +59,9 @@ def draw(axes, result):
 
 
 def main(argv=None):
-    return _script.main("matrix_backprop", __doc__, argv, run, plot, _pair_script.summary)
+    return command_line.main(
+        "matrix_backprop", __doc__, argv, run, plot, pair_script.summary
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from kerasmodels import _script, miniflow
+from kerasmodels import miniflow
+from kerasmodels._scripts import command_line
+from kerasmodels._support import files
 
 
 def run(args):
@@ -83,7 +85,7 @@ def plot(result, path):
     left.set(title="shape and root mean square: values in blue, gradients in red")
     right.semilogy(result["loss"])
     right.set(xlabel="step", ylabel="mean squared error", title="gradient descent")
-    _script.save_figure(figure, path)
+    files.save_figure(figure, path)
 
 
 def summary(result):
@@ -92,7 +94,7 @@ def summary(result):
 
 
 def main(argv=None):
-    return _script.main("miniflow", __doc__, argv, run, plot, summary)
+    return command_line.main("miniflow", __doc__, argv, run, plot, summary)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from kerasmodels import _script, by_hand, descent
+from kerasmodels import by_hand, descent
+from kerasmodels._scripts import command_line
+from kerasmodels._support import files
 
 STARTS = {
     "zeros": "zeros",
@@ -107,7 +109,7 @@ def plot(result, path):
         right.plot(epochs, values, ".-", label=f"velocity {name}")
     right.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1), title="16 % positives")
     right.legend(fontsize="small")
-    _script.save_figure(figure, path)
+    files.save_figure(figure, path)
 
 
 def summary(result):
@@ -117,7 +119,7 @@ def summary(result):
 
 
 def main(argv=None):
-    return _script.main("momentum", __doc__, argv, run, plot, summary)
+    return command_line.main("momentum", __doc__, argv, run, plot, summary)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ import _start  # noqa: F401
 # isort: split
 import numpy as np
 
-from kerasmodels import _pair_script, _script
+from kerasmodels._scripts import command_line, pair_script
 
 
 def run(args):
-    return _pair_script.run(args, "one_weight", chain)
+    return pair_script.run(args, "one_weight", chain)
 
 
 def chain(variants, args):
@@ -38,7 +38,7 @@ def chain(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 1, draw)
+    pair_script.plot(result, path, 1, draw)
 
 
 def draw(axes, result):
@@ -53,7 +53,7 @@ def draw(axes, result):
 
 
 def main(argv=None):
-    return _script.main("one_weight", __doc__, argv, run, plot, _pair_script.summary)
+    return command_line.main("one_weight", __doc__, argv, run, plot, pair_script.summary)
 
 
 if __name__ == "__main__":

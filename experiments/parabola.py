@@ -12,7 +12,9 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from kerasmodels import _script, descent
+from kerasmodels import descent
+from kerasmodels._scripts import command_line
+from kerasmodels._support import files
 
 RATES = (0.1, 0.5, 0.9, 1.0, 1.02)
 START = 1613.0
@@ -67,7 +69,7 @@ def plot(result, path):
     title = f"|x| = {result['start']:g} |1 - 2 rate|^k"
     right.set(xlabel="step k", ylabel="|x|", ylim=(1e-9, 1e9), title=title)
     right.legend(fontsize="small", loc="lower left")
-    _script.save_figure(figure, path)
+    files.save_figure(figure, path)
 
 
 def summary(result):
@@ -77,7 +79,7 @@ def summary(result):
 
 
 def main(argv=None):
-    return _script.main("parabola", __doc__, argv, run, plot, summary)
+    return command_line.main("parabola", __doc__, argv, run, plot, summary)
 
 
 if __name__ == "__main__":

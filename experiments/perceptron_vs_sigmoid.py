@@ -14,7 +14,9 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 
-from kerasmodels import _script, neurons
+from kerasmodels import neurons
+from kerasmodels._scripts import command_line
+from kerasmodels._support import files
 
 # The start that the published answer prints.
 WEIGHT, BIAS = 0.75648874, -0.97450113
@@ -288,13 +290,13 @@ def plot(result, path):
     )
     right_axes.set_xticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
     right_axes.set_xticks([], minor=True)
-    _script.save_figure(fig, path)
+    files.save_figure(fig, path)
     plt.close(fig)
 
 
 def main(argv=None):
-    parser = _script.make_parser("perceptron_vs_sigmoid", __doc__)
-    return _script.execute(parser, parser.parse_args(argv), run, plot, summary)
+    parser = command_line.make_parser("perceptron_vs_sigmoid", __doc__)
+    return command_line.execute(parser, parser.parse_args(argv), run, plot, summary)
 
 
 def summary(result):

@@ -12,7 +12,9 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from kerasmodels import _script, recurrent
+from kerasmodels import recurrent
+from kerasmodels._scripts import command_line
+from kerasmodels._support import files
 
 LENGTH = 8
 
@@ -74,7 +76,7 @@ def plot(result, path):
     right.set(xlabel="step", ylabel="v", title="rolled out on its own predictions")
     left.legend(fontsize="small")
     right.legend(fontsize="small", loc="upper right", bbox_to_anchor=(1, 0.92))
-    _script.save_figure(figure, path)
+    files.save_figure(figure, path)
 
 
 def summary(result):
@@ -87,7 +89,7 @@ def summary(result):
 
 
 def main(argv=None):
-    return _script.main("plus_one_sin", __doc__, argv, run, plot, summary)
+    return command_line.main("plus_one_sin", __doc__, argv, run, plot, summary)
 
 
 if __name__ == "__main__":

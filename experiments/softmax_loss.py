@@ -12,11 +12,12 @@ import time
 
 import numpy as np
 
-from kerasmodels import _pair_script, _script, by_hand
+from kerasmodels import by_hand
+from kerasmodels._scripts import command_line, pair_script
 
 
 def run(args):
-    return _pair_script.run(args, "softmax_loss", both_ways)
+    return pair_script.run(args, "softmax_loss", both_ways)
 
 
 def both_ways(variants, args):
@@ -48,7 +49,7 @@ def both_ways(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 3, draw)
+    pair_script.plot(result, path, 3, draw)
 
 
 def draw(axes, result):
@@ -65,7 +66,7 @@ def draw(axes, result):
 
 
 def main(argv=None):
-    return _script.main("softmax_loss", __doc__, argv, run, plot, _pair_script.summary)
+    return command_line.main("softmax_loss", __doc__, argv, run, plot, pair_script.summary)
 
 
 if __name__ == "__main__":

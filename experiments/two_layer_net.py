@@ -11,13 +11,13 @@ import _start  # noqa: F401
 # isort: split
 import numpy as np
 
-from kerasmodels import _pair_script, _script
+from kerasmodels._scripts import command_line, pair_script
 
 SHOWN = 14
 
 
 def run(args):
-    return _pair_script.run(args, "two_layer_net", outer_products)
+    return pair_script.run(args, "two_layer_net", outer_products)
 
 
 def outer_products(variants, args):
@@ -26,7 +26,7 @@ def outer_products(variants, args):
     # Before training, because afterwards the errors of most samples are near zero.
     fixed.model.set_weights(fixed.start)
     x, y = (part[:3] for part in fixed.train)
-    a = _pair_script.hidden(fixed.model, x)
+    a = pair_script.hidden(fixed.model, x)
     # Behind a softmax with cross-entropy dz is the prediction minus the target.
     dz = np.asarray(fixed.model(x)) - y
     products = [np.outer(one, other)[:SHOWN] for one, other in zip(a, dz)]
@@ -37,7 +37,7 @@ def outer_products(variants, args):
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 4, draw)
+    pair_script.plot(result, path, 4, draw)
 
 
 def draw(axes, result):
@@ -51,7 +51,7 @@ def draw(axes, result):
 
 
 def main(argv=None):
-    return _script.main("two_layer_net", __doc__, argv, run, plot, _pair_script.summary)
+    return command_line.main("two_layer_net", __doc__, argv, run, plot, pair_script.summary)
 
 
 if __name__ == "__main__":

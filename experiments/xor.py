@@ -8,13 +8,13 @@ many samples as hidden units, four. About half a minute.
 import _start  # noqa: F401
 
 # isort: split
-from kerasmodels import _pair_script, _script
+from kerasmodels._scripts import command_line, pair_script
 
 BOX = (-0.25, 1.25)
 
 
 def run(args):
-    return _pair_script.run(args, "xor", maps, quick_epochs=200)
+    return pair_script.run(args, "xor", maps, quick_epochs=200)
 
 
 def maps(variants, args):
@@ -23,26 +23,26 @@ def maps(variants, args):
     for name, variant in variants.items():
         outputs = variant.model(variant.train[0]).numpy()[:, 0]
         print(f"{name}: outputs {outputs.round(3)}, targets 0, 1, 1, 0")
-        values = _pair_script.decision_map(variant.model, *BOX)
+        values = pair_script.decision_map(variant.model, *BOX)
         found[name] = {"outputs": outputs.tolist(), "map": values.tolist()}
     print()
     return found
 
 
 def plot(result, path):
-    _pair_script.plot(result, path, 2, draw)
+    pair_script.plot(result, path, 2, draw)
 
 
 def draw(axes, result):
     for panel, (name, found) in zip(axes, result["more"].items()):
-        _pair_script.draw_map(panel, found["map"], *BOX, f"{name}: output\n(black: 1)")
+        pair_script.draw_map(panel, found["map"], *BOX, f"{name}: output\n(black: 1)")
         for k, corner in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
             color = "black" if k in (1, 2) else "white"
             panel.plot(*corner, "o", color=color, mec="black", ms=9)
 
 
 def main(argv=None):
-    return _script.main("xor", __doc__, argv, run, plot, _pair_script.summary)
+    return command_line.main("xor", __doc__, argv, run, plot, pair_script.summary)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import warnings
 import keras
 import tensorflow as tf
 
-from kerasmodels import _archive, _checks, _files, _registered
+from kerasmodels._support import archive, checks, files, registered
 
 _EXPECTED = "a model saved as .keras, as it was written"
 # The limits of memory: bytes of variables for each byte of weights in the file, because
@@ -42,9 +42,9 @@ def load_model(path):
     """
     owner = "load_model"
     _refuse_saved_model(owner, path)
-    path = _files.regular_file(owner, path, _EXPECTED)
+    path = files.regular_file(owner, path, _EXPECTED)
     if path.suffix in (".h5", ".hdf5"):
-        _files.refuse(
+        files.refuse(
             owner,
             path,
             _EXPECTED,
@@ -54,10 +54,10 @@ def load_model(path):
             f".save({path.with_suffix('.keras').name!r})`.",
         )
     if path.suffix != ".keras":
-        _files.refuse(owner, path, _EXPECTED, "a name that does not end in .keras")
+        files.refuse(owner, path, _EXPECTED, "a name that does not end in .keras")
     config = None
     try:
-        config, num_bytes = _archive.inspect(owner, path)
+        config, num_bytes = archive.inspect(owner, path)
         limit = _FREE_BYTES + _PER_BYTE * num_bytes
         with _limited_variables(limit), warnings.catch_warnings():
             # Layers not built, or without weights in the file, would keep random weights.
@@ -65,30 +65,30 @@ def load_model(path):
             warnings.filterwarnings("error", message="Model .* had a build config")
             model = keras.saving.load_model(path, safe_mode=True)
         if not isinstance(model, keras.Model):
-            raise _archive.Unfit(f"which holds a {type(model).__name__}, not a model")
+            raise archive.Unfit(f"which holds a {type(model).__name__}, not a model")
         if not model.built:
             # Keras would load none of its weights, and give no warning.
-            raise _archive.Unfit("whose model has no weights yet, as it was never built")
-    except _checks.ArgumentError as error:
+            raise archive.Unfit("whose model has no weights yet, as it was never built")
+    except checks.ArgumentError as error:
         if str(path) in str(error):
             raise
         found = f"which cannot be built ({str(error).rstrip('.')})"
-        _refuse(path, _not_imported(config) or _archive.Unfit(found), error)
-    except _archive.Unfit as error:
+        _refuse(path, _not_imported(config) or archive.Unfit(found), error)
+    except archive.Unfit as error:
         _refuse(path, error, error)
     except Exception as error:
         # zipfile, h5py, json, Keras and every constructor raise errors of their own types.
         # Of nested errors the innermost has the cause.
         text = " ".join(str(error).split()).rpartition("Exception encountered: ")[2][:300]
         found = f"which cannot be loaded ({type(error).__name__}: {text})"
-        _refuse(path, _not_imported(config) or _archive.Unfit(found), error)
+        _refuse(path, _not_imported(config) or archive.Unfit(found), error)
     return model
 
 
 def _not_imported(config):
     """The `Unfit` for a file with a class that is not registered, or None."""
-    unknown = _registered.missing(config)
-    return None if unknown is None else _archive.Unfit(*unknown)
+    unknown = registered.missing(config)
+    return None if unknown is None else archive.Unfit(*unknown)
 
 
 def _refuse_saved_model(owner, path):
@@ -98,7 +98,7 @@ def _refuse_saved_model(owner, path):
     except (TypeError, ValueError, OSError):
         return
     if there:
-        _files.refuse(
+        files.refuse(
             owner,
             path,
             _EXPECTED,
@@ -112,8 +112,8 @@ def _refuse_saved_model(owner, path):
 
 def _refuse(path, unfit, cause):
     try:
-        _files.refuse("load_model", path, _EXPECTED, unfit.found, unfit.advice)
-    except _checks.ArgumentError as error:
+        files.refuse("load_model", path, _EXPECTED, unfit.found, unfit.advice)
+    except checks.ArgumentError as error:
         raise error from cause
 
 
@@ -122,7 +122,7 @@ def _limited_variables(limit):
     """Allows at most `limit` bytes of variables, counted before they are made."""
     total, unfit = (
         0,
-        _archive.Unfit(f"which describes more weights than it holds: over {limit} bytes"),
+        archive.Unfit(f"which describes more weights than it holds: over {limit} bytes"),
     )
 
     def create(make, **kwargs):

@@ -52,7 +52,9 @@ class Stop(keras.callbacks.Callback):
 
 def subnets(equation):
     with tempfile.TemporaryDirectory() as folder:
-        found = bsde.pretrain_subnets(equation, 4, folder, num_paths=64, epochs=1, seed=1)
+        found = bsde.pretrain_subnets(
+            equation, folder, num_steps=4, num_paths=64, epochs=1, seed=1
+        )
     return found[0]
 
 
@@ -71,18 +73,28 @@ def runs():
     heat, hjb = bsde.Heat(3), bsde.HJB(3)
     strong = bsde.HJB(3, control_cost=20.0)
     return {
-        "Brownian": lambda: bsde.solve(bsde.AllenCahn(3), t=4, **SMALL),
-        "geometric": lambda: bsde.solve(bsde.DefaultRisk(3), t=4, **SMALL),
-        "driven": lambda: bsde.solve(strong, t=4, drift=True, **SMALL),
+        "Brownian": lambda: bsde.solve(bsde.AllenCahn(3), num_steps=4, **SMALL),
+        "geometric": lambda: bsde.solve(bsde.DefaultRisk(3), num_steps=4, **SMALL),
+        "driven": lambda: bsde.solve(
+            strong, num_steps=4, importance_sampling=True, **SMALL
+        ),
         "driven, left, shared": lambda: bsde.solve(
-            hjb, t=3, drift=True, rule="left", control="shared", hidden=[5], **SMALL
+            hjb,
+            num_steps=3,
+            importance_sampling=True,
+            rule="left",
+            control="shared",
+            hidden=[5],
+            **SMALL,
         ),
         "subnets, frozen": lambda: bsde.solve(
-            heat, t=4, subnets=subnets(heat), frozen=True, **SMALL
+            heat, num_steps=4, subnets=subnets(heat), frozen=True, **SMALL
         ),
-        "subnets, joint": lambda: bsde.solve(heat, t=4, subnets=subnets(heat), **SMALL),
-        "own equation": lambda: bsde.solve(Own(2, 1.0, 0.5), t=4, **SMALL),
-        "resumed": lambda: resumed(hjb, t=4, **SMALL),
+        "subnets, joint": lambda: bsde.solve(
+            heat, num_steps=4, subnets=subnets(heat), **SMALL
+        ),
+        "own equation": lambda: bsde.solve(Own(2, 1.0, 0.5), num_steps=4, **SMALL),
+        "resumed": lambda: resumed(hjb, num_steps=4, **SMALL),
     }
 
 

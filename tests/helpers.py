@@ -35,10 +35,21 @@ class Twice(keras.layers.Layer):
         return 2 * x
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Amount(keras.layers.Layer):
+    """z = a x + b t of a user, built by its first call."""
+
+    def build(self, t_shape, x_shape):
+        self.amounts = self.add_weight(shape=(2,), initializer="ones", name="amounts")
+
+    def call(self, t, x):
+        return self.amounts[0] * x + self.amounts[1] * t
+
+
 def paths(model, batch_size=8, seed=0):
     """Inputs for a `GlobalModel`: the tuple (x, dw, t)."""
     x, dw = bsde.sample_paths(
-        model.equation, model.grid, batch_size, seed, model.variable_dtype
+        model.equation, batch_size, seed, model.variable_dtype, grid=model.grid
     )
     return x, dw, bsde.tile_times(model.grid, batch_size, model.variable_dtype)
 

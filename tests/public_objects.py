@@ -17,6 +17,7 @@ from kerasmodels import (
     recurrent,
     segmentation,
 )
+from tests.helpers import Amount
 
 GRID = [0.0, 0.3, 0.5, 1.0]
 
@@ -35,7 +36,7 @@ def path_inputs(batch, dim):
 
 def path_data(model, inputs):
     """Paths of the model's equation: `fit` warns of any other numbers."""
-    x, dw = (np.array(v) for v in bsde.sample_paths(model.equation, GRID, 7, seed=0))
+    x, dw = (np.array(v) for v in bsde.sample_paths(model.equation, 7, grid=GRID, seed=0))
     t = np.array(bsde.tile_times(GRID, 7))
     return (x, dw, t), np.array(model.equation.terminal(x[:, -1]))
 
@@ -95,6 +96,7 @@ LAYERS = [
         (times(7, 2, 1), normal(7, 2, 3)),
     ),
     Entry(lambda: bsde.SharedControl(3), (times(7, 2, 1), normal(7, 2, 3))),
+    Entry(lambda: bsde.LayerControl(Amount()), (times(7, 2, 1), normal(7, 2, 3))),
     Entry(lambda: bsde.ExactControl(bsde.Burgers(3)), (times(7, 2, 1), normal(7, 2, 3))),
     Entry(
         lambda: bsde.TerminalSkip(2, 4),
@@ -124,7 +126,7 @@ LAYERS = [
 
 MODELS = [
     Entry(
-        lambda: bsde.GlobalModel(bsde.HJB(3), GRID, terminal_skip=True),
+        lambda: bsde.GlobalModel(bsde.HJB(3), grid=GRID, terminal_skip=True),
         (path_inputs(7, 3),),
         path_data,
         logs=("u0",),
@@ -132,24 +134,24 @@ MODELS = [
     Entry(
         lambda: bsde.GlobalModel(
             bsde.HJB(3),
-            GRID,
+            grid=GRID,
             control="exchangeable",
             rule="trapezoid",
-            drift=True,
-            milstein=True,
+            importance_sampling=True,
+            iterated_integrals=True,
         ),
         (path_inputs(7, 3),),
         path_data,
         logs=("u0",),
     ),
     Entry(
-        lambda: bsde.GlobalModel(bsde.AllenCahn(2, 1.0), GRID, control="shared"),
+        lambda: bsde.GlobalModel(bsde.AllenCahn(2, 1.0), grid=GRID, control="shared"),
         (path_inputs(7, 2),),
         path_data,
         logs=("u0",),
     ),
     Entry(
-        lambda: bsde.GlobalModel(bsde.Heat(2), GRID, control="per-step"),
+        lambda: bsde.GlobalModel(bsde.Heat(2), grid=GRID, control="per-step"),
         (path_inputs(7, 2),),
         path_data,
         logs=("u0",),
@@ -258,6 +260,7 @@ EQUATIONS = [
 ]
 
 OTHERS = [
+    Entry(lambda: bsde.ControlProcess()),
     Entry(lambda: bsde.Discounted(bsde.AllenCahn(3), 0.5)),
     Entry(lambda: bsde.curve([0.0, 0.5, 2.0], [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])),
     Entry(lambda: by_hand.ProductUniform(3)),
@@ -267,8 +270,9 @@ OTHERS = [
 
 # With settings small enough for a test.
 METHODS = [
-    Entry(lambda: bsde.DeepBSDE(t=4, steps=20, batch_size=16, max_rounds=1)),
-    Entry(lambda: bsde.MonteCarlo(t=4)),
+    Entry(lambda: bsde.DeepBSDE(num_steps=4, steps=20, batch_size=16, max_rounds=1)),
+    Entry(lambda: bsde.MonteCarlo(num_steps=4)),
+    Entry(lambda: bsde.Regression(num_steps=4, num_paths_per_pass=500, num_random=10)),
 ]
 
 ALL = LAYERS + MODELS + LOSSES + METRICS + EQUATIONS + METHODS + OTHERS

@@ -61,7 +61,7 @@ def test_plain_recursion_is_that_of_the_package():
     x, dw = algorithm.paths()
     model = bsde.GlobalModel(
         equation,
-        5,
+        num_steps=5,
         control=[Identity(dtype="float64") for _ in range(4)],
         u0=float(algorithm.u0),
         z0=algorithm.z0.numpy()[0],

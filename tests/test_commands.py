@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-from kerasmodels import _script
+from kerasmodels._scripts import command_line
 from tests import processes
 from tests.test_experiments import load
 
@@ -129,7 +129,7 @@ def recipe(line):
 def test_flags_and_folders_of_a_page_in_its_order(page, tmp_path, monkeypatch, capsys):
     """Every script takes the flags, and none finds another command's result in its way."""
     monkeypatch.chdir(tmp_path)
-    execute = _script.execute
+    execute = command_line.execute
     ran = []
 
     def without_the_work(parser, args, run, plot, line, **options):
@@ -142,7 +142,7 @@ def test_flags_and_folders_of_a_page_in_its_order(page, tmp_path, monkeypatch, c
 
         return execute(parser, args, run, plot, str, **options)
 
-    monkeypatch.setattr(_script, "execute", without_the_work)
+    monkeypatch.setattr(command_line, "execute", without_the_work)
     lines = BY_PAGE[page]
     start = "python experiments/"
     lines = [line for line in lines if line not in NOT_RUN or line.startswith(start)]

@@ -7,7 +7,8 @@ import pathlib
 import keras
 import pytest
 
-from kerasmodels import _script, bsde
+from kerasmodels import bsde
+from kerasmodels._scripts import command_line
 
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "experiments").glob("[!_]*.py"))
@@ -84,7 +85,7 @@ def test_solve_gets_the_seed_and_only_a_grid_that_was_given(
         pass
 
     def solve(equation, **options):
-        raise Seen(options["t"], options["seed"])
+        raise Seen(options["num_steps"], options["seed"])
 
     monkeypatch.setattr(bsde, "solve", solve)
     with pytest.raises(Seen) as seen:
@@ -106,7 +107,10 @@ def test_solve_gets_the_seed_and_only_a_grid_that_was_given(
             ["--param", "x0=.1", "--param", "control_cost=1", "--param", "x0=2"],
             "hjb-control_cost-1-x0-2",
         ),
-        (["--hidden", "8", "16", "--no-drift"], "hjb-hidden-8-16-no-drift"),
+        (
+            ["--hidden", "8", "16", "--no-importance-sampling"],
+            "hjb-hidden-8-16-no-importance-sampling",
+        ),
         (["--quick", "--pretrain", "--frozen"], "hjb-quick-pretrain-frozen"),
         # Two numbers that print alike are two results.
         (["--tolerance", "0.00020000000001"], "hjb-tolerance-0.00020000000001"),
@@ -134,9 +138,9 @@ def test_default_folder_of_a_script_and_of_a_table_that_grows(tmp_path, monkeypa
 
     def execute(parser, args, *functions, **options):
         name = parser.prog.removesuffix(".py")
-        seen.append(str(args.out or _script.default_folder(parser, args, name)))
+        seen.append(str(args.out or command_line.default_folder(parser, args, name)))
 
-    monkeypatch.setattr(_script, "execute", execute)
+    monkeypatch.setattr(command_line, "execute", execute)
     for script, flags in (
         ("xor", []),
         ("xor", ["--quick", "--seed", "2"]),

@@ -6,13 +6,13 @@ import pathlib
 
 import pytest
 
-from kerasmodels import _files
+from kerasmodels._support import files
 
 
 def test_failure_leaves_the_old_file_and_no_rubbish(tmp_path):
     path = tmp_path / "result.json"
-    _files.write_json(path, {"u0": 1.0})
-    with pytest.raises(RuntimeError), _files.replacing(path) as temporary:
+    files.write_json(path, {"u0": 1.0})
+    with pytest.raises(RuntimeError), files.replacing(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError("killed")
     assert json.loads(path.read_text()) == {"u0": 1.0}
@@ -21,17 +21,17 @@ def test_failure_leaves_the_old_file_and_no_rubbish(tmp_path):
 
 def test_text_that_cannot_be_written_leaves_the_old_file(tmp_path):
     path = tmp_path / "result.json"
-    _files.write_text(path, "old")
+    files.write_text(path, "old")
     # Half of a pair has no place in UTF-8.
     with pytest.raises(UnicodeEncodeError):
-        _files.write_text(path, "new \ud800")
+        files.write_text(path, "new \ud800")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
 
 
 def test_folder_replaces_folder(tmp_path):
     for name in ("old", "new"):
-        with _files.replacing(tmp_path / "export", mark="mark") as temporary:
+        with files.replacing(tmp_path / "export", mark="mark") as temporary:
             temporary.mkdir()
             (temporary / "mark").touch()
             (temporary / name).touch()
@@ -44,14 +44,14 @@ def test_folder_of_other_files_is_left_alone(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").touch()
     for mark in (None, "mark"):
-        with pytest.raises(FileExistsError), _files.replacing(tmp_path / "out", mark):
+        with pytest.raises(FileExistsError), files.replacing(tmp_path / "out", mark):
             raise AssertionError("not reached")
     assert (tmp_path / "out" / "thesis.tex").exists()
 
 
 def test_json_is_strict(tmp_path):
     with pytest.raises(ValueError):
-        _files.write_json(tmp_path / "r.json", {"u0": float("nan")})
+        files.write_json(tmp_path / "r.json", {"u0": float("nan")})
     assert not (tmp_path / "r.json").exists()
 
 
@@ -75,17 +75,17 @@ def test_spoilt_json_is_refused(name, tmp_path):
     path = tmp_path / "r.json"
     path.write_bytes(BAD_JSON[name])
     with pytest.raises(ValueError, match="`read_json` expects `path` to be .*Received: "):
-        _files.read_json(path)
+        files.read_json(path)
 
 
 def test_json_that_is_not_there_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name, found in [("pipe", "a pipe"), ("none", "no such file"), (".", "a folder")]:
         with pytest.raises(ValueError, match=found):
-            _files.read_json(tmp_path / name)
+            files.read_json(tmp_path / name)
 
 
 def test_json_comes_back_as_it_was_written(tmp_path):
     value = {"u0": 4.5901, "seed": 2**62, "history": [[1, -0.5e-300], None, "\u00e9"]}
-    _files.write_json(tmp_path / "r.json", value)
-    assert _files.read_json(tmp_path / "r.json") == value
+    files.write_json(tmp_path / "r.json", value)
+    assert files.read_json(tmp_path / "r.json") == value

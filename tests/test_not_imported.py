@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import kerasmodels
-from kerasmodels import _registered, bsde
+from kerasmodels import bsde
+from kerasmodels._support import registered
 
 
 def far_class(base, module, name="Far"):
@@ -26,7 +27,7 @@ def forget():
 
 def saved(module, path):
     equation = far_class(bsde.Heat, module)(2)
-    bsde.GlobalModel(equation, 1, u0=0.5, z0=0.0).save(path)
+    bsde.GlobalModel(equation, num_steps=1, u0=0.5, z0=0.0).save(path)
     return type(equation)
 
 
@@ -75,26 +76,26 @@ def test_what_a_config_lacks_is_found_wherever_it_stands():
     }
     function = {**stranger, "class_name": "function", "config": "far>loss"}
     plain = {"class_name": "setosa", "array": np.ones(2).tolist()}
-    assert _registered.missing([dense, known, plain, {"x": None, "y": 3}]) is None
+    assert registered.missing([dense, known, plain, {"x": None, "y": 3}]) is None
     for nested in ({"a": [dense, {"b": stranger}]}, {**known, "config": stranger}):
-        found, advice = _registered.missing(nested)
+        found, advice = registered.missing(nested)
         assert "the class 'far>Far'" in found and "`import far.off`" in advice
-    assert "the function 'far>loss'" in _registered.missing(function)[0]
+    assert "the function 'far>loss'" in registered.missing(function)[0]
     with keras.saving.custom_object_scope({"far>Far": bsde.Heat}):
-        assert _registered.missing(stranger) is None
+        assert registered.missing(stranger) is None
     # Saved by Keras without the decorator: an import alone would not help.
     bare = {**stranger, "registered_name": "Far"}
-    assert "custom_object_scope({'Far': ...})" in _registered.missing(bare)[1]
+    assert "custom_object_scope({'Far': ...})" in registered.missing(bare)[1]
     with keras.saving.custom_object_scope({"Far": bsde.Heat}):
-        assert _registered.deserialize("test", bare).dim == 2
+        assert registered.deserialize("test", bare).dim == 2
     # A file's own words go no further than names do.
     odd = {**stranger, "module": "os; import evil"}
-    assert "evil" not in "".join(_registered.missing(odd))
+    assert "evil" not in "".join(registered.missing(odd))
 
 
 def test_damage_is_still_called_damage(tmp_path):
     path = tmp_path / "model.keras"
-    bsde.GlobalModel(bsde.Heat(2), 1, u0=0.5, z0=0.0).save(path)
+    bsde.GlobalModel(bsde.Heat(2), num_steps=1, u0=0.5, z0=0.0).save(path)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="damaged or changed"):

@@ -44,7 +44,7 @@ PROBLEMS = {
         OrnsteinUhlenbeck(dim=10, rate=25.0, volatility=1.0), "drift depends on x, stiff"
     ),
     "double well": Problem(DoubleWell(), "cubic drift"),
-    "running cost, T = 20": Problem(RunningCost(), "long horizon", {"t": 100}),
+    "running cost, T = 20": Problem(RunningCost(), "long horizon", {"num_steps": 100}),
     "geometric squares": Problem(GeometricSquares(), "noise depends on x"),
     "CEV call": Problem(CEVCall(), "noise is a root of x"),
     "basket put": Problem(GeometricBasketPut(), "correlated noise"),

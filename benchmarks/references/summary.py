@@ -135,8 +135,8 @@ def main(argv, script, description, compute, problem, published, grid_error):
     seconds = time.perf_counter() - begin
     # TensorFlow comes with the package, and is needed to write, not to compute.
     sys.path.insert(0, str(ROOT))
-    from kerasmodels import _files
-    from kerasmodels._machine import machine
+    from kerasmodels._support import files
+    from kerasmodels._support.machine import machine
 
     result = {
         "problem": problem._asdict(),
@@ -152,7 +152,7 @@ def main(argv, script, description, compute, problem, published, grid_error):
     # A quick run must not take the place of the committed numbers.
     out = args.out or (ROOT / "results" / "quick" if args.quick else RESULTS)
     path = out / f"{pathlib.Path(script).stem}.json"
-    _files.write_json(path, result)
-    _files.write_text(path.with_suffix(".md"), table(result))
+    files.write_json(path, result)
+    files.write_text(path.with_suffix(".md"), table(result))
     print(table(result) + f"\nWritten to {path}.")
     return result

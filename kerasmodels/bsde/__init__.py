@@ -1,10 +1,12 @@
 """The deep BSDE method: high-dimensional semilinear parabolic PDEs as Keras models."""
 
-from kerasmodels._workers import WorkerLost
+from kerasmodels._support.workers import WorkerLost
 from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.control import (
+    ControlProcess,
     ExactControl,
     ExchangeableControl,
+    LayerControl,
     PerStepControl,
     SharedControl,
     StackedControl,
@@ -27,7 +29,7 @@ from kerasmodels.bsde.estimate.interval import Estimate
 from kerasmodels.bsde.estimate.newton import NewtonWarning
 from kerasmodels.bsde.fleet.on_ray import solve_on_ray
 from kerasmodels.bsde.fleet.sweep import sweep
-from kerasmodels.bsde.methods.base import Method
+from kerasmodels.bsde.methods.base import Method, MethodFailed
 from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
 from kerasmodels.bsde.methods.deep_bsde.losses import (
     ClippedSquaredError,
@@ -46,6 +48,7 @@ from kerasmodels.bsde.methods.deep_bsde.settings import default_settings
 from kerasmodels.bsde.methods.deep_bsde.start import baseline
 from kerasmodels.bsde.methods.deep_bsde.training import train
 from kerasmodels.bsde.methods.monte_carlo import MonteCarlo
+from kerasmodels.bsde.methods.regression.method import Regression
 from kerasmodels.bsde.paths.dataset import path_dataset
 from kerasmodels.bsde.paths.distributed import distributed_paths
 from kerasmodels.bsde.paths.grid import tile_times, time_grid
@@ -64,8 +67,8 @@ from kerasmodels.bsde.verify.symmetry import is_exchangeable
 from kerasmodels.runs.backup import Backup
 from kerasmodels.runs.checkpoints import CheckpointError, Checkpoints
 from kerasmodels.runs.distribution import connect, joined
+from kerasmodels.runs.monitor import DivergenceWarning
 from kerasmodels.runs.run import Run
-from kerasmodels.runs.watch import DivergenceWarning
 
 __all__ = [
     "Approximation",
@@ -73,6 +76,7 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "ClippedSquaredError",
+    "ControlProcess",
     "CorrelatedGeometricBrownian",
     "CoxIngersollRoss",
     "Curve",
@@ -88,13 +92,16 @@ __all__ = [
     "GlobalModel",
     "Heston",
     "HullWhite",
+    "LayerControl",
     "Method",
+    "MethodFailed",
     "MonteCarlo",
     "NewtonWarning",
     "OrnsteinUhlenbeck",
     "PerStepControl",
     "Published",
     "Reference",
+    "Regression",
     "Run",
     "SharedControl",
     "StackedControl",

@@ -74,6 +74,14 @@ class Approximation(abc.ABC):
             return self.history["u0"][-1]
         return None if self.baseline is None else self.baseline[0]
 
+    def contradicted_by(self, estimate):
+        """None, or why an `Estimate` on fresh paths shows that this one is of no use.
+
+        A clause that follows "because": the paths of the estimate leave the region where
+        the method worked, for example, so that its interval may not hold.
+        """
+        return None
+
     def describe(self):
         """What a report names of the approximation, as plain Python values."""
         return {"num_steps": self.num_steps, **self.settings}

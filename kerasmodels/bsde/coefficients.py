@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.equation import Equation, noise_size
 from kerasmodels.bsde.outside_class import PAGE, problem_outside
 
@@ -53,7 +53,7 @@ def coefficient(equation, name, arguments, shape):
         value = tf.convert_to_tensor(value)
         received = tuple(value.shape)
     except (TypeError, ValueError):
-        received = _checks.describe(value)
+        received = checks.describe(value)
     if received != shape:
         advice = "Sums and means over coordinates need axis=-1, keepdims=True."
         if name == "diffusion_prod":
@@ -91,7 +91,7 @@ def check_shapes(owner, equation, dtype):
             an `EquationError` names the coefficient that cannot be called, or returns
             another shape or dtype.
     """
-    _checks.instance(owner, "equation", equation, Equation)
+    checks.instance(owner, "equation", equation, Equation)
     require_inside(equation)
     # A property of the user's own passes no setter.
     noise_dim = noise_size(type(equation).__name__, equation.noise_dim)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 KINDS = ("linear", "constant")
 
@@ -41,24 +41,22 @@ class Curve:
 
     def __init__(self, times, values, kind="linear"):
         owner = "curve"
-        self.times = _checks.finite_array(owner, "times", times)
+        self.times = checks.finite_array(owner, "times", times)
         if (
             self.times.ndim != 1
             or not self.times.size
             or not np.all(np.diff(self.times) > 0)
         ):
-            received = f"times={_checks.describe(times)}"
+            received = f"times={checks.describe(times)}"
             expected = "strictly increasing times, at least one"
-            raise _checks.ArgumentError(_checks.message(owner, "times", expected, received))
-        self.values = _checks.finite_array(owner, "values", values)
+            raise checks.ArgumentError(checks.message(owner, "times", expected, received))
+        self.values = checks.finite_array(owner, "values", values)
         count = len(self.times)
         if self.values.ndim not in (1, 2) or len(self.values) != count:
-            received = f"values={_checks.describe(values)}"
+            received = f"values={checks.describe(values)}"
             expected = f"{count} numbers, one per time, or of shape ({count}, n)"
-            raise _checks.ArgumentError(
-                _checks.message(owner, "values", expected, received)
-            )
-        self.kind = _checks.one_of(owner, "kind", kind, KINDS)
+            raise checks.ArgumentError(checks.message(owner, "values", expected, received))
+        self.kind = checks.one_of(owner, "kind", kind, KINDS)
         self._table = self.values.reshape(count, -1)
         self._slopes = np.zeros_like(self._table)
         gaps = np.diff(self.times)[:, None]
@@ -109,11 +107,11 @@ class Curve:
         return area + value * since + slope * grown * grown / 2
 
     def _times(self, name, t):
-        t = t if ops.is_tensor(t) else _checks.tensor("curve", name, t)
+        t = t if ops.is_tensor(t) else checks.tensor("curve", name, t)
         if not len(t.shape) or t.shape[-1] != 1:
             received = f"shape {tuple(t.shape)}"
-            raise _checks.ArgumentError(
-                _checks.message("curve", name, "times of shape (..., 1)", received)
+            raise checks.ArgumentError(
+                checks.message("curve", name, "times of shape (..., 1)", received)
             )
         floating = keras.backend.is_float_dtype(keras.backend.standardize_dtype(t.dtype))
         return t if floating else ops.cast(t, keras.config.floatx())

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks, _memory
+from kerasmodels._support import checks, memory
 from kerasmodels.bsde import schemes
 from kerasmodels.bsde.curve import from_plain, plain
 
@@ -66,6 +66,13 @@ class Equation(abc.ABC):
     constructor): five factors may drive a hundred assets, one factor two rates, and a
     running mean is a coordinate of x that no noise reaches.
 
+    What a problem has beyond this is declared by attributes, which a method reads to refuse
+    what it cannot treat; none of the methods of this package treats any of the three:
+
+        obstacle: None, or the h(t, x) below which u may not fall (early exercise).
+        jumps: None, or the jumps of X.
+        coupled: bool. Whether mu or sigma depends on u or z.
+
     Args:
         dim: int. State dimension d.
         terminal_time: float. T > 0, in the equation's own unit of time.
@@ -84,6 +91,9 @@ class Equation(abc.ABC):
     scheme = None
     # Of `step`: 2 where the equation declares it, None where it is unknown.
     weak_order = None
+    obstacle = None
+    jumps = None
+    coupled = False
 
     def __init__(self, dim, terminal_time, x0=0.0):
         owner = type(self).__name__
@@ -91,10 +101,10 @@ class Equation(abc.ABC):
         if not isinstance(type(self).noise_dim, property):
             # Declared as an attribute of the class, which no setter has seen.
             noise_size(owner, self.noise_dim)
-        self.terminal_time = _checks.finite_float(
+        self.terminal_time = checks.finite_float(
             owner, "terminal_time", terminal_time, above=0.0
         )
-        self.x0 = _checks.point(owner, "x0", x0, self.dim)
+        self.x0 = checks.point(owner, "x0", x0, self.dim)
 
     @property
     def noise_dim(self):
@@ -151,7 +161,7 @@ class Equation(abc.ABC):
         name = self.scheme
         if name is None:
             name = schemes.default_scheme(self)
-        name = _checks.one_of(owner, "scheme", name, names)
+        name = checks.one_of(owner, "scheme", name, names)
         return schemes.SCHEMES[name](self, t, dt, x, dw)
 
     def known_weak_order(self):
@@ -237,27 +247,27 @@ def _short(value):
 
 def state_size(owner, dim):
     """Returns `dim` as an int, or raises ValueError; also if no state fits into memory."""
-    dim = _checks.positive_int(owner, "dim", dim)
+    dim = checks.positive_int(owner, "dim", dim)
     what = f"x0, a state, its noise and z in dimension {dim}"
-    _memory.fits(owner, "dim", 4 * dim, "float64", what, "Take a smaller dimension.")
+    memory.fits(owner, "dim", 4 * dim, "float64", what, "Take a smaller dimension.")
     return dim
 
 
 def noise_size(owner, noise_dim):
     """Returns `noise_dim` as an int, or raises ValueError; also if no noise fits."""
-    noise_dim = _checks.positive_int(owner, "noise_dim", noise_dim)
+    noise_dim = checks.positive_int(owner, "noise_dim", noise_dim)
     what = f"noise and z of size {noise_dim}"
-    _memory.fits(owner, "noise_dim", 2 * noise_dim, "float64", what, "Take fewer factors.")
+    memory.fits(owner, "noise_dim", 2 * noise_dim, "float64", what, "Take fewer factors.")
     return noise_dim
 
 
 def squared_norm(x):
     """|x|^2 over the last axis, kept as an axis of size 1."""
     if not ops.is_tensor(x):
-        x = _checks.tensor("squared_norm", "x", x)
+        x = checks.tensor("squared_norm", "x", x)
     if not len(x.shape):
-        raise _checks.ArgumentError(
-            _checks.message("squared_norm", "x", "of shape (..., dim)", f"x={x}")
+        raise checks.ArgumentError(
+            checks.message("squared_norm", "x", "of shape (..., dim)", f"x={x}")
         )
     return ops.sum(ops.square(x), axis=-1, keepdims=True)
 
@@ -265,12 +275,12 @@ def squared_norm(x):
 def require_positive_start(equation, x0):
     """Raises ValueError where a geometric Brownian motion starts at zero or below."""
     if np.any(equation.x0 <= 0):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 type(equation).__name__,
                 "x0",
                 "positive",
-                f"x0={_checks.describe(x0)}",
+                f"x0={checks.describe(x0)}",
                 "Geometric Brownian motion never leaves or crosses zero.",
             )
         )
@@ -299,8 +309,8 @@ class GeometricBrownian(Equation):
         super().__init__(dim, terminal_time, x0)
         owner = type(self).__name__
         require_positive_start(self, x0)
-        self.drift_rate = _checks.finite_float(owner, "drift_rate", drift_rate)
-        self.volatility = _checks.finite_float(owner, "volatility", volatility, above=0.0)
+        self.drift_rate = checks.finite_float(owner, "drift_rate", drift_rate)
+        self.volatility = checks.finite_float(owner, "volatility", volatility, above=0.0)
 
     def drift(self, t, x):
         return self.drift_rate * x

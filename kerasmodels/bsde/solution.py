@@ -9,7 +9,7 @@ import pathlib
 import keras
 import numpy as np
 
-from kerasmodels import _checks, _files, _registered, _script
+from kerasmodels._support import checks, files, registered
 from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.equation import Equation, Reference
 from kerasmodels.bsde.estimate.interval import Estimate
@@ -135,7 +135,7 @@ class Solution:
         """
         figure = draw(self.to_dict())
         if path is not None:
-            _script.save_figure(figure, pathlib.Path(path))
+            files.save_figure(figure, pathlib.Path(path))
         return figure
 
     def save(self, folder):
@@ -145,15 +145,15 @@ class Solution:
         its place and renamed, so that none is ever half written. `load` reads the folder.
         """
         folder = pathlib.Path(folder)
-        _files.write_json(folder / "result.json", self.to_dict())
+        files.write_json(folder / "result.json", self.to_dict())
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(self.history)
         writer.writerows(zip(*self.history.values()))
-        _files.write_text(folder / "history.csv", table.getvalue())
+        files.write_text(folder / "history.csv", table.getvalue())
         serialize = keras.saving.serialize_keras_object
         record = {name: serialize(getattr(self, name)) for name in ("equation", "method")}
-        _files.write_json(folder / "solution.json", record)
+        files.write_json(folder / "solution.json", record)
         self.approximation.save(folder)
 
     @classmethod
@@ -167,13 +167,13 @@ class Solution:
         Raises:
             ValueError: a file is missing, or names a class that is not registered.
         """
-        folder = _checks.path("Solution.load", "folder", folder)
-        record = _files.read_json(folder / "solution.json")
+        folder = checks.path("Solution.load", "folder", folder)
+        record = files.read_json(folder / "solution.json")
         equation, method = (
-            _registered.deserialize("Solution.load", record[name])
+            registered.deserialize("Solution.load", record[name])
             for name in ("equation", "method")
         )
-        result = _files.read_json(folder / "result.json")
+        result = files.read_json(folder / "result.json")
         approximation = type(method).approximation.load(folder, equation)
         approximation.history = result["history"]
         baseline = result["baseline_u0"], result["baseline_standard_error"]

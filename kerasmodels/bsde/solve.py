@@ -7,28 +7,26 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks, _memory, _registered
+from kerasmodels._support import checks, memory, registered
+from kerasmodels._support.workers import WorkerLost
 from kerasmodels._version import __version__
-from kerasmodels._workers import WorkerLost
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
-from kerasmodels.bsde.estimate.estimator import Estimator
-from kerasmodels.bsde.estimate.newton import reachable_half_width, settle
 from kerasmodels.bsde.methods import METHODS
-from kerasmodels.bsde.methods.base import Method, Round
+from kerasmodels.bsde.methods.base import Method
+from kerasmodels.bsde.rounds import Estimators, best_answer
 from kerasmodels.bsde.solution import Solution
 from kerasmodels.bsde.verify.checking import check_config, check_equation
 from kerasmodels.runs.progress_line import ProgressLine
 from kerasmodels.runs.run import ActiveRun, Run
 
-# Paths of the estimate times dimension and time steps, at most; and paths.
-_MAX_NUMBERS = 20 * 100 * 2**17
-_MAX_PATHS = 2**20
+# Without a method and without settings: the later one where the interval is too wide.
+DEFAULT = ("regression", "deep_bsde")
 
 
 def solve(
     equation,
-    method="deep_bsde",
+    method=None,
     tolerance=2e-4,
     num_paths=None,
     seed=0,
@@ -48,14 +46,17 @@ def solve(
     Args:
         equation: `Equation`, of a class that is registered for Keras serialization, as the
             solution's file names it.
-        method: str, `Method` or a class of methods: "deep_bsde" (`DeepBSDE`) for any
-            equation, or "monte_carlo" (`MonteCarlo`) for drivers that are linear in u and
-            free of z.
+        method: None, str, `Method` or a class of methods: "regression" (`Regression`), in
+            seconds; "deep_bsde" (`DeepBSDE`), which trains networks; "monte_carlo"
+            (`MonteCarlo`) for drivers that are linear in u and free of z. None is a
+            regression first, and the deep BSDE method where that fails or leaves the
+            interval wider than `tolerance`; the answer is the one with the narrower
+            interval. With settings of the deep BSDE method, None is that method alone.
         tolerance: float. Wanted half-width of the 95 % interval, relative to u0. It is a
             goal, not a promise: `Solution.estimate` holds what was reached.
         num_paths: None or int. Paths of the estimate, at most. None is 2^17 in dimension
             100 with 20 steps, and otherwise as many as are the same work, up to 2^20;
-            more where the method's `work` is larger.
+            more where the method's `cost_factor` is larger.
         seed: int. Seeds the weights, the paths and the start.
         run: None or `Run`: checkpoints, callbacks, and what is shown.
         **settings: of the method, where `method` is a name or a class, and of `Run`, where
@@ -69,6 +70,7 @@ def solve(
             the equation's class is not registered, the checkpoints are those of another
             run, or there are some and `resume` is False; an `EquationError` where the
             equation contradicts itself.
+        MethodFailed: the method found on the way that it cannot solve this equation.
         FloatingPointError: the loss, u0, a weight or a path is no longer a finite number.
             The last finite state is kept in `checkpoints`.
         CheckpointError: a checkpoint cannot be written, or none can be read.
@@ -76,35 +78,34 @@ def solve(
             and the exception has the numbers so far in a dict `partial`.
     """
     owner = "solve"
-    _checks.instance(owner, "equation", equation, Equation)
-    seed = _checks.seed_int(owner, seed)
-    tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
+    checks.instance(owner, "equation", equation, Equation)
+    seed = checks.seed_int(owner, seed)
+    tolerance = checks.finite_float(owner, "tolerance", tolerance, above=0.0)
     if num_paths is not None:
-        num_paths = _checks.positive_int(owner, "num_paths", num_paths)
-    method, run = _method_and_run(owner, method, run, settings)
-    _check(equation, method, seed)
+        num_paths = checks.positive_int(owner, "num_paths", num_paths)
+    methods, run = _methods_and_run(owner, method, run, settings)
+    _check(equation, methods, seed)
     with ProgressLine(run.shown) as line:
-        active = ActiveRun(run, seed, line, _Estimators(seed, num_paths))
+        active = ActiveRun(run, seed, line, Estimators(seed, num_paths))
         try:
-            approximation, estimate = _rounds(
-                equation, method, active, tolerance, num_paths
-            )
+            answer = best_answer(equation, methods, active, tolerance, num_paths)
         except KeyboardInterrupt as stop:
             stop.partial = _partial(equation, active)
             raise
         except WorkerLost:
-            active.keeper.save()
+            if active.checkpointer:
+                active.checkpointer.save()
             raise
-    approximation.set_u0(estimate.u0)
-    _memory.release()
+    answer.approximation.set_u0(answer.estimate.u0)
+    memory.release()
     return Solution(
         name=name_of(equation),
         equation=equation,
-        method=method,
-        approximation=approximation,
-        estimate=estimate,
+        method=answer.method,
+        approximation=answer.approximation,
+        estimate=answer.estimate,
         tolerance=tolerance,
-        seconds=active.keeper.seconds,
+        seconds=active.seconds,
         seed=seed,
         versions={
             "python": platform.python_version(),
@@ -116,60 +117,9 @@ def solve(
     )
 
 
-def _rounds(equation, method, active, tolerance, num_paths):
-    """The last approximation of a method, and its `Estimate`."""
-    rounds = method.fit(equation, active)
-    approximation = next(rounds)
-    while True:
-        active.line.phase("estimate: compiling the paths")
-        estimator = active.estimator(approximation)
-        estimator.on_chunk = active.line.estimate
-        most_paths = num_paths or _most_paths(equation, method, approximation, estimator)
-        estimate = settle(approximation, estimator, tolerance)
-        reachable = reachable_half_width(estimate, most_paths)
-        if not reachable > tolerance * abs(estimate.u0):
-            break
-        try:
-            approximation = rounds.send(Round(estimate, reachable))
-        except StopIteration:
-            break
-    wide = not estimate.half_width <= tolerance * abs(estimate.u0)
-    if wide and not estimate.refused and estimate.num_paths < most_paths:
-        try:
-            estimate = estimator(most_paths, tolerance)
-        except FloatingPointError:
-            # The few paths were finite, and their interval is as wide as that.
-            pass
-    return approximation, estimate
-
-
-def _most_paths(equation, method, approximation, estimator):
-    """As many paths as are the work of 2^17 in dimension 100 with 20 steps."""
-    # A step of X alone costs about half of one with its networks.
-    per_step = max(equation.dim, equation.noise_dim) * (1 + estimator.substeps) / 2
-    paths = method.work(equation) * _MAX_NUMBERS / (per_step * approximation.num_steps)
-    return min(_MAX_PATHS, max(1, int(paths)))
-
-
-class _Estimators:
-    """The `Estimator` of each approximation, made when it is first wanted."""
-
-    def __init__(self, seed, most_paths):
-        self.seed, self.most_paths = seed, most_paths
-        self._found = []
-
-    def __call__(self, approximation):
-        for known, estimator in self._found:
-            if known is approximation:
-                return estimator
-        estimator = Estimator(approximation, seed=self.seed, most_paths=self.most_paths)
-        # The last one alone: another approximation takes its place.
-        self._found = [(approximation, estimator)]
-        return estimator
-
-
-def _check(equation, method, seed):
+def _check(equation, methods, seed):
     """Raises where an equation cannot be solved: found now, and not after the training."""
+    _refuse(equation, methods, [method.refuses_parts(equation) for method in methods])
     if type(equation) in EQUATIONS.values():
         check_config(equation)
     else:
@@ -177,28 +127,34 @@ def _check(equation, method, seed):
         numbers_per_step = max(equation.dim, equation.noise_dim)
         num_points = max(2, min(16, 1600 // numbers_per_step))
         check_equation(equation, num_points=num_points, seed=seed)
-    _registered.require_registered(type(equation), "equation")
-    reason = method.refuses(equation)
-    if reason:
-        name = type(method).__name__
-        advice = 'method="deep_bsde" takes any driver.' if name != "DeepBSDE" else ""
-        raise _checks.ArgumentError(
-            f"`solve` cannot solve {equation!r} by `{name}`, because {reason}. {advice}"
+    registered.require_registered(type(equation), "equation")
+    advice = 'method="deep_bsde" takes any driver.'
+    if isinstance(methods[-1], METHODS["deep_bsde"]):
+        advice = ""
+    _refuse(equation, methods, [method.refuses(equation) for method in methods], advice)
+
+
+def _refuse(equation, methods, reasons, advice=""):
+    """Raises ValueError where every method has a reason not to solve an equation."""
+    if all(reasons):
+        raise checks.ArgumentError(
+            f"`solve` cannot solve {equation!r} by `{type(methods[-1]).__name__}`, because "
+            f"{reasons[-1]}. {advice}"
         )
 
 
-def _method_and_run(owner, method, run, settings):
-    """The `Method` and the `Run` that the arguments of `solve` describe."""
+def _methods_and_run(owner, method, run, settings):
+    """The `Method`s, one after the other, and the `Run` that the arguments describe."""
     of_run = {field.name for field in dataclasses.fields(Run)}
     if run is None:
         run = Run(**{k: settings.pop(k) for k in of_run & set(settings)})
     else:
-        _checks.instance(owner, "run", run, Run)
+        checks.instance(owner, "run", run, Run)
         of_run = set()
     if isinstance(method, Method):
         if settings:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     next(iter(settings)),
                     "a setting of the method, which is made already",
@@ -206,16 +162,19 @@ def _method_and_run(owner, method, run, settings):
                     "Give them to its constructor.",
                 )
             )
-        return method, run
+        return [method], run
+    if method is None and not settings:
+        return [METHODS[name]() for name in DEFAULT], run
+    method = DEFAULT[-1] if method is None else method
     if isinstance(method, type) and issubclass(method, Method):
         cls = method
     else:
         otherwise = ", or a `Method`"
-        cls = METHODS[_checks.one_of(owner, "method", method, list(METHODS), otherwise)]
+        cls = METHODS[checks.one_of(owner, "method", method, list(METHODS), otherwise)]
     names = [field.name for field in dataclasses.fields(cls)]
     for name in settings:
-        _checks.one_of(owner, "setting", name, [*names, *sorted(of_run)])
-    return cls(**settings), run
+        checks.one_of(owner, "setting", name, [*names, *sorted(of_run)])
+    return [cls(**settings)], run
 
 
 def name_of(equation):
@@ -226,8 +185,12 @@ def name_of(equation):
 
 def _partial(equation, active):
     """What an interrupted run leaves: its numbers so far, once its state is written."""
-    keeper = active.keeper
-    history = keeper.progress.history if keeper else {"step": [], "loss": [], "u0": []}
+    checkpointer = active.checkpointer
+    history = (
+        checkpointer.progress.history
+        if checkpointer
+        else {"step": [], "loss": [], "u0": []}
+    )
     return {
         "equation": name_of(equation),
         "equation_config": equation.get_config(),
@@ -235,5 +198,5 @@ def _partial(equation, active):
         "trained_u0": history["u0"][-1] if history["u0"] else None,
         "seed": active.seed,
         "history": history,
-        "checkpoint_step": keeper.save() if keeper else None,
+        "checkpoint_step": checkpointer.save() if checkpointer else None,
     }

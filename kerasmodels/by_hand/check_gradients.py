@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.by_hand import hand_gradients as hand
 from kerasmodels.by_hand.comparison import check_weights
 from kerasmodels.by_hand.gradient_report import GradientReport
@@ -63,15 +63,15 @@ def check_gradients(
             argument is not of the form above.
     """
     owner = "check_gradients"
-    _checks.instance(owner, "model", model, keras.Model)
+    checks.instance(owner, "model", model, keras.Model)
     if not model.compiled:
-        raise _checks.ArgumentError(
-            _checks.message(owner, "model", "compiled", "one that is not")
+        raise checks.ArgumentError(
+            checks.message(owner, "model", "compiled", "one that is not")
         )
-    tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
-    max_entries = _checks.positive_int(owner, "max_entries", max_entries)
+    tolerance = checks.finite_float(owner, "tolerance", tolerance, above=0.0)
+    max_entries = checks.positive_int(owner, "max_entries", max_entries)
     if learning_rate is not None:
-        learning_rate = _checks.finite_float(
+        learning_rate = checks.finite_float(
             owner, "learning_rate", learning_rate, above=0.0
         )
     _check_batch(owner, x, y, sample_weight)
@@ -91,8 +91,8 @@ def check_gradients(
         report = _report(model, batch, None, *options)
     except _NoLoss as error:
         expected = "compiled with a loss that takes y and the model's output"
-        raise _checks.ArgumentError(
-            _checks.message(owner, "model", expected, f"an error of it: {error}")
+        raise checks.ArgumentError(
+            checks.message(owner, "model", expected, f"an error of it: {error}")
         ) from error
     if report.failure:
         return report
@@ -116,7 +116,7 @@ def _report(model, batch, dtype, tolerance, max_entries, learning_rate):
             forgotten = _forget(model, data)
             try:
                 loss = Loss(model, *data, *[None] * (3 - len(data)))
-            except _checks.ArgumentError:
+            except checks.ArgumentError:
                 raise
             except Exception as error:
                 raise _NoLoss(words(error)) from error
@@ -184,10 +184,10 @@ def _build(owner, model, x):
     """Builds the model where needed, and changes nothing else."""
     built = model.built and all(layer.built for layer in model._flatten_layers())
     with set_aside(model) if built else contextlib.nullcontext():
-        _checks.known(owner, "x", x, model, "a batch that the model takes")
+        checks.known(owner, "x", x, model, "a batch that the model takes")
     if not model.trainable_variables:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "model",
                 "one with trainable weights",
@@ -202,8 +202,8 @@ def _check_batch(owner, x, y, sample_weight):
     given = {"y": y} if sample_weight is None else {"y": y, "sample_weight": sample_weight}
     for name, value in given.items():
         if _samples(owner, name, value) != size:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     name,
                     f"as long as x, {size}",
@@ -212,19 +212,19 @@ def _check_batch(owner, x, y, sample_weight):
             )
     if sample_weight is not None and np.shape(sample_weight) != (size,):
         received = f"shape {np.shape(sample_weight)}"
-        raise _checks.ArgumentError(
-            _checks.message(owner, "sample_weight", f"of shape ({size},)", received)
+        raise checks.ArgumentError(
+            checks.message(owner, "sample_weight", f"of shape ({size},)", received)
         )
 
 
 def _samples(owner, name, value):
     """The number of samples in the arrays, which must be finite."""
     parts = tf.nest.flatten(_arrays(value))
-    shapes = [_checks.finite_array(owner, name, part).shape for part in parts]
+    shapes = [checks.finite_array(owner, name, part).shape for part in parts]
     if len({shape[:1] for shape in shapes}) != 1 or () in shapes or 0 in shapes[0]:
         expected = "arrays with the samples as first axis, not empty"
         received = f"shapes {shapes}"
-        raise _checks.ArgumentError(_checks.message(owner, name, expected, received))
+        raise checks.ArgumentError(checks.message(owner, name, expected, received))
     return shapes[0][0]
 
 
@@ -232,7 +232,7 @@ def _arrays(value):
     """Lists of numbers as arrays; lists of arrays, which are several inputs, unchanged."""
     if isinstance(value, (list, tuple)):
         if not any(hasattr(part, "shape") for part in tf.nest.flatten(value)):
-            found = _checks.as_numbers(value)
+            found = checks.as_numbers(value)
             return value if found is None else np.asarray(value)
     return value
 

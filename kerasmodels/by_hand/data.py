@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 def one_hot(labels, classes):
@@ -45,11 +45,11 @@ def spiral(points=100, classes=3, noise=0.0, seed=0):
 
     Arm j has radius r from 0 to 1 and angle 4 j + 4 r + noise times a normal number.
     """
-    points = _checks.positive_int("spiral", "points", points)
-    rng = np.random.default_rng(_checks.seed_int("spiral", seed))
+    points = checks.positive_int("spiral", "points", points)
+    rng = np.random.default_rng(checks.seed_int("spiral", seed))
     radius = np.linspace(0, 1, points)
     arms = []
-    for j in range(_checks.positive_int("spiral", "classes", classes)):
+    for j in range(checks.positive_int("spiral", "classes", classes)):
         angle = np.linspace(4 * j, 4 * j + 4, points) + noise * rng.normal(size=points)
         arms.append(np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1))
     return np.concatenate(arms), one_hot(np.repeat(np.arange(classes), points), classes)
@@ -71,7 +71,7 @@ def big_or_small(count, rule="sum", seed=0):
             centre).
         seed: int.
     """
-    _checks.one_of("big_or_small", "rule", rule, RULES)
-    rng = np.random.default_rng(_checks.seed_int("big_or_small", seed))
-    x = rng.uniform(0, 100, (_checks.positive_int("big_or_small", "count", count), 2))
+    checks.one_of("big_or_small", "rule", rule, RULES)
+    rng = np.random.default_rng(checks.seed_int("big_or_small", seed))
+    x = rng.uniform(0, 100, (checks.positive_int("big_or_small", "count", count), 2))
     return x, RULES[rule](x).astype("float64")[:, None]

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks, _memory
-from kerasmodels._batches import CheckedBatches
+from kerasmodels._support import checks, memory
+from kerasmodels._support.batches import CheckedBatches
 from kerasmodels.by_hand.activations import ACTIVATIONS
 from kerasmodels.by_hand.mistakes import MISTAKES
 
@@ -55,27 +55,27 @@ class HandDense(CheckedBatches, keras.layers.Layer):
         super().__init__(**kwargs)
         owner = type(self).__name__
         if self.activity_regularizer is not None:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     "activity_regularizer",
                     "left out: the backward pass has no line for it",
-                    _checks.describe(self.activity_regularizer),
+                    checks.describe(self.activity_regularizer),
                 )
             )
-        self.units = _checks.positive_int(owner, "units", units)
-        self.activation = _checks.one_of(owner, "activation", activation, ACTIVATIONS)
-        self.use_bias = _checks.boolean(owner, "use_bias", use_bias)
-        self.kernel_initializer = _checks.initializer(
+        self.units = checks.positive_int(owner, "units", units)
+        self.activation = checks.one_of(owner, "activation", activation, ACTIVATIONS)
+        self.use_bias = checks.boolean(owner, "use_bias", use_bias)
+        self.kernel_initializer = checks.initializer(
             owner, "kernel_initializer", kernel_initializer
         )
-        self.bias_initializer = _checks.initializer(
+        self.bias_initializer = checks.initializer(
             owner, "bias_initializer", bias_initializer
         )
-        self.l2 = _checks.finite_float(owner, "l2", l2, at_least=0.0)
-        self.half_l2 = _checks.boolean(owner, "half_l2", half_l2)
+        self.l2 = checks.finite_float(owner, "l2", l2, at_least=0.0)
+        self.half_l2 = checks.boolean(owner, "half_l2", half_l2)
         if mistake is not None:
-            _checks.one_of(owner, "mistake", mistake, MISTAKES)
+            checks.one_of(owner, "mistake", mistake, MISTAKES)
         self.mistake = mistake
 
     def check_x(self, x):
@@ -91,8 +91,8 @@ class HandDense(CheckedBatches, keras.layers.Layer):
             or 0 in shape
             or (self.built and shape[-1] != features)
         ):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     type(self).__name__,
                     "x",
                     f"of shape (batch, {features}), not empty",
@@ -103,7 +103,7 @@ class HandDense(CheckedBatches, keras.layers.Layer):
     def build(self, x_shape):
         self.check_shape(x_shape)
         shape = (x_shape[-1], self.units)
-        _memory.fits(
+        memory.fits(
             type(self).__name__,
             "units",
             shape[0] * shape[1],

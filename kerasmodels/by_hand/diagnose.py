@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.by_hand.check_gradients import check_gradients
 from kerasmodels.by_hand.dense import HandDense
 from kerasmodels.by_hand.mistakes import MISTAKES
@@ -75,7 +75,7 @@ def diagnose(model, x, y):
         ValueError: the model is no `HandNetwork` or is not compiled with a `HandLoss`, or
             y is not of the shape above.
     """
-    _checks.instance("diagnose", "model", model, HandNetwork)
+    checks.instance("diagnose", "model", model, HandNetwork)
     x, y = model.check_batch("diagnose", x, y)
     _, caches = model.forward(x)
     caches = [tuple(np.asarray(value) for value in cache) for cache in caches]

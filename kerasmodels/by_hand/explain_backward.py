@@ -1,6 +1,6 @@
 """A table of the lines of a backward pass, with their shapes and sums."""
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.by_hand.network import HandNetwork
 
 
@@ -17,7 +17,7 @@ def explain_backward(model, x, y):
     Raises:
         ValueError: the model is no `HandNetwork`, or is not compiled with a `HandLoss`.
     """
-    _checks.instance("explain_backward", "model", model, HandNetwork)
+    checks.instance("explain_backward", "model", model, HandNetwork)
     x, _ = model.check_batch("explain_backward", x, y)
     fused = model.loss.fused
     output, caches = model.forward(x)

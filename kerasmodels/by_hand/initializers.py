@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -23,7 +23,7 @@ class ProductUniform(keras.initializers.Initializer):
     """
 
     def __init__(self, seed=0):
-        self.seed = _checks.seed_int("ProductUniform", seed)
+        self.seed = checks.seed_int("ProductUniform", seed)
 
     @staticmethod
     def limit(shape):
@@ -49,7 +49,7 @@ class ShiftedUniform(keras.initializers.Initializer):
     """
 
     def __init__(self, seed=0):
-        self.seed = _checks.seed_int("ShiftedUniform", seed)
+        self.seed = checks.seed_int("ShiftedUniform", seed)
 
     def __call__(self, shape, dtype=None):
         return keras.random.uniform(shape, 0.0, 1.0, dtype=dtype, seed=self.seed)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 def _positive(p):
@@ -38,7 +38,7 @@ class HandLoss(keras.losses.Loss):
 
     def __init__(self, reduction="sum_over_batch_size", **kwargs):
         known = ("sum", "mean", "sum_over_batch_size")
-        _checks.one_of(type(self).__name__, "reduction", reduction, known)
+        checks.one_of(type(self).__name__, "reduction", reduction, known)
         super().__init__(reduction=reduction, **kwargs)
 
     def derivative(self, y_true, y_pred):
@@ -53,11 +53,11 @@ def loss_of_shares(shares):
 
     That of the class shares s themselves: -sum_k s_k log s_k + (1 - s_k) log(1 - s_k).
     """
-    shares = _checks.finite_array("loss_of_shares", "shares", shares)
+    shares = checks.finite_array("loss_of_shares", "shares", shares)
     if np.any((shares <= 0) | (shares >= 1)):
-        raise _checks.ArgumentError(
-            _checks.message(
-                "loss_of_shares", "shares", "between 0 and 1", _checks.describe(shares)
+        raise checks.ArgumentError(
+            checks.message(
+                "loss_of_shares", "shares", "between 0 and 1", checks.describe(shares)
             )
         )
     return float(-np.sum(shares * np.log(shares) + (1 - shares) * np.log1p(-shares)))
@@ -79,7 +79,7 @@ class SquaredError(HandLoss):
 
     def __init__(self, half=False, name="squared_error", **kwargs):
         super().__init__(name=name, **kwargs)
-        self.half = _checks.boolean("SquaredError", "half", half)
+        self.half = checks.boolean("SquaredError", "half", half)
 
     def call(self, y_true, y_pred):
         total = ops.sum(ops.square(y_pred - y_true), axis=-1)

@@ -4,9 +4,9 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks
-from kerasmodels._batches import CheckedBatches
-from kerasmodels._saving import SavedAsKeras
+from kerasmodels._support import checks
+from kerasmodels._support.batches import CheckedBatches
+from kerasmodels._support.saving import SavedAsKeras
 from kerasmodels.by_hand.dense import HandDense
 from kerasmodels.by_hand.losses import HandLoss
 
@@ -37,17 +37,17 @@ class HandNetwork(CheckedBatches, SavedAsKeras, keras.Model):
         super().__init__(**kwargs)
         layers = list(layers) if isinstance(layers, (list, tuple)) else [layers]
         if not layers:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "HandNetwork", "layers", "a list of at least one `HandDense`", "none"
                 )
             )
         self.stack = [
-            _checks.instance("HandNetwork", "layers", layer, HandDense) for layer in layers
+            checks.instance("HandNetwork", "layers", layer, HandDense) for layer in layers
         ]
         if len(set(map(id, layers))) < len(layers):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "HandNetwork", "layers", "different layers", "one of them twice"
                 )
             )
@@ -116,29 +116,25 @@ class HandNetwork(CheckedBatches, SavedAsKeras, keras.Model):
         """One batch as arrays in the model's type, or raises ValueError."""
         self._hand_loss(owner)
         x, y = (
-            _checks.finite_array(owner, name, value).astype(self.compute_dtype)
+            checks.finite_array(owner, name, value).astype(self.compute_dtype)
             for name, value in (("x", x), ("y", y))
         )
         features = self.stack[0].kernel.shape[0] if self.built else None
         rows = len(y) if y.ndim else 0
         for name, value, width in (("x", x, features), ("y", y, self.stack[-1].units)):
-            if not value.size or not _checks.same_shape(value.shape, (rows, width)):
+            if not value.size or not checks.same_shape(value.shape, (rows, width)):
                 expected = f"of shape (batch, {width}), as many rows in x as in y"
                 received = f"shapes {x.shape} and {y.shape}"
-                raise _checks.ArgumentError(
-                    _checks.message(owner, name, expected, received)
-                )
+                raise checks.ArgumentError(checks.message(owner, name, expected, received))
         return x, y
 
     def _hand_loss(self, owner="HandNetwork.compile"):
         loss = getattr(self, "loss", None) if self.compiled else None
         if getattr(self._compile_loss, "_user_loss_weights", None) is not None:
-            raise _checks.ArgumentError(
-                _checks.message(
-                    owner, "loss_weights", "left out: there is one loss", "some"
-                )
+            raise checks.ArgumentError(
+                checks.message(owner, "loss_weights", "left out: there is one loss", "some")
             )
-        return _checks.instance(owner, "loss", loss, HandLoss)
+        return checks.instance(owner, "loss", loss, HandLoss)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         self._check_target(y, y_pred.shape)
@@ -146,9 +142,9 @@ class HandNetwork(CheckedBatches, SavedAsKeras, keras.Model):
 
     def _check_target(self, y, shape):
         # Labels (batch,) would broadcast against outputs (batch, 1) to (batch, batch).
-        if y is None or not _checks.same_shape(y.shape, shape):
-            raise _checks.ArgumentError(
-                _checks.message(
+        if y is None or not checks.same_shape(y.shape, shape):
+            raise checks.ArgumentError(
+                checks.message(
                     "HandNetwork",
                     "y",
                     f"of shape (batch, {self.stack[-1].units}), as the output",

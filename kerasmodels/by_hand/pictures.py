@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 def pixel_positions(kernel):
@@ -24,8 +24,8 @@ def pixel_positions(kernel):
 
 def grid_edges(rows, columns):
     """The pairs of neighbours in a grid of pixels numbered row by row, `[edges, 2]`."""
-    rows = _checks.positive_int("grid_edges", "rows", rows)
-    columns = _checks.positive_int("grid_edges", "columns", columns)
+    rows = checks.positive_int("grid_edges", "rows", rows)
+    columns = checks.positive_int("grid_edges", "columns", columns)
     number = np.arange(rows * columns).reshape(rows, columns)
     across = np.stack([number[:, :-1].ravel(), number[:, 1:].ravel()], axis=1)
     down = np.stack([number[:-1].ravel(), number[1:].ravel()], axis=1)
@@ -49,7 +49,7 @@ def embeddings(x, seed=0):
     from sklearn.metrics import pairwise_distances
 
     x = _matrix("embeddings", "x", x, minimum=20)
-    seed = _checks.seed_int("embeddings", seed) % 2**32
+    seed = checks.seed_int("embeddings", seed) % 2**32
     flat = _main_axes(x)
     distances = pairwise_distances(x)
     mds, _ = smacof(distances, init=flat, n_init=1, max_iter=100, random_state=seed)
@@ -63,11 +63,11 @@ def embeddings(x, seed=0):
 
 
 def _matrix(owner, name, value, minimum=2):
-    value = _checks.finite_array(owner, name, value)
+    value = checks.finite_array(owner, name, value)
     if value.ndim != 2 or value.shape[0] < minimum or value.shape[1] < 2:
         expected = f"a matrix of at least {minimum} rows and 2 columns"
-        raise _checks.ArgumentError(
-            _checks.message(owner, name, expected, f"shape {value.shape}")
+        raise checks.ArgumentError(
+            checks.message(owner, name, expected, f"shape {value.shape}")
         )
     return value
 

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.by_hand import data
 from kerasmodels.by_hand.activations import ACTIVATIONS
 from kerasmodels.by_hand.dense import HandDense
@@ -69,27 +69,27 @@ def dense_network(sizes, activations, seed=0, kernel=None, bias="zeros", **optio
     """
     owner = "dense_network"
     if not isinstance(sizes, (list, tuple)) or len(sizes) < 2:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "sizes",
                 "a list of the features and the units of at least one layer",
-                f"sizes={_checks.describe(sizes)}",
+                f"sizes={checks.describe(sizes)}",
             )
         )
-    sizes = [_checks.positive_int(owner, "sizes", size) for size in sizes]
-    seed = _checks.seed_int(owner, seed)
+    sizes = [checks.positive_int(owner, "sizes", size) for size in sizes]
+    seed = checks.seed_int(owner, seed)
     lists = {"activations": activations}
     lists |= {name: value for name, value in options.items() if isinstance(value, list)}
     for name, value in lists.items():
         if not isinstance(value, (list, tuple)) or len(value) != len(sizes) - 1:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner, name, f"a list of {len(sizes) - 1}, one per layer", repr(value)
                 )
             )
     for activation in activations:
-        _checks.one_of(owner, "activations", activation, ACTIVATIONS)
+        checks.one_of(owner, "activations", activation, ACTIVATIONS)
     kernel = keras.initializers.GlorotUniform if kernel is None else kernel
 
     def start(name, given, seed):
@@ -97,7 +97,7 @@ def dense_network(sizes, activations, seed=0, kernel=None, bias="zeros", **optio
             return None
         if callable(given) and not isinstance(given, keras.initializers.Initializer):
             given = given(seed=seed)
-        return _checks.initializer(owner, name, given)
+        return checks.initializer(owner, name, given)
 
     layers = []
     for k, (units, activation) in enumerate(zip(sizes[1:], activations)):
@@ -326,4 +326,4 @@ def recipe(name):
     Raises:
         ValueError: there is none.
     """
-    return RECIPES[_checks.one_of("recipe", "name", name, RECIPES)]
+    return RECIPES[checks.one_of("recipe", "name", name, RECIPES)]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.by_hand.check_gradients import check_gradients
 from kerasmodels.by_hand.diagnose import diagnose
 from kerasmodels.by_hand.recipes import Recipe
@@ -75,10 +75,10 @@ def side_by_side(recipe, seed=0, epochs=None):
     Returns:
         A dict "as asked" / "as fixed" of `Variant`.
     """
-    _checks.instance("side_by_side", "recipe", recipe, Recipe)
-    seed = _checks.seed_int("side_by_side", seed)
+    checks.instance("side_by_side", "recipe", recipe, Recipe)
+    seed = checks.seed_int("side_by_side", seed)
     epochs = recipe.epochs if epochs is None else epochs
-    epochs = _checks.positive_int("side_by_side", "epochs", epochs)
+    epochs = checks.positive_int("side_by_side", "epochs", epochs)
     return {name: _variant(recipe, name, seed, epochs) for name in ("as asked", "as fixed")}
 
 
@@ -140,8 +140,8 @@ def train(model, x, y, batch_size, epochs, seed):
     """
     steps = len(x) // batch_size
     if steps == 0:
-        raise _checks.ArgumentError(
-            _checks.message("train", "batch_size", f"at most {len(x)}", str(batch_size))
+        raise checks.ArgumentError(
+            checks.message("train", "batch_size", f"at most {len(x)}", str(batch_size))
         )
     together = max(1, min(epochs // _POINTS, 256 // steps, _MOST_NUMBERS // x.size))
     rng = np.random.default_rng(seed)

@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 def _checked(owner, weights, x, labels, l2):
-    weights = _checks.finite_array(owner, "weights", weights)
-    x = _checks.finite_array(owner, "x", x)
-    l2 = _checks.finite_float(owner, "l2", l2, at_least=0.0)
-    labels = _checks.labels(owner, "labels", labels)
+    weights = checks.finite_array(owner, "weights", weights)
+    x = checks.finite_array(owner, "x", x)
+    l2 = checks.finite_float(owner, "l2", l2, at_least=0.0)
+    labels = checks.labels(owner, "labels", labels)
     fits = weights.ndim == 2 and x.ndim == 2 and x.shape[1] == weights.shape[0]
     if not fits or not x.size or labels.shape != x.shape[:1]:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "weights, x, labels",
                 "shapes (features, classes), (batch, features), (batch,)",
@@ -23,7 +23,7 @@ def _checked(owner, weights, x, labels, l2):
     if np.any((labels < 0) | (labels >= weights.shape[1])):
         expected = f"integers from 0 to {weights.shape[1] - 1}"
         received = f"{labels.min()} to {labels.max()}"
-        raise _checks.ArgumentError(_checks.message(owner, "labels", expected, received))
+        raise checks.ArgumentError(checks.message(owner, "labels", expected, received))
     return weights, x, labels, l2
 
 

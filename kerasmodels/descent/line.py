@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasmodels import _checks, _memory
+from kerasmodels._support import checks, memory
 from kerasmodels.descent.weight_path import WeightPath
 
 
@@ -16,25 +16,25 @@ def line_data(slope=2.0, intercept=3.5, points=100, noise=0.0, seed=0):
         ValueError: an argument is not of that form.
     """
     owner = "line_data"
-    slope = _checks.finite_float(owner, "slope", slope)
-    intercept = _checks.finite_float(owner, "intercept", intercept)
-    noise = _checks.finite_float(owner, "noise", noise, at_least=0.0)
-    points = _checks.positive_int(owner, "points", points)
+    slope = checks.finite_float(owner, "slope", slope)
+    intercept = checks.finite_float(owner, "intercept", intercept)
+    noise = checks.finite_float(owner, "noise", noise, at_least=0.0)
+    points = checks.positive_int(owner, "points", points)
     advice = "Take fewer points."
-    _memory.fits(owner, "points", 3 * points, "float64", f"{points} points", advice)
+    memory.fits(owner, "points", 3 * points, "float64", f"{points} points", advice)
     x = np.linspace(-1, 1, points)
-    rng = np.random.default_rng(_checks.seed_int("line_data", seed))
+    rng = np.random.default_rng(checks.seed_int("line_data", seed))
     return x, slope * x + intercept + noise * (rng.random(points) - 0.5)
 
 
 def _rows(owner, x, y):
     """x and y as arrays `[points]` of one length, or raises ValueError."""
-    x, y = (_checks.finite_array(owner, n, v) for n, v in (("x", x), ("y", y)))
+    x, y = (checks.finite_array(owner, n, v) for n, v in (("x", x), ("y", y)))
     if x.ndim != 1 or x.shape != y.shape or not len(x):
         name = "y" if x.ndim == 1 and len(x) else "x"
         received = f"shapes {x.shape} and {y.shape}"
-        raise _checks.ArgumentError(
-            _checks.message(owner, name, "a row of numbers, x as long as y", received)
+        raise checks.ArgumentError(
+            checks.message(owner, name, "a row of numbers, x as long as y", received)
         )
     return x, y
 
@@ -76,7 +76,7 @@ def fit_line(x, y, batch_size, epochs, learning_rate=0.01, every="batch"):
         ValueError: an argument is not of the form above.
     """
     x, y = _rows("fit_line", x, y)
-    rate = _checks.finite_float("fit_line", "learning_rate", learning_rate, above=0.0)
+    rate = checks.finite_float("fit_line", "learning_rate", learning_rate, above=0.0)
     path = WeightPath(every)
     model = keras.Sequential(
         [keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")]
@@ -85,8 +85,8 @@ def fit_line(x, y, batch_size, epochs, learning_rate=0.01, every="batch"):
     model.fit(
         x[:, None],
         y[:, None],
-        batch_size=_checks.positive_int("fit_line", "batch_size", batch_size),
-        epochs=_checks.positive_int("fit_line", "epochs", epochs),
+        batch_size=checks.positive_int("fit_line", "batch_size", batch_size),
+        epochs=checks.positive_int("fit_line", "epochs", epochs),
         shuffle=False,
         verbose=0,
         callbacks=[path],

@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -30,13 +30,13 @@ class SGD(keras.optimizers.SGD):
         # A schedule, its config from a file, or a function without arguments.
         made = isinstance(learning_rate, (dict, keras.Variable)) and learning_rate != {}
         if not (callable(learning_rate) or made):
-            _checks.finite_float(owner, "learning_rate", learning_rate, at_least=0.0)
-        momentum = _checks.finite_float(owner, "momentum", momentum, at_least=0.0)
+            checks.finite_float(owner, "learning_rate", learning_rate, at_least=0.0)
+        momentum = checks.finite_float(owner, "momentum", momentum, at_least=0.0)
         if momentum > 1:
-            raise _checks.ArgumentError(
-                _checks.message(owner, "momentum", "at most 1", f"momentum={momentum}")
+            raise checks.ArgumentError(
+                checks.message(owner, "momentum", "at most 1", f"momentum={momentum}")
             )
-        initializer = _checks.initializer(
+        initializer = checks.initializer(
             owner, "velocity_initializer", velocity_initializer
         )
         super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
@@ -69,10 +69,10 @@ def kick(momentum, velocity=1.0):
     Raises:
         ValueError: momentum is not in [0, 1).
     """
-    momentum = _checks.finite_float("kick", "momentum", momentum, at_least=0.0)
+    momentum = checks.finite_float("kick", "momentum", momentum, at_least=0.0)
     if momentum >= 1:
-        raise _checks.ArgumentError(
-            _checks.message("kick", "momentum", "below 1", f"momentum={momentum}")
+        raise checks.ArgumentError(
+            checks.message("kick", "momentum", "below 1", f"momentum={momentum}")
         )
-    velocity = _checks.finite_float("kick", "velocity", velocity)
+    velocity = checks.finite_float("kick", "velocity", velocity)
     return velocity * momentum / (1 - momentum)

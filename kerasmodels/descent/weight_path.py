@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 class WeightPath(keras.callbacks.Callback):
@@ -20,7 +20,7 @@ class WeightPath(keras.callbacks.Callback):
 
     def __init__(self, every="batch"):
         super().__init__()
-        self.every = _checks.one_of("WeightPath", "every", every, ("batch", "epoch"))
+        self.every = checks.one_of("WeightPath", "every", every, ("batch", "epoch"))
         self.steps, self.weights, self.logs = [], [], []
         self._batches, self._epochs, self._last = 0, 0, 0
 

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks
-from kerasmodels._batches import CheckedBatches
-from kerasmodels._saving import SavedAsKeras
+from kerasmodels._support import checks
+from kerasmodels._support.batches import CheckedBatches
+from kerasmodels._support.saving import SavedAsKeras
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -35,8 +35,8 @@ class Well(CheckedBatches, SavedAsKeras, keras.Model):
 
     def __init__(self, start=1613.0, floor=5.0, **kwargs):
         super().__init__(**kwargs)
-        self.start = _checks.finite_float("Well", "start", start)
-        self.floor = _checks.finite_float("Well", "floor", floor)
+        self.start = checks.finite_float("Well", "start", start)
+        self.floor = checks.finite_float("Well", "floor", floor)
         self.w = self.add_weight(
             shape=(), initializer=keras.initializers.Constant(self.start), name="w"
         )
@@ -45,8 +45,8 @@ class Well(CheckedBatches, SavedAsKeras, keras.Model):
     def check_x(self, x):
         if not len(x.shape):
             expected = "a batch, of which the first axis is read"
-            raise _checks.ArgumentError(
-                _checks.message("Well", "x", expected, _checks.describe(x))
+            raise checks.ArgumentError(
+                checks.message("Well", "x", expected, checks.describe(x))
             )
 
     def call(self, x):
@@ -69,7 +69,7 @@ def regime(learning_rate):
     Returns:
         "monotone", "one step", "alternates", "cycles" or "diverges".
     """
-    rate = _checks.finite_float("regime", "learning_rate", learning_rate, above=0.0)
+    rate = checks.finite_float("regime", "learning_rate", learning_rate, above=0.0)
     if rate == 0.5:
         return "one step"
     if rate == 1.0:

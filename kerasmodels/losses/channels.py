@@ -2,8 +2,8 @@
 
 from keras import ops
 
-from kerasmodels import _checks
-from kerasmodels._guard import guard
+from kerasmodels._support import checks
+from kerasmodels._support.guard import guard
 
 # Half precision rounds probabilities, and with them their sum, by less than this.
 _TOLERANCE = 1e-2
@@ -29,7 +29,7 @@ def require_last(owner, argument, value, kind):
         return value
     # Values that are equal along axis 1, as an untrained network's, have no classes there.
     varies = ops.any(ops.max(value, axis=1) - ops.min(value, axis=1) > _TOLERANCE)
-    text = _checks.message(
+    text = checks.message(
         owner,
         argument,
         "channels last, of shape (batch, spatial axes ..., classes)",
@@ -53,7 +53,7 @@ def advice_on_shapes(true_shape, shape):
         (("y_true", "y_pred"), moved_true, _moved(shape)),
     ):
         allowed = (predicted[:-1], (*predicted[:-1], 1), predicted)
-        if any(_checks.same_shape(true, other) for other in allowed):
+        if any(checks.same_shape(true, other) for other in allowed):
             return advice(*arguments)
     return ""
 

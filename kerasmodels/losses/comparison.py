@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 def compare_losses(y_true, y_pred):
@@ -35,11 +35,11 @@ def compare_losses(y_true, y_pred):
             1, or a prediction is not within [0, 1].
     """
     owner = "compare_losses"
-    y = _checks.finite_array(owner, "y_true", y_true)
-    p = _checks.finite_array(owner, "y_pred", y_pred)
+    y = checks.finite_array(owner, "y_true", y_true)
+    p = checks.finite_array(owner, "y_pred", y_pred)
     if y.shape != p.shape or y.ndim != 2 or y.shape[1] < 2 or not len(y):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "y_pred",
                 "of the shape (batch, outputs) of y_true, with two outputs or more",
@@ -48,13 +48,13 @@ def compare_losses(y_true, y_pred):
             )
         )
     if np.any((y != 0) & (y != 1)):
-        raise _checks.ArgumentError(
-            _checks.message(owner, "y_true", "0 or 1", f"{y.min():g} to {y.max():g}")
+        raise checks.ArgumentError(
+            checks.message(owner, "y_true", "0 or 1", f"{y.min():g} to {y.max():g}")
         )
     if np.any((p < 0) | (p > 1)):
         received = f"{p.min():g} to {p.max():g}"
-        raise _checks.ArgumentError(
-            _checks.message(owner, "y_pred", "between 0 and 1", received)
+        raise checks.ArgumentError(
+            checks.message(owner, "y_pred", "between 0 and 1", received)
         )
     total = p.sum(axis=1, keepdims=True)
     off = np.flatnonzero(np.abs(total[:, 0] - 1) > 1e-6).tolist()

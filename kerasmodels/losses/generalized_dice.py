@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks, _memory
+from kerasmodels._support import checks, memory
 from kerasmodels.losses import voxels
 from kerasmodels.losses.omitted import omitted_class
 
@@ -123,19 +123,19 @@ def generalized_dice_weights(
     """
     owner = "generalized_dice_weights"
     _check_options(owner, weighting, absent, per_image, False, None, background)
-    num_classes = _checks.positive_int(owner, "num_classes", num_classes, minimum=2)
+    num_classes = checks.positive_int(owner, "num_classes", num_classes, minimum=2)
     omitted = omitted_class(owner, background, num_classes)
     y_true = voxels.as_numbers(owner, "y_true", y_true)
     if len(y_true.shape) < 2 or 0 in tuple(y_true.shape):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "y_true",
                 "integer labels of shape (batch, spatial axes ...), not empty",
                 f"shape {tuple(y_true.shape)}",
             )
         )
-    _memory.fits(
+    memory.fits(
         owner,
         "num_classes",
         2 * math.prod(y_true.shape) * num_classes,
@@ -152,15 +152,15 @@ def generalized_dice_weights(
 def _check_options(
     owner, weighting, absent, per_image, from_logits, ignore_class, background
 ):
-    _checks.one_of(owner, "weighting", weighting, tuple(WEIGHTINGS))
+    checks.one_of(owner, "weighting", weighting, tuple(WEIGHTINGS))
     if isinstance(absent, str):
-        _checks.one_of(owner, "absent", absent, ABSENT, " or a number of at least 0")
+        checks.one_of(owner, "absent", absent, ABSENT, " or a number of at least 0")
     else:
-        _checks.finite_float(owner, "absent", absent, at_least=0.0)
-    _checks.boolean(owner, "per_image", per_image)
-    _checks.boolean(owner, "from_logits", from_logits)
+        checks.finite_float(owner, "absent", absent, at_least=0.0)
+    checks.boolean(owner, "per_image", per_image)
+    checks.boolean(owner, "from_logits", from_logits)
     if ignore_class is not None:
-        _checks.integer(owner, "ignore_class", ignore_class)
+        checks.integer(owner, "ignore_class", ignore_class)
     omitted_class(owner, background)
 
 
@@ -265,11 +265,11 @@ class GeneralizedDice(keras.losses.Loss):
             weight = voxels.as_numbers(owner, "sample_weight", sample_weight)
             if len(weight.shape) == 2 and weight.shape[1] == 1:
                 weight = weight[:, 0]
-            if len(weight.shape) < 1 or not _checks.same_shape(
+            if len(weight.shape) < 1 or not checks.same_shape(
                 weight.shape[:1], y_pred.shape[:1]
             ):
-                raise _checks.ArgumentError(
-                    _checks.message(
+                raise checks.ArgumentError(
+                    checks.message(
                         owner,
                         "sample_weight",
                         "one weight per image or per voxel",

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks, _memory
+from kerasmodels._support import checks, memory
 from kerasmodels.losses import channels, voxels
 from kerasmodels.losses.omitted import omitted_class
 
@@ -47,8 +47,8 @@ class MeanDice(keras.metrics.Metric):
         owner = "MeanDice"
         # `EarlyStopping` and `ModelCheckpoint` use this in mode "auto".
         self._direction = "up"
-        self.num_classes = _checks.positive_int(owner, "num_classes", num_classes, 2)
-        _memory.fits(
+        self.num_classes = checks.positive_int(owner, "num_classes", num_classes, 2)
+        memory.fits(
             owner,
             "num_classes",
             3 * self.num_classes,
@@ -58,9 +58,9 @@ class MeanDice(keras.metrics.Metric):
         )
         self._omitted = omitted_class(owner, background, self.num_classes)
         if ignore_class is not None:
-            _checks.integer(owner, "ignore_class", ignore_class)
+            checks.integer(owner, "ignore_class", ignore_class)
         self.background = background
-        self.per_class = _checks.boolean(owner, "per_class", per_class)
+        self.per_class = checks.boolean(owner, "per_class", per_class)
         self.ignore_class = ignore_class
         # float32 counts stop growing at 2^24 voxels, one volume of 256^3.
         self.overlap, self.true, self.found = (
@@ -71,8 +71,8 @@ class MeanDice(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_pred = voxels.as_numbers("MeanDice", "y_pred", y_pred)
         if tuple(y_pred.shape)[-1:] != (self.num_classes,):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "MeanDice",
                     "y_pred",
                     f"of shape (batch, spatial axes ..., {self.num_classes}), channels "

@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 def omitted_class(owner, background, num_classes=None):
@@ -18,12 +18,12 @@ def omitted_class(owner, background, num_classes=None):
     within = isinstance(background, numbers.Integral) and background >= 0
     if not within or num_classes is not None and background >= num_classes:
         below = "" if num_classes is None else f" (below {num_classes})"
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "background",
                 f"True, False or the number of the class that is left out{below}",
-                f"background={_checks.describe(background)}",
+                f"background={checks.describe(background)}",
             )
         )
     return int(background)

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks
-from kerasmodels._guard import guard
+from kerasmodels._support import checks
+from kerasmodels._support.guard import guard
 from kerasmodels.losses import channels
 
 
@@ -14,7 +14,7 @@ def as_numbers(owner, argument, value):
     Raises:
         ValueError: `value` makes no tensor of numbers.
     """
-    value = _checks.tensor(owner, argument, value)
+    value = checks.tensor(owner, argument, value)
     if keras.backend.standardize_dtype(value.dtype) == "bool":
         return ops.cast(value, "int32")
     return value
@@ -46,8 +46,8 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
         advice = ""
         if len(shape) > 1 and shape[-1] == 1:
             advice = "For one probability p, stack the two classes 1 - p and p."
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "y_pred",
                 "of shape (batch, spatial axes ..., classes), channels last, with at least "
@@ -61,9 +61,9 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
     if len(true_shape) == len(shape) and true_shape[-1] == 1:
         y_true, sparse = y_true[..., 0], True
     wanted = shape[:-1] if sparse else shape
-    if not _checks.same_shape(y_true.shape, wanted):
-        raise _checks.ArgumentError(
-            _checks.message(
+    if not checks.same_shape(y_true.shape, wanted):
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "y_true",
                 f"integer labels of shape {shape[:-1]} or {(*shape[:-1], 1)}, or one-hot "
@@ -102,8 +102,8 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
         outside = ~((truth >= 0) & (truth <= 1))
         if ignore_class is not None:
             if not 0 <= ignore_class < classes:
-                raise _checks.ArgumentError(
-                    _checks.message(
+                raise checks.ArgumentError(
+                    checks.message(
                         owner,
                         "ignore_class",
                         f"one of the {classes} classes of the one-hot labels",
@@ -115,7 +115,7 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
     truth = guard(
         truth,
         ops.any(outside),
-        _checks.message(
+        checks.message(
             owner,
             "y_true",
             expected,
@@ -128,7 +128,7 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
         predicted = guard(
             predicted,
             ops.all(predicted >= 0) & ops.all(off < 1e-4),
-            _checks.message(
+            checks.message(
                 owner,
                 "y_pred",
                 "logits, with from_logits=True",
@@ -142,7 +142,7 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
         # Half precision rounds a probability of one by up to a hundredth. NaN passes and
         # makes the loss NaN, because it does not come from a confusion with logits.
         ops.any((predicted < -0.01) | (predicted > 1.01)),
-        _checks.message(
+        checks.message(
             owner,
             "y_pred",
             "probabilities between 0 and 1",
@@ -160,9 +160,9 @@ def _voxel_weight(owner, weight, shape, batch, dtype):
     spatial = shape[:-1]
     per_image, per_voxel = spatial[:1], spatial
     allowed = (per_image, (*per_image, 1), per_voxel, (*per_voxel, 1))
-    if not any(_checks.same_shape(received, shape) for shape in allowed):
-        raise _checks.ArgumentError(
-            _checks.message(
+    if not any(checks.same_shape(received, shape) for shape in allowed):
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "sample_weight",
                 f"one weight per image, shape {spatial[:1]}, or per voxel, {spatial}",
@@ -173,7 +173,7 @@ def _voxel_weight(owner, weight, shape, batch, dtype):
     return guard(
         weight,
         ~ops.all(weight >= 0),
-        _checks.message(owner, "sample_weight", "at least zero", "negative weights or NaN"),
+        checks.message(owner, "sample_weight", "at least zero", "negative weights or NaN"),
     )
 
 

@@ -3,7 +3,7 @@
 import matplotlib.axes
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.miniflow.graph import Graph
 from kerasmodels.miniflow.nodes import Input, Parameter
 
@@ -36,12 +36,12 @@ def draw(graph, axes):
     Raises:
         ValueError: the graph has not run, or an argument is not of the form above.
     """
-    _checks.instance("draw", "graph", graph, Graph)
+    checks.instance("draw", "graph", graph, Graph)
     if not graph.values:
-        raise _checks.ArgumentError(
-            _checks.message("draw", "graph", "one after `forward`", "one that never ran")
+        raise checks.ArgumentError(
+            checks.message("draw", "graph", "one after `forward`", "one that never ran")
         )
-    _checks.instance("draw", "axes", axes, matplotlib.axes.Axes)
+    checks.instance("draw", "axes", axes, matplotlib.axes.Axes)
     column, places, count = layers_of(graph), {}, {}
     for node in graph.order:
         row = count.setdefault(column[node], 0)

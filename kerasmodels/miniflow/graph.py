@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.miniflow.nodes import Input, Node, Parameter
 
 
@@ -25,17 +25,17 @@ def topological_sort(outputs):
     owner = "topological_sort"
     outputs = [outputs] if isinstance(outputs, Node) else outputs
     if not isinstance(outputs, (list, tuple)) or not outputs:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "outputs",
                 "a `Node` or a list of them",
-                f"outputs={_checks.describe(outputs)}",
+                f"outputs={checks.describe(outputs)}",
             )
         )
     order, done, open_nodes = [], set(), set()
     for output in outputs:
-        stack = [(_checks.instance(owner, "outputs", output, Node), 0)]
+        stack = [(checks.instance(owner, "outputs", output, Node), 0)]
         while stack:
             node, position = stack.pop()
             if position == 0:
@@ -46,8 +46,8 @@ def topological_sort(outputs):
                 stack.append((node, position + 1))
                 below = node.inputs[position]
                 if below in open_nodes:
-                    raise _checks.ArgumentError(
-                        _checks.message(
+                    raise checks.ArgumentError(
+                        checks.message(
                             owner,
                             "outputs",
                             "made without a circle",
@@ -77,8 +77,8 @@ class Graph:
 
     def __init__(self, *outputs):
         if not outputs:
-            raise _checks.ArgumentError(
-                _checks.message("Graph", "outputs", "at least one `Node`", "none")
+            raise checks.ArgumentError(
+                checks.message("Graph", "outputs", "at least one `Node`", "none")
             )
         self.outputs = outputs
         self.order = topological_sort(outputs)
@@ -97,12 +97,12 @@ class Graph:
         Raises:
             ValueError: an input is missing, something else is fed, or shapes do not fit.
         """
-        feed = _checks.instance("Graph.forward", "feed", {} if feed is None else feed, dict)
+        feed = checks.instance("Graph.forward", "feed", {} if feed is None else feed, dict)
         known = [node for node in self.order if isinstance(node, Input)]
         for node in feed:
             if node not in known:
-                raise _checks.ArgumentError(
-                    _checks.message(
+                raise checks.ArgumentError(
+                    checks.message(
                         "Graph.forward", "feed", f"among the inputs {known}", repr(node)
                     )
                 )
@@ -110,12 +110,12 @@ class Graph:
         for node in self.order:
             if isinstance(node, Input):
                 if node not in feed:
-                    raise _checks.ArgumentError(
-                        _checks.message(
+                    raise checks.ArgumentError(
+                        checks.message(
                             "Graph.forward", "feed", f"to hold {node!r}", list(feed)
                         )
                     )
-                values[node] = _checks.finite_array("Graph.forward", "feed", feed[node])
+                values[node] = checks.finite_array("Graph.forward", "feed", feed[node])
             elif isinstance(node, Parameter):
                 values[node] = node.value
             else:
@@ -135,8 +135,8 @@ class Graph:
         loss = self.outputs[0]
         if loss not in self.values or np.ndim(self.values[loss]) != 0:
             received = np.shape(self.values[loss]) if self.values else "no forward pass"
-            raise _checks.ArgumentError(
-                _checks.message("Graph.backward", "outputs", "a single number", received)
+            raise checks.ArgumentError(
+                checks.message("Graph.backward", "outputs", "a single number", received)
             )
         gradients = {loss: np.float64(1.0)}
         for node in reversed(self.order):
@@ -157,11 +157,11 @@ class Graph:
             ValueError: there are no gradients, because `backward` was not called first.
         """
         if not self.gradients:
-            raise _checks.ArgumentError(
+            raise checks.ArgumentError(
                 "`Graph.step` expects gradients. Received: none since the last `forward`. "
                 "Call `backward` first."
             )
-        rate = _checks.finite_float("Graph.step", "learning_rate", learning_rate)
+        rate = checks.finite_float("Graph.step", "learning_rate", learning_rate)
         for node in self.parameters:
             if node in self.gradients:
                 node.value = node.value - rate * self.gradients[node]

@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.miniflow.graph import topological_sort
 from kerasmodels.miniflow.nodes import Input, Linear, Node, Parameter, Sigmoid
 
@@ -27,12 +27,12 @@ def to_keras(output, shapes, dtype="float64"):
             above.
     """
     owner = "to_keras"
-    _checks.instance(owner, "output", output, Node)
-    _checks.instance(owner, "shapes", shapes, dict)
+    checks.instance(owner, "output", output, Node)
+    checks.instance(owner, "shapes", shapes, dict)
     for node, features in shapes.items():
-        _checks.instance(owner, "shapes", node, Input)
-        _checks.positive_int(owner, "shapes", features)
-    dtype = _checks.float_type(owner, _checks.instance(owner, "dtype", dtype, str))
+        checks.instance(owner, "shapes", node, Input)
+        checks.positive_int(owner, "shapes", features)
+    dtype = checks.float_type(owner, checks.instance(owner, "dtype", dtype, str))
     tensors, layers = {}, {}
     names = [node.name for node in shapes]
     for node, features in shapes.items():
@@ -49,8 +49,8 @@ def to_keras(output, shapes, dtype="float64"):
             continue
         x, *parameters = node.inputs if isinstance(node, Linear) else (None, None)
         if x not in tensors or not all(isinstance(p, Parameter) for p in parameters):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "to_keras",
                     "output",
                     "made of Sigmoid, and Linear on Parameters, over the Inputs of shapes",
@@ -61,9 +61,7 @@ def to_keras(output, shapes, dtype="float64"):
         if tensors[x].shape[1] != features:
             expected = f"such that the input of {node!r} has {features} features"
             received = f"{tensors[x].shape[1]}"
-            raise _checks.ArgumentError(
-                _checks.message(owner, "shapes", expected, received)
-            )
+            raise checks.ArgumentError(checks.message(owner, "shapes", expected, received))
         key = tuple(parameters)
         if key not in layers:
             layers[key] = keras.layers.Dense(parameters[0].value.shape[1], dtype=dtype)
@@ -71,8 +69,8 @@ def to_keras(output, shapes, dtype="float64"):
             layers[key].set_weights([p.value for p in parameters])
         tensors[node] = layers[key](tensors[x])
     if output not in tensors or output in shapes:
-        raise _checks.ArgumentError(
-            _checks.message(owner, "output", "made of the inputs of shapes", repr(output))
+        raise checks.ArgumentError(
+            checks.message(owner, "output", "made of the inputs of shapes", repr(output))
         )
     inputs = [tensors[node] for node in shapes]
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, tensors[output])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 class Node:
@@ -22,9 +22,9 @@ class Node:
 
     def __init__(self, *inputs, name=None):
         owner = type(self).__name__
-        self.inputs = tuple(_checks.instance(owner, "inputs", n, Node) for n in inputs)
+        self.inputs = tuple(checks.instance(owner, "inputs", n, Node) for n in inputs)
         name = owner if name is None else name
-        self.name = _checks.instance(owner, "name", name, str)
+        self.name = checks.instance(owner, "name", name, str)
 
     def compute(self, *values):
         raise NotImplementedError
@@ -52,7 +52,7 @@ class Parameter(Node):
 
     def __init__(self, value, name=None):
         super().__init__(name=name)
-        self.value = _checks.finite_array("Parameter", "value", value).copy()
+        self.value = checks.finite_array("Parameter", "value", value).copy()
 
 
 class Linear(Node):
@@ -67,8 +67,8 @@ class Linear(Node):
     def compute(self, x, weights, bias):
         fits = x.ndim == 2 and weights.ndim == 2 and x.shape[1] == weights.shape[0]
         if not fits or bias.shape != weights.shape[1:]:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     self.name,
                     "inputs",
                     "x (batch, features), weights (features, units) and bias (units,)",
@@ -105,8 +105,8 @@ class MSE(Node):
     def compute(self, y, a):
         if y.shape != a.shape:
             # NumPy would broadcast (m,) and (m, 1) to (m, m).
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     self.name,
                     "inputs",
                     "two of the same shape",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasmodels import _checks, _memory
+from kerasmodels._support import checks, memory
 from kerasmodels.miniflow.graph import Graph
 from kerasmodels.miniflow.keras_model import to_keras
 from kerasmodels.miniflow.nodes import MSE, Input, Linear, Parameter, Sigmoid
@@ -23,9 +23,9 @@ class Regression:
 
     def __init__(self, features, hidden=10, seed=0):
         owner = "Regression"
-        features = _checks.positive_int(owner, "features", features)
-        hidden = _checks.positive_int(owner, "hidden", hidden)
-        _memory.fits(
+        features = checks.positive_int(owner, "features", features)
+        hidden = checks.positive_int(owner, "hidden", hidden)
+        memory.fits(
             owner,
             "hidden",
             features * hidden,
@@ -33,7 +33,7 @@ class Regression:
             f"weights of {features} by {hidden}",
             "Take a narrower hidden layer.",
         )
-        rng = np.random.default_rng(_checks.seed_int(owner, seed))
+        rng = np.random.default_rng(checks.seed_int(owner, seed))
         self.features = features
         self.x, self.y = Input("x"), Input("y")
         first = Linear(
@@ -72,13 +72,13 @@ class Regression:
         """
         owner = "Regression.fit"
         x, y = _table(owner, x, y)
-        learning_rate = _checks.finite_float(
+        learning_rate = checks.finite_float(
             owner, "learning_rate", learning_rate, above=0.0
         )
-        epochs = _checks.positive_int(owner, "epochs", epochs)
-        batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+        epochs = checks.positive_int(owner, "epochs", epochs)
+        batch_size = checks.positive_int(owner, "batch_size", batch_size)
         _features(owner, x, self.features)
-        _memory.fits(
+        memory.fits(
             owner,
             "batch_size",
             batch_size * self.features,
@@ -86,7 +86,7 @@ class Regression:
             f"a batch of {batch_size} rows",
             "Take smaller batches.",
         )
-        rng = np.random.default_rng(_checks.seed_int(owner, seed))
+        rng = np.random.default_rng(checks.seed_int(owner, seed))
         losses = []
         for _ in range(epochs):
             steps = max(1, len(x) // batch_size)
@@ -111,21 +111,19 @@ class Regression:
 
 def _features(owner, x, features):
     """x as `[rows, features]`, or raises ValueError."""
-    x = _checks.finite_array(owner, "x", x)
+    x = checks.finite_array(owner, "x", x)
     if x.ndim != 2 or x.shape[1] != features:
         expected = f"of shape (rows, {features})"
-        raise _checks.ArgumentError(
-            _checks.message(owner, "x", expected, f"shape {x.shape}")
-        )
+        raise checks.ArgumentError(checks.message(owner, "x", expected, f"shape {x.shape}"))
     return x
 
 
 def _table(owner, x, y):
     """x `[rows, features]` and y `[rows, 1]`; NumPy would broadcast other shapes."""
-    x, y = _checks.finite_array(owner, "x", x), _checks.finite_array(owner, "y", y)
+    x, y = checks.finite_array(owner, "x", x), checks.finite_array(owner, "y", y)
     if x.ndim != 2 or y.shape != (len(x), 1) or not x.size:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "y",
                 "of shape (rows, 1) for x of shape (rows, features)",
@@ -151,9 +149,9 @@ def baselines(train, test):
     owner = "baselines"
     for name, part in (("train", train), ("test", test)):
         if not isinstance(part, (tuple, list)) or len(part) != 2:
-            received = f"{name}={_checks.describe(part)}"
-            raise _checks.ArgumentError(
-                _checks.message(owner, name, "a pair (x, y)", received)
+            received = f"{name}={checks.describe(part)}"
+            raise checks.ArgumentError(
+                checks.message(owner, name, "a pair (x, y)", received)
             )
     (x, y), (x_test, y_test) = (_table(owner, *part) for part in (train, test))
     _features(owner, x_test, x.shape[1])

@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 
-from kerasmodels import _checks, _files
+from kerasmodels._support import checks, files
 
 # In memory a table takes up to twenty times the size of its file.
 _LARGEST = 2**27
@@ -23,10 +23,10 @@ def read_csv(path):
         ValueError: the file cannot be read as a table, it has no header, an entry is no
             finite number, or a row has another length: with the line and the column.
     """
-    path = _files.regular_file("read_csv", path, "a table in UTF-8")
+    path = files.regular_file("read_csv", path, "a table in UTF-8")
     size = path.stat().st_size
     if size > _LARGEST:
-        _files.refuse(
+        files.refuse(
             "read_csv",
             path,
             f"a table of at most {_LARGEST} bytes",
@@ -39,8 +39,8 @@ def read_csv(path):
             lines = ((reader.line_num, line) for line in reader if line)
             return _table(path, lines)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise _checks.ArgumentError(
-            _checks.message("read_csv", "path", "a table in UTF-8", f"{path}: {error}")
+        raise checks.ArgumentError(
+            checks.message("read_csv", "path", "a table in UTF-8", f"{path}: {error}")
         ) from error
 
 
@@ -49,24 +49,24 @@ def _table(path, lines):
     names, rows = [name.strip() for name in header], []
     binary = not all(name.isprintable() for name in names)
     if binary or (len(names) > 1 and all(_is_number(name) for name in names)):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 "read_csv",
                 "path",
                 "a table whose first line names its columns",
-                _checks.describe(header),
+                checks.describe(header),
             )
         )
     for number, line in lines:
         if len(line) != len(names):
-            raise _checks.ArgumentError(
+            raise checks.ArgumentError(
                 f"`read_csv` found {len(line)} entries in line {number} of {path}, where "
                 f"the header has {len(names)}."
             )
         rows.append(np.array([_number(v, number, n, path) for v, n in zip(line, names)]))
     if len(rows) < 2 or len(names) < 2:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 "read_csv", "path", "a header and at least two rows of two columns", path
             )
         )
@@ -88,9 +88,9 @@ def _number(entry, line, name, path):
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
-        raise _checks.ArgumentError(
-            f"`read_csv` expects finite numbers. Received: {_checks.describe(entry)} in "
-            f"line {line}, column {_checks.describe(name)} of {path}. Fill or remove rows "
+        raise checks.ArgumentError(
+            f"`read_csv` expects finite numbers. Received: {checks.describe(entry)} in "
+            f"line {line}, column {checks.describe(name)} of {path}. Fill or remove rows "
             "with missing values first."
         )
     return value
@@ -106,7 +106,7 @@ def table(source="diabetes"):
     Raises:
         ValueError: there is no such set, or it cannot be downloaded.
     """
-    _checks.one_of("table", "source", source, ("diabetes", "california"))
+    checks.one_of("table", "source", source, ("diabetes", "california"))
     if source == "diabetes":
         from sklearn.datasets import load_diabetes
 
@@ -117,7 +117,7 @@ def table(source="diabetes"):
     try:
         (x, y), (x_test, y_test) = keras.datasets.california_housing.load_data()
     except Exception as error:  # Keras raises errors of many types here.
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             "`table` cannot download the set 'california': "
             f"{' '.join(str(error).split())[:200]}. The set 'diabetes' needs no network."
         ) from error
@@ -141,19 +141,19 @@ def split(x, y, share=0.2, seed=0):
     Raises:
         ValueError: too few rows, or an argument is not of the form above.
     """
-    x = _checks.finite_array("split", "x", x)
-    y = _checks.finite_array("split", "y", y).reshape(-1, 1)
-    share = _checks.finite_float("split", "share", share, above=0.0)
+    x = checks.finite_array("split", "x", x)
+    y = checks.finite_array("split", "y", y).reshape(-1, 1)
+    share = checks.finite_float("split", "share", share, above=0.0)
     if x.ndim != 2:
         received = f"shape {x.shape}"
-        raise _checks.ArgumentError(
-            _checks.message("split", "x", "of shape (rows, features)", received)
+        raise checks.ArgumentError(
+            checks.message("split", "x", "of shape (rows, features)", received)
         )
-    order = np.random.default_rng(_checks.seed_int("split", seed)).permutation(len(x))
+    order = np.random.default_rng(checks.seed_int("split", seed)).permutation(len(x))
     count = round(share * len(x))
     if not 1 <= count <= len(x) - 2 or len(x) != len(y):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 "split",
                 "x, y, share",
                 "as many targets as rows, and both parts not empty",

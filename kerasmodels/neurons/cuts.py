@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 def count_cuts(scores, positive, weight=1.0):
@@ -74,12 +74,12 @@ def best_threshold(y_true, scores, metric="accuracy"):
             scores are not finite.
     """
     owner = "best_threshold"
-    _checks.one_of(owner, "metric", metric, tuple(METRICS))
+    checks.one_of(owner, "metric", metric, tuple(METRICS))
     scores = _column(owner, "scores", scores)
     labels = _column(owner, "y_true", y_true)
     if len(labels) != len(scores) or set(labels.tolist()) != {0.0, 1.0}:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "y_true",
                 f"{len(scores)} labels, as many as scores, 0 and 1, both present",
@@ -101,12 +101,12 @@ def best_threshold(y_true, scores, metric="accuracy"):
 
 def _column(owner, argument, value):
     """`[n]` or `[n, 1]` as float64 `[n]`."""
-    array = _checks.finite_array(owner, argument, value)
+    array = checks.finite_array(owner, argument, value)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
-        received = _checks.describe(array)
-        raise _checks.ArgumentError(
-            _checks.message(owner, argument, "of shape (n,) or (n, 1)", received)
+        received = checks.describe(array)
+        raise checks.ArgumentError(
+            checks.message(owner, argument, "of shape (n,) or (n, 1)", received)
         )
     return array

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 def five_points():
@@ -36,7 +36,7 @@ def eights(seed=0):
     from sklearn.model_selection import train_test_split
 
     # scikit-learn takes seeds of 32 bits.
-    seed = _checks.seed_int("eights", seed) % 2**32
+    seed = checks.seed_int("eights", seed) % 2**32
     digits = load_digits()
     x = digits.images.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16)
     y = (digits.target == 8).astype("float64")

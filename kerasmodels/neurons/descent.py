@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks
-from kerasmodels._batches import CheckedBatches
+from kerasmodels._support import checks
+from kerasmodels._support.batches import CheckedBatches
 
 # One call of Keras's loop takes 2 ms, more than a hundred steps of one neuron.
 BLOCK = 128
@@ -39,36 +39,36 @@ def descend(model, x, y, steps, record=None, callbacks=None):
             refuses x or y.
     """
     owner = "descend"
-    steps = _checks.positive_int(owner, "steps", steps)
+    steps = checks.positive_int(owner, "steps", steps)
     record = doublings(steps) if record is None else record
     if (
         not isinstance(record, (list, tuple, range))
         or not record
         or not all(type(k) is int and 0 <= k <= steps for k in record)
     ):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner, "record", f"a list of steps from 0 to {steps}", f"record={record!r}"
             )
         )
     record = sorted(set(record))
     for name, value in (("x", x), ("y", y)):
-        _checks.finite_array(owner, name, value)
+        checks.finite_array(owner, name, value)
     x, y = np.asarray(x), np.asarray(y)
     if not x.ndim or not y.ndim or len(x) != len(y) or not len(x):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "y",
                 "as long as x, and neither empty",
                 f"shapes {x.shape} and {y.shape}",
             )
         )
-    _checks.instance(owner, "model", model, keras.Model)
+    checks.instance(owner, "model", model, keras.Model)
     if not model.compiled:
-        raise _checks.ArgumentError(
-            _checks.message(
-                owner, "model", "a compiled Keras model", _checks.describe(model),
+        raise checks.ArgumentError(
+            checks.message(
+                owner, "model", "a compiled Keras model", checks.describe(model),
                 "Call model.compile(optimizer, loss) first.",
             )
         )  # fmt: skip

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks
-from kerasmodels._guard import guard
+from kerasmodels._support import checks
+from kerasmodels._support.guard import guard
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -40,10 +40,10 @@ def smooth_accuracy(y_true, y_pred, temperature=1.0, from_logits=False):
     """
     owner = "smooth_accuracy"
     if not ops.is_tensor(temperature):
-        _checks.finite_float(owner, "temperature", temperature, above=0.0)
-    _checks.boolean(owner, "from_logits", from_logits)
-    y_true = _checks.tensor(owner, "y_true", y_true)
-    y_pred = _checks.tensor(owner, "y_pred", y_pred)
+        checks.finite_float(owner, "temperature", temperature, above=0.0)
+    checks.boolean(owner, "from_logits", from_logits)
+    y_true = checks.tensor(owner, "y_true", y_true)
+    y_pred = checks.tensor(owner, "y_pred", y_pred)
     # Half precision has no number between 1 - 1e-7 and 1.
     if keras.backend.standardize_dtype(y_pred.dtype) != "float64":
         y_pred = ops.cast(y_pred, "float32")
@@ -51,9 +51,9 @@ def smooth_accuracy(y_true, y_pred, temperature=1.0, from_logits=False):
     if len(y_true.shape) == len(y_pred.shape) - 1 and y_pred.shape[-1] == 1:
         y_true = y_true[..., None]
     shapes = tuple(y_true.shape), tuple(y_pred.shape)
-    if not _checks.same_shape(*shapes):
-        raise _checks.ArgumentError(
-            _checks.message(
+    if not checks.same_shape(*shapes):
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "y_true",
                 f"of the shape of y_pred, {shapes[1]}",
@@ -63,13 +63,13 @@ def smooth_accuracy(y_true, y_pred, temperature=1.0, from_logits=False):
     y_true = guard(
         y_true,
         ~ops.all((y_true >= 0) & (y_true <= 1)),
-        _checks.message(owner, "y_true", "labels 0 and 1", "values outside"),
+        checks.message(owner, "y_true", "labels 0 and 1", "values outside"),
     )
     if not from_logits:
         y_pred = guard(
             y_pred,
             ops.any((y_pred < 0) | (y_pred > 1)),
-            _checks.message(
+            checks.message(
                 owner,
                 "y_pred",
                 "probabilities between 0 and 1",
@@ -109,12 +109,12 @@ class SmoothAccuracy(keras.losses.Loss):
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         owner = "SmoothAccuracy"
-        temperature = _checks.finite_float(owner, "temperature", temperature, above=0.0)
+        temperature = checks.finite_float(owner, "temperature", temperature, above=0.0)
         # A variable, because a compiled graph would keep the value of a float.
         self._temperature = keras.Variable(
             temperature, trainable=False, dtype="float32", name="temperature"
         )
-        self.from_logits = _checks.boolean(owner, "from_logits", from_logits)
+        self.from_logits = checks.boolean(owner, "from_logits", from_logits)
 
     @property
     def temperature(self):
@@ -125,7 +125,7 @@ class SmoothAccuracy(keras.losses.Loss):
     def temperature(self, value):
         owner = "SmoothAccuracy"
         self._temperature.assign(
-            _checks.finite_float(owner, "temperature", value, above=0.0)
+            checks.finite_float(owner, "temperature", value, above=0.0)
         )
 
     def call(self, y_true, y_pred):
@@ -161,20 +161,20 @@ class AnnealTemperature(keras.callbacks.Callback):
     def __init__(self, start=1.0, end=0.1, steps=None):
         super().__init__()
         owner = "AnnealTemperature"
-        self.start = _checks.finite_float(owner, "start", start, above=0.0)
-        self.end = _checks.finite_float(owner, "end", end, above=0.0)
+        self.start = checks.finite_float(owner, "start", start, above=0.0)
+        self.end = checks.finite_float(owner, "end", end, above=0.0)
         if steps is not None:
-            _checks.positive_int(owner, "steps", steps)
+            checks.positive_int(owner, "steps", steps)
         self.steps = steps
 
     def on_train_begin(self, logs=None):
         self._loss = self.model.loss
         if isinstance(self._loss, (list, tuple)) and len(self._loss) == 1:
             self._loss = self._loss[0]
-        _checks.instance("AnnealTemperature", "loss", self._loss, SmoothAccuracy)
+        checks.instance("AnnealTemperature", "loss", self._loss, SmoothAccuracy)
         if self.steps is None and self.params["epochs"] < 2:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "AnnealTemperature",
                     "steps",
                     "given where `fit` has a single epoch, over which nothing can cool",

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
-from kerasmodels._batches import CheckedBatches
-from kerasmodels._guard import guard
-from kerasmodels._saving import SavedAsKeras
+from kerasmodels._support import checks
+from kerasmodels._support.batches import CheckedBatches
+from kerasmodels._support.guard import guard
+from kerasmodels._support.saving import SavedAsKeras
 from kerasmodels.neurons.cuts import count_cuts
 from kerasmodels.neurons.units import (
     above,
@@ -50,7 +50,7 @@ class ThresholdRule(CheckedBatches, SavedAsKeras, keras.Model):
     def check_x(self, x):
         check_input(self, x.shape, self.direction.shape[0] if self.built else None)
         if isinstance(x, np.ndarray):
-            _checks.finite_array(type(self).__name__, "x", x)
+            checks.finite_array(type(self).__name__, "x", x)
 
     def check_y(self, y, x):
         check_target(self, y)
@@ -107,7 +107,7 @@ class ThresholdRule(CheckedBatches, SavedAsKeras, keras.Model):
         scores = guard(
             scores,
             ops.any(~ops.isfinite(scores)),
-            _checks.message(type(self).__name__, "x", "finite", "NaN or infinite values"),
+            checks.message(type(self).__name__, "x", "finite", "NaN or infinite values"),
         )
         # A count in float32 stops at 2^24.
         positive = ops.cast(check_target(self, y), "float64")

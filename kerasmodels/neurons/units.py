@@ -4,10 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks, _memory
-from kerasmodels._batches import CheckedBatches
-from kerasmodels._guard import guard
-from kerasmodels._saving import SavedAsKeras
+from kerasmodels._support import checks, memory
+from kerasmodels._support.batches import CheckedBatches
+from kerasmodels._support.guard import guard
+from kerasmodels._support.saving import SavedAsKeras
 
 
 def check_input(model, shape, features=None):
@@ -15,8 +15,8 @@ def check_input(model, shape, features=None):
     shape = tuple(shape)
     received = shape[1] if len(shape) == 2 else 1
     if len(shape) not in (1, 2) or 0 in shape or features not in (None, received):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 type(model).__name__,
                 "x",
                 "of shape (batch,) or (batch, features), not empty"
@@ -32,8 +32,8 @@ def check_target(model, y, units=1):
     if len(shape) == 1 and units == 1:
         y = y[:, None]
     elif len(shape) != 2 or shape[1] != units:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 type(model).__name__,
                 "y",
                 f"of shape (batch, {units})" + (" or (batch,)" if units == 1 else ""),
@@ -44,7 +44,7 @@ def check_target(model, y, units=1):
     return guard(
         y,
         ~ops.all((y == 0) | (y == 1)),
-        _checks.message(type(model).__name__, "y", "labels 0 and 1", "other values"),
+        checks.message(type(model).__name__, "y", "labels 0 and 1", "other values"),
     )
 
 
@@ -56,7 +56,7 @@ def refuse_signs(model, y):
     if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(y.dtype)):
         y = ops.cast(y, model.variable_dtype)
     signs = ops.all(ops.abs(y) == 1) & ops.any(y == 1) & ops.any(y == -1)
-    text = _checks.message(
+    text = checks.message(
         type(model).__name__,
         "y",
         "labels 0 and 1, between which the class changes at 1/2",
@@ -84,8 +84,8 @@ def error_share(model, compute_loss, x, y, y_pred, sample_weight, training):
 def require_built(model):
     """Raises ValueError if the model is not built yet."""
     if not model.built:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 type(model).__name__,
                 "boundary",
                 "read after the model is built",
@@ -111,16 +111,16 @@ class _Unit(CheckedBatches, SavedAsKeras, keras.Model):
     def __init__(self, units=1, weight=None, bias=0.0, seed=0, **kwargs):
         super().__init__(**kwargs)
         owner = type(self).__name__
-        self.units = _checks.positive_int(owner, "units", units)
+        self.units = checks.positive_int(owner, "units", units)
         self.start_weight = self._start("weight", weight)
         self.start_bias = self._start("bias", bias)
-        self.seed = _checks.seed_int(owner, seed)
+        self.seed = checks.seed_int(owner, seed)
 
     def _start(self, name, value):
         """A start value as config: None, a number, or nested lists."""
         if value is None:
             return None
-        return _checks.finite_array(type(self).__name__, name, value).tolist()
+        return checks.finite_array(type(self).__name__, name, value).tolist()
 
     def check_x(self, x):
         check_input(self, x.shape, self.kernel.shape[0] if self.built else None)
@@ -136,7 +136,7 @@ class _Unit(CheckedBatches, SavedAsKeras, keras.Model):
     def build(self, x_shape):
         check_input(self, x_shape)
         features = x_shape[1] if len(x_shape) == 2 else 1
-        _memory.fits(
+        memory.fits(
             type(self).__name__,
             "units",
             features * self.units,
@@ -152,8 +152,8 @@ class _Unit(CheckedBatches, SavedAsKeras, keras.Model):
             # Standard normal, in float64: Keras's initializers round to float32.
             start = np.random.default_rng(self.seed).normal(size=shape)
         if np.shape(start) not in ((), shape):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     type(self).__name__,
                     {"kernel": "weight"}.get(name, name),
                     f"a number or of shape {shape}",

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.recurrent import cells, paper, runs
 from kerasmodels.recurrent.diagnosis import (
     STORED,
@@ -160,7 +160,7 @@ def values_with_mistake(cell, x, mistake, initial_state=None, mask=None):
     names = run.names
     if mistake is not None:
         known = _known(kind)
-        _checks.one_of(owner, "mistake", mistake, tuple(known))
+        checks.one_of(owner, "mistake", mistake, tuple(known))
         run = known[mistake](run)
     return None if run is None else _of_names(names, run.values())
 
@@ -187,7 +187,7 @@ def _set_up(owner, kind, cell, x, initial_state, mask):
 def _verify(owner, kind, cell, x, by_hand, initial_state, tolerance, mask):
     layer, run = _set_up(owner, kind, cell, x, initial_state, mask)
     if tolerance is not None:
-        tolerance = _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
+        tolerance = checks.finite_float(owner, "tolerance", tolerance, above=0.0)
     stored = max(STORED[dtype] for dtype in _types(layer))
     papers = paper.read(owner, run, layer, by_hand, tolerance)
     allowance = run.storage(stored, max(given.rows for given in papers))

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.recurrent.equations import (
     GRUEquations,
     LSTMEquations,
@@ -25,12 +25,12 @@ def kind_of(owner, layer):
     kind = _kind(layer)
     if kind is not None:
         return kind
-    raise _checks.ArgumentError(
-        _checks.message(
+    raise checks.ArgumentError(
+        checks.message(
             owner,
             "cell",
             "a GRU, LSTM or SimpleRNN layer or cell of Keras",
-            f"cell={_checks.describe(layer)}",
+            f"cell={checks.describe(layer)}",
             _hand_in(layer, tuple(KINDS)),
         )
     )
@@ -91,18 +91,18 @@ def recurrent_layer(owner, kind, layer, argument="layer"):
                 f"_{NAMES[kind]}_", f"_{NAMES[other]}_"
             )
             advice = f"Use `{same}`."
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 argument,
                 f"a `keras.layers.{kind}` or `{kind}Cell`",
-                f"{argument}={_checks.describe(layer)}",
+                f"{argument}={checks.describe(layer)}",
                 advice,
             )
         )
     if layer.stateful:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 argument,
                 "stateless, because a stateful one changes with every call",
@@ -121,15 +121,15 @@ def steps_mask(owner, mask, num_steps):
     """
     if mask is None:
         return None
-    array = _checks.as_numbers(mask)
+    array = checks.as_numbers(mask)
     shapes = (num_steps,), (1, num_steps)
     if array is None or array.shape not in shapes or not np.all(np.isin(array, (0, 1))):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "mask",
                 f"{num_steps} bools, one per step of x: True where the step counts",
-                f"mask={_checks.describe(mask)}",
+                f"mask={checks.describe(mask)}",
             )
         )
     return array.reshape(1, num_steps) == 1
@@ -142,25 +142,25 @@ def sequence(owner, x, features=None):
         ValueError: `x` is not one sequence of finite numbers, or has another number of
             features than the cell.
     """
-    array = _checks.finite_array(owner, "x", x)
+    array = checks.finite_array(owner, "x", x)
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim == 2:
         array = array[None]
     width = features or "features"
     if array.ndim != 3 or len(array) != 1 or 0 in array.shape:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "x",
                 f"one sequence: shape (time,) for one feature, (time, {width}) or "
                 f"(1, time, {width}), with at least one step",
-                _checks.describe(array),
+                checks.describe(array),
             )
         )
     if features is not None and array.shape[2] != features:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "x",
                 f"a sequence of {features} features, which is what the cell was built for",
@@ -185,11 +185,11 @@ def start_states(owner, step, initial_state):
     if not pair or (len(step.states) == 1 and len(initial_state) != 1):
         initial_state = [initial_state]
     expected = " and ".join(f"{name} ({step.units} numbers)" for name in step.states)
-    arrays = [_checks.finite_array(owner, "initial_state", part) for part in initial_state]
+    arrays = [checks.finite_array(owner, "initial_state", part) for part in initial_state]
     arrays = [np.reshape(array, (1, -1)) for array in arrays]
     if [a.shape[1] for a in arrays] != [step.units] * len(step.states):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "initial_state",
                 f"the state {expected}",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 # Float64 sums in two orders differ by less.
 EXACT = 1e-12
@@ -99,7 +99,7 @@ def read(owner, run, layer, by_hand, tolerance):
     given = by_hand if isinstance(by_hand, dict) else {plain: by_hand}
     entries, shapes = {}, {}
     for name, values in given.items():
-        _checks.one_of(owner, "by_hand", name, run.names)
+        checks.one_of(owner, "by_hand", name, run.names)
         argument = f"by_hand[{name!r}]"
         rows, depth = rows_of(owner, argument, values, run.step.units, total)
         shapes[name] = len(rows), depth
@@ -117,8 +117,8 @@ def read(owner, run, layer, by_hand, tolerance):
             values, tolerance, entries,
         )  # fmt: skip
     if not entries:
-        raise _checks.ArgumentError(
-            _checks.message(owner, "by_hand", "at least one value", f"{by_hand!r}")
+        raise checks.ArgumentError(
+            checks.message(owner, "by_hand", "at least one value", f"{by_hand!r}")
         )
     paper = Paper.of(run.names, entries)
     if alone:
@@ -166,8 +166,8 @@ def rows_of(owner, argument, given, units, num_steps):
     if depth == 0 or depth == 1 and units > 1 and len(value) == units:
         value = [value]
     if len(value) > num_steps:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 argument,
                 f"at most {num_steps} steps, the length of x",
@@ -177,8 +177,8 @@ def rows_of(owner, argument, given, units, num_steps):
     rows = [_flat(row) for row in value]
     for n, row in enumerate(rows):
         if len(row) != units and row != [None]:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     argument,
                     f"{units} number(s) per step, one for each unit",
@@ -246,7 +246,7 @@ def _number(owner, argument, value):
             value = float(text)
         except ValueError:
             pass
-    number = _checks.finite_float(owner, argument, value)
+    number = checks.finite_float(owner, argument, value)
     # A number that is exactly a float32 was copied from a model, because only one float64
     # in 2^29 is. The shortest form of that float32 has the decimals that were meant.
     with np.errstate(over="ignore"):

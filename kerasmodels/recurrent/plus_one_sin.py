@@ -9,9 +9,9 @@ The map jumps by 11.5 at 10. From any start below 10 the sine is only taken of v
 import keras
 import numpy as np
 
-from kerasmodels import _checks, _memory
-from kerasmodels._batches import CheckedBatches
-from kerasmodels._saving import SavedAsKeras
+from kerasmodels._support import checks, memory
+from kerasmodels._support.batches import CheckedBatches
+from kerasmodels._support.saving import SavedAsKeras
 
 JUMP = 10.0
 
@@ -22,18 +22,18 @@ def next_value(v):
     Raises:
         ValueError: v is not of finite numbers.
     """
-    v = _checks.finite_array("next_value", "v", v)
+    v = checks.finite_array("next_value", "v", v)
     return np.where(v < JUMP, v + 1, np.sin(v))
 
 
 def sequence(start, length):
     """`length` values from `start` on, `[length]`, or `[batch, length]` for many starts."""
-    length = _checks.positive_int("sequence", "length", length)
-    values = [_checks.finite_array("sequence", "start", start)]
+    length = checks.positive_int("sequence", "length", length)
+    values = [checks.finite_array("sequence", "start", start)]
     # The values are separate arrays until they are stacked.
     numbers = length * (2 * values[0].size + 14)
     advice = "Take a shorter one."
-    _memory.fits("sequence", "length", numbers, "float64", f"{length} values", advice)
+    memory.fits("sequence", "length", numbers, "float64", f"{length} values", advice)
     for _ in range(length - 1):
         values.append(next_value(values[-1]))
     return np.stack(values, axis=-1)
@@ -47,15 +47,13 @@ def windows(count, length, seed=0, largest=12.0):
     Returns:
         x `[count, length, 1]` and y `[count, 1]`, float32.
     """
-    rng = np.random.default_rng(_checks.seed_int("windows", seed))
-    length = _checks.positive_int("windows", "length", length)
-    largest = _checks.finite_float("windows", "largest", largest, above=0.0)
-    numbers = count * 2 * length if _checks.positive_int("windows", "count", count) else 0
+    rng = np.random.default_rng(checks.seed_int("windows", seed))
+    length = checks.positive_int("windows", "length", length)
+    largest = checks.finite_float("windows", "largest", largest, above=0.0)
+    numbers = count * 2 * length if checks.positive_int("windows", "count", count) else 0
     what = f"{count} windows of {length} values"
-    _memory.fits(
-        "windows", "count", numbers, "float64", what, "Take fewer or shorter ones."
-    )
-    starts = rng.uniform(0, largest, _checks.positive_int("windows", "count", count))
+    memory.fits("windows", "count", numbers, "float64", what, "Take fewer or shorter ones.")
+    starts = rng.uniform(0, largest, checks.positive_int("windows", "count", count))
     values = sequence(starts, length + 1).astype("float32")
     return values[:, :-1, None], values[:, -1:]
 
@@ -82,8 +80,8 @@ class SequenceLSTM(CheckedBatches, SavedAsKeras, keras.Model):
 
     def __init__(self, units=32, scaled=True, seed=0, **kwargs):
         super().__init__(**kwargs)
-        self.units = _checks.positive_int("SequenceLSTM", "units", units)
-        _memory.fits(
+        self.units = checks.positive_int("SequenceLSTM", "units", units)
+        memory.fits(
             "SequenceLSTM",
             "units",
             4 * self.units * (self.units + 2),
@@ -91,8 +89,8 @@ class SequenceLSTM(CheckedBatches, SavedAsKeras, keras.Model):
             f"the weights of {self.units} units",
             "Take fewer units.",
         )
-        self.scaled = _checks.boolean("SequenceLSTM", "scaled", scaled)
-        self.seed = _checks.seed_int("SequenceLSTM", seed)
+        self.scaled = checks.boolean("SequenceLSTM", "scaled", scaled)
+        self.seed = checks.seed_int("SequenceLSTM", seed)
         start = keras.initializers
         self.lstm = keras.layers.LSTM(
             self.units,
@@ -108,10 +106,10 @@ class SequenceLSTM(CheckedBatches, SavedAsKeras, keras.Model):
         )
 
     def check_x(self, x):
-        if not _checks.same_shape(x.shape, (None, None, 1)) or 0 in tuple(x.shape):
+        if not checks.same_shape(x.shape, (None, None, 1)) or 0 in tuple(x.shape):
             expected, received = "of shape (batch, length, 1)", f"shape {tuple(x.shape)}"
-            raise _checks.ArgumentError(
-                _checks.message("SequenceLSTM", "x", expected, received)
+            raise checks.ArgumentError(
+                checks.message("SequenceLSTM", "x", expected, received)
             )
 
     def build(self, x_shape):
@@ -128,11 +126,11 @@ class SequenceLSTM(CheckedBatches, SavedAsKeras, keras.Model):
         Returns:
             float array `[batch, steps]`.
         """
-        steps = _checks.positive_int("SequenceLSTM.roll_out", "steps", steps)
-        window = _checks.finite_array("SequenceLSTM.roll_out", "values", values)
+        steps = checks.positive_int("SequenceLSTM.roll_out", "steps", steps)
+        window = checks.finite_array("SequenceLSTM.roll_out", "values", values)
         if window.ndim != 2 or not window.size:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "SequenceLSTM.roll_out",
                     "values",
                     "of shape (batch, length)",
@@ -142,7 +140,7 @@ class SequenceLSTM(CheckedBatches, SavedAsKeras, keras.Model):
             )
         numbers, advice = 2 * steps * len(window), "Take fewer steps."
         what = f"{steps} values of each sequence"
-        _memory.fits("SequenceLSTM.roll_out", "steps", numbers, "float64", what, advice)
+        memory.fits("SequenceLSTM.roll_out", "steps", numbers, "float64", what, advice)
         found = []
         for _ in range(steps):
             found.append(np.asarray(self(window[..., None].astype("float32")))[:, 0])
@@ -171,17 +169,17 @@ def errors_by_regime(model, x, y, margin=0.15):
         ValueError: an argument is not of the form above.
     """
     owner = "errors_by_regime"
-    _checks.instance(owner, "model", model, keras.Model)
-    margin = _checks.finite_float(owner, "margin", margin, at_least=0.0)
-    x, y = (_checks.finite_array(owner, n, v) for n, v in (("x", x), ("y", y)))
+    checks.instance(owner, "model", model, keras.Model)
+    margin = checks.finite_float(owner, "margin", margin, at_least=0.0)
+    x, y = (checks.finite_array(owner, n, v) for n, v in (("x", x), ("y", y)))
     for name, array, shape in (
         ("x", x, (None, None, 1)),
         ("y", y, (x.shape[0:1] or (0,)) + (1,)),
     ):
-        if not _checks.same_shape(array.shape, shape) or not array.size:
+        if not checks.same_shape(array.shape, shape) or not array.size:
             received = f"shapes {x.shape} and {y.shape}"
             expected = "x of shape (count, length, 1) and y of shape (count, 1)"
-            raise _checks.ArgumentError(_checks.message(owner, name, expected, received))
+            raise checks.ArgumentError(checks.message(owner, name, expected, received))
     last = x[:, -1, 0]
     predicted = model.predict(x.astype("float32"), verbose=0)
     error = np.asarray(predicted, "float64")[:, 0] - y[:, 0]

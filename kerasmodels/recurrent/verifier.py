@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks
-from kerasmodels._batches import CheckedBatches
-from kerasmodels._saving import SavedAsKeras
+from kerasmodels._support import checks
+from kerasmodels._support.batches import CheckedBatches
+from kerasmodels._support.saving import SavedAsKeras
 from kerasmodels.recurrent import cells
 from kerasmodels.recurrent.paper import EXACT
 from kerasmodels.recurrent.report import StepReport, apart, table
@@ -43,8 +43,8 @@ class _StepVerifier(CheckedBatches, SavedAsKeras, keras.Model):
         layer = cells.recurrent_layer(owner, self.kind, layer)
         policy = keras.dtype_policies.get(kwargs.pop("dtype", None) or layer.dtype_policy)
         if policy != layer.dtype_policy:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     "dtype",
                     f"that of the layer, {layer.dtype_policy.name!r}",
@@ -66,8 +66,8 @@ class _StepVerifier(CheckedBatches, SavedAsKeras, keras.Model):
             ValueError: the layer has no weights yet.
         """
         if not self.layer.cell.built:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     f"{type(self).__name__}.equations",
                     "layer",
                     "one with weights",
@@ -203,8 +203,8 @@ class _StepVerifier(CheckedBatches, SavedAsKeras, keras.Model):
             and shape[0] != x.shape[0]
             for shape in received
         ):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     type(self).__name__,
                     "initial_state",
                     f"of shape (batch, {step.units}) for each of {', '.join(step.states)}",
@@ -223,8 +223,8 @@ class _StepVerifier(CheckedBatches, SavedAsKeras, keras.Model):
                 a != b for a, b in zip(mask.shape, shape) if None not in (a, b)
             )
             if wrong:
-                raise _checks.ArgumentError(
-                    _checks.message(
+                raise checks.ArgumentError(
+                    checks.message(
                         type(self).__name__,
                         "mask",
                         f"of shape (batch, time) = {shape[:2]}",
@@ -232,8 +232,8 @@ class _StepVerifier(CheckedBatches, SavedAsKeras, keras.Model):
                     )
                 )
         if len(shape) != 3 or 0 in shape or shape[2] != features:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     type(self).__name__,
                     "x",
                     f"of shape (batch, time, {features}), not empty",

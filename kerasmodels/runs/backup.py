@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.runs.checkpoints import Checkpoints
 from kerasmodels.runs.progress import restore, snapshot
 
@@ -13,7 +13,7 @@ class Backup(keras.callbacks.Callback):
         backup = Backup("run", every=100)
         model.compile(...)
         done = backup.restore(model)  # training steps; 0 where the folder is empty
-        paths = path_dataset(equation, t, batch_size, seed=0, start_step=done)
+        paths = data_set(start_step=done)  # from the step at which it stopped
         model.fit(
             paths, steps_per_epoch=100, initial_epoch=done // 100, epochs=20,
             callbacks=[backup],
@@ -43,7 +43,7 @@ class Backup(keras.callbacks.Callback):
     def __init__(self, folder, every=200, keep=2):
         super().__init__()
         self.checkpoints = Checkpoints(folder, keep)
-        self.every = _checks.positive_int("Backup", "every", every)
+        self.every = checks.positive_int("Backup", "every", every)
         self.history = {}
         self._saved = 0
 
@@ -53,10 +53,10 @@ class Backup(keras.callbacks.Callback):
         Returns:
             The number of training steps that are done.
         """
-        _checks.instance("Backup.restore", "model", model, keras.Model)
+        checks.instance("Backup.restore", "model", model, keras.Model)
         if not (model.compiled and model.built):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "Backup.restore",
                     "model",
                     "compiled and built",

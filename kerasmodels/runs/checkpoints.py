@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks, _files
+from kerasmodels._support import checks, files
 
 _PREFIX = "step-"
 _RECORD = "record"
@@ -44,8 +44,8 @@ class Checkpoints:
     """
 
     def __init__(self, folder, keep=2):
-        self.folder = _checks.path("Checkpoints", "folder", folder)
-        self.keep = _checks.positive_int("Checkpoints", "keep", keep, minimum=2)
+        self.folder = checks.path("Checkpoints", "folder", folder)
+        self.keep = checks.positive_int("Checkpoints", "keep", keep, minimum=2)
 
     @property
     def paths(self):
@@ -67,7 +67,7 @@ class Checkpoints:
         tensors = [tf.constant(json.dumps(record)), *map(tf.convert_to_tensor, values)]
         path = self.folder / f"{_PREFIX}{step:09d}"
         try:
-            with _files.replacing(path, mark="state.index") as temporary:
+            with files.replacing(path, mark="state.index") as temporary:
                 temporary.mkdir()
                 tf.raw_ops.SaveV2(
                     prefix=str(temporary / "state"),
@@ -104,7 +104,7 @@ class Checkpoints:
         for path, older in zip(paths, [*paths[1:], None]):
             try:
                 found = _read(path, run)
-            except _checks.ArgumentError:
+            except checks.ArgumentError:
                 raise
             except _UNREADABLE as error:
                 text = f"The checkpoint {str(path)!r} cannot be read: {_reason(error)}."
@@ -123,7 +123,7 @@ class Checkpoints:
     def require_none(self, owner):
         """Raises an error where there are checkpoints, which a new run would remove."""
         if self.paths:
-            raise _checks.ArgumentError(
+            raise checks.ArgumentError(
                 f"`{owner}` finds checkpoints of a run in {str(self.folder)!r}. Received: "
                 "resume=False. Go on with that run (resume=True), or begin anew "
                 "in another folder, or empty this one."
@@ -181,7 +181,7 @@ def finite(value):
 def _same_run(path, there, here):
     for name in sorted({*there, *here}):
         if there.get(name) != here.get(name):
-            raise _checks.ArgumentError(
+            raise checks.ArgumentError(
                 f"The checkpoint {str(path)!r} is of another run: expected "
                 f"{name}={_short(here.get(name))}. Received: {name}="
                 f"{_short(there.get(name))}. Go on with the arguments of that run, or "

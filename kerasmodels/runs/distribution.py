@@ -15,9 +15,9 @@ import re
 import keras
 import tensorflow as tf
 
-from kerasmodels import _checks
-from kerasmodels._saving import SavedAsKeras
-from kerasmodels._workers import (
+from kerasmodels._support import checks
+from kerasmodels._support.saving import SavedAsKeras
+from kerasmodels._support.workers import (
     config_of_cluster,
     naming_lost_workers,
     several,
@@ -51,10 +51,10 @@ def connect(workers, index):
             TensorFlow has computed something already.
     """
     workers = _addresses(workers)
-    index = _checks.positive_int("connect", "index", index, minimum=0)
+    index = checks.positive_int("connect", "index", index, minimum=0)
     if index >= len(workers):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 "connect",
                 "index",
                 f"less than the number of workers, {len(workers)}",
@@ -67,8 +67,8 @@ def connect(workers, index):
     }
     before = config_of_cluster()
     if before and before != config:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 "connect",
                 "workers",
                 "what the environment variable TF_CONFIG says, as that is set",
@@ -98,13 +98,13 @@ def _strategy():
         except RuntimeError as error:
             if "program startup" not in str(error):
                 raise
-            raise _checks.ArgumentError(
+            raise checks.ArgumentError(
                 "`connect` expects to be called before TensorFlow computes anything. "
                 "Received: a process in which it has. Call it first, right after the "
                 "imports."
             ) from error
         except tf.errors.OpError as error:
-            raise _checks.RunError(
+            raise checks.RunError(
                 f"Worker {task_index()} cannot join the others, TF_CONFIG="
                 f"{os.environ.get('TF_CONFIG')}: {str(error).splitlines()[0]}"
             ) from error
@@ -116,8 +116,8 @@ def _addresses(workers):
     wrong = [w for w in workers if not _is_address(w)]
     if wrong or len(workers) < 2 or len(set(workers)) < len(workers):
         received = f"{wrong[0]!r}" if wrong else f"workers={list(workers)}"
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 "connect",
                 "workers",
                 "two or more different addresses host:port",

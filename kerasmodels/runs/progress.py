@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from kerasmodels import _workers
+from kerasmodels._support import workers
 from kerasmodels.runs.checkpoints import CheckpointError, Checkpoints
 
 
@@ -57,16 +57,17 @@ class Progress:
     Attributes:
         stage: int. 0 while u0 and z0 train alone, then the round, from 1.
         point: int. Points of this stage's history that are done.
-        drift: bool. Whether the paths of this stage are driven.
-        reachable: None or float. Half-width in reach after the stage before.
+        importance_sampling: bool. Whether the paths of this stage are driven.
+        attainable_half_width: None or float. Half-width that all paths
+            would bring after the stage before.
         history: dict of lists of one length: `step`, `loss`, `u0`.
         seconds: float. Wall time spent so far.
     """
 
     stage: int = 1
     point: int = 0
-    drift: bool = False
-    reachable: float | None = None
+    importance_sampling: bool = False
+    attainable_half_width: float | None = None
     history: dict = dataclasses.field(
         default_factory=lambda: {"step": [], "loss": [], "u0": []}
     )
@@ -77,11 +78,13 @@ class Progress:
         """Training steps that are done, in all stages."""
         return self.history["step"][-1] if self.history["step"] else 0
 
-    def next_stage(self, drift, reachable=None):
+    def next_stage(self, importance_sampling, attainable_half_width=None):
         """Moves on to a stage of which nothing is done."""
-        self.stage, self.point, self.drift = self.stage + 1, 0, drift
-        finite = reachable is not None and math.isfinite(reachable)
-        self.reachable = reachable if finite else None
+        self.stage, self.point = self.stage + 1, 0
+        self.importance_sampling = importance_sampling
+        if attainable_half_width is not None and not math.isfinite(attainable_half_width):
+            attainable_half_width = None
+        self.attainable_half_width = attainable_half_width
 
     @classmethod
     def from_record(cls, record):
@@ -92,6 +95,7 @@ class Progress:
         """
         try:
             progress = cls(**record)
+            half_width = progress.attainable_half_width
             columns = [progress.history[name] for name in ("step", "loss", "u0")]
             right = (
                 len(progress.history) == 3
@@ -100,8 +104,8 @@ class Progress:
                 and all(isinstance(step, int) for step in columns[0])
                 and list(columns[0]) == sorted(set(columns[0]))
                 and all(type(v) is int and v >= 0 for v in (progress.stage, progress.point))
-                and type(progress.drift) is bool
-                and (progress.reachable is None or _number(progress.reachable))
+                and type(progress.importance_sampling) is bool
+                and (half_width is None or _number(half_width))
                 and _number(progress.seconds)
             )
         except (TypeError, KeyError):
@@ -120,7 +124,7 @@ def _number(value):
 _OF_THE_CHIEF = ()
 
 
-class Keeper:
+class Checkpointer:
     """Holds the last finite state of a run in memory, and writes it to checkpoints.
 
     Args:
@@ -135,7 +139,7 @@ class Keeper:
         self._begin = time.perf_counter()
         self._before = 0.0
         self.progress = progress
-        chief = _workers.task_index() == 0
+        chief = workers.task_index() == 0
         self.checkpoints = Checkpoints(folder) if chief and folder is not None else None
         self.every = every
         self.run = {} if run is None else run
@@ -165,7 +169,7 @@ class Keeper:
         found = self.checkpoints.load(self.run) if self.checkpoints else None
         values, record = found or (None, {})
         text = json.dumps(record.get("progress", {}))
-        record = json.loads(_workers.agreed_text(text))
+        record = json.loads(workers.agreed_text(text))
         if record:
             self._pending = values or _OF_THE_CHIEF
             try:
@@ -182,7 +186,7 @@ class Keeper:
         """Sets a compiled model to what was loaded, and holds it."""
         if self._pending is not None:
             values = snapshot(model) if not self._pending else fitting(model, self._pending)
-            restore(model, _workers.agreed(values))
+            restore(model, workers.agreed(values))
             self._pending = None
         self._hold(snapshot(model))
 

@@ -2,11 +2,12 @@
 
 import dataclasses
 import json
+import time
 
 import keras
 
-from kerasmodels import _checks
-from kerasmodels.runs.progress import Keeper, Progress
+from kerasmodels._support import checks
+from kerasmodels.runs.progress import Checkpointer, Progress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,22 +43,20 @@ class Run:
     def __post_init__(self):
         owner = "solve"
         if not isinstance(self.callbacks, (list, tuple)):
-            _checks.instance(owner, "callbacks", self.callbacks, list)
+            checks.instance(owner, "callbacks", self.callbacks, list)
         for callback in self.callbacks:
-            _checks.instance(owner, "callbacks", callback, keras.callbacks.Callback)
-        _checks.one_of(owner, "verbose", self.verbose, (0, 1, 2))
+            checks.instance(owner, "callbacks", callback, keras.callbacks.Callback)
+        checks.one_of(owner, "verbose", self.verbose, (0, 1, 2))
         if self.progress is not None:
-            _checks.boolean(owner, "progress", self.progress)
-        _checks.positive_int(owner, "checkpoint_every", self.checkpoint_every)
-        resume = _checks.boolean(owner, "resume", self.resume)
+            checks.boolean(owner, "progress", self.progress)
+        checks.positive_int(owner, "checkpoint_every", self.checkpoint_every)
+        resume = checks.boolean(owner, "resume", self.resume)
         if self.checkpoints is not None:
-            _checks.path(owner, "checkpoints", self.checkpoints)
+            checks.path(owner, "checkpoints", self.checkpoints)
         elif resume:
             advice = "`checkpoints` says in which folder there are any."
-            raise _checks.ArgumentError(
-                _checks.message(
-                    owner, "resume", "False without checkpoints", "True", advice
-                )
+            raise checks.ArgumentError(
+                checks.message(owner, "resume", "False without checkpoints", "True", advice)
             )
 
     @property
@@ -76,17 +75,25 @@ class ActiveRun:
         estimator: function (approximation) -> its `Estimator`, one for each.
 
     Attributes:
-        keeper: None until `begin`, then the `Keeper` of the run.
+        checkpointer: None until `begin`, then the `Checkpointer` of the run.
     """
 
     def __init__(self, run, seed, line, estimator):
         self.callbacks, self.verbose = tuple(run.callbacks), run.verbose
         self.seed, self.line, self.estimator = seed, line, estimator
         self._run = run
-        self.keeper = None
+        self._started, self._before = time.perf_counter(), 0.0
+        self.checkpointer = None
+
+    @property
+    def seconds(self):
+        """Wall time so far, with that of the run whose checkpoint this one goes on from."""
+        if self.checkpointer is None:
+            return time.perf_counter() - self._started
+        return self._before + self.checkpointer.seconds
 
     def begin(self, identity, first_stage=1):
-        """The `Keeper`, with the progress of the newest checkpoint where the run resumes.
+        """The `Checkpointer`, with the newest checkpoint's progress where the run resumes.
 
         Args:
             identity: dict. What makes two runs the same.
@@ -96,9 +103,12 @@ class ActiveRun:
         identity = json.loads(json.dumps(identity, default=str))
         run = self._run
         progress = Progress(stage=first_stage)
-        self.keeper = Keeper(progress, run.checkpoints, run.checkpoint_every, identity)
+        self._before = time.perf_counter() - self._started
+        self.checkpointer = Checkpointer(
+            progress, run.checkpoints, run.checkpoint_every, identity
+        )
         if run.resume:
-            self.keeper.load()
-        elif self.keeper.checkpoints is not None:
-            self.keeper.checkpoints.require_none("solve")
-        return self.keeper
+            self.checkpointer.load()
+        elif self.checkpointer.checkpoints is not None:
+            self.checkpointer.checkpoints.require_none("solve")
+        return self.checkpointer

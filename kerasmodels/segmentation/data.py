@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from kerasmodels import _checks, _memory
+from kerasmodels._support import checks, memory
 
 
 def place_digits(images, labels, side=24, scale=2, threshold=0.5, seed=0):
@@ -26,38 +26,38 @@ def place_digits(images, labels, side=24, scale=2, threshold=0.5, seed=0):
         ValueError: shapes do not fit, or the canvas is too small.
     """
     owner = "place_digits"
-    seed = _checks.seed_int(owner, seed)
-    images = _checks.finite_array(owner, "images", images)
-    labels = _checks.labels(owner, "labels", labels)
+    seed = checks.seed_int(owner, seed)
+    images = checks.finite_array(owner, "images", images)
+    labels = checks.labels(owner, "labels", labels)
     if np.any(labels < 0):
-        raise _checks.ArgumentError(
-            _checks.message(
-                owner, "labels", "integers from 0", f"labels={_checks.describe(labels)}"
+        raise checks.ArgumentError(
+            checks.message(
+                owner, "labels", "integers from 0", f"labels={checks.describe(labels)}"
             )
         )
-    threshold = _checks.finite_float(owner, "threshold", threshold, at_least=0.0)
+    threshold = checks.finite_float(owner, "threshold", threshold, at_least=0.0)
     if images.ndim != 3 or labels.shape != images.shape[:1] or not len(images):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "images",
                 "of shape (n, height, width), with one label each",
                 f"shape {images.shape} with labels of shape {labels.shape}",
             )
         )
-    side = _checks.positive_int(owner, "side", side)
-    scale = _checks.finite_float(owner, "scale", scale, above=0.0)
+    side = checks.positive_int(owner, "side", side)
+    scale = checks.finite_float(owner, "scale", scale, above=0.0)
     height, width = (round(scale * size) for size in images.shape[1:])
     if max(height, width) > side:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "scale",
                 f"such that the digit fits into a `side` of {side}",
                 f"scale={scale:g}, a digit of {height}x{width}",
             )
         )
-    _memory.fits(
+    memory.fits(
         owner,
         "side",
         3 * len(images) * side**2,
@@ -68,8 +68,8 @@ def place_digits(images, labels, side=24, scale=2, threshold=0.5, seed=0):
     images = ndimage.zoom(images, (1, scale, scale), order=1)
     _, height, width = images.shape
     if not images.size or images.max() == images.min() == 0:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner, "images", "with pixels above zero", f"{height}x{width}, all zero"
             )
         )
@@ -123,22 +123,22 @@ def spheres(num_volumes, side=24, radii=(5.0, 3.0, 2.0), noise=0.3, seed=0):
         ValueError: a sphere does not fit into the volume.
     """
     owner = "spheres"
-    num_volumes = _checks.positive_int(owner, "num_volumes", num_volumes)
-    side = _checks.positive_int(owner, "side", side)
-    radii = _checks.finite_array(owner, "radii", radii).reshape(-1).tolist()
+    num_volumes = checks.positive_int(owner, "num_volumes", num_volumes)
+    side = checks.positive_int(owner, "side", side)
+    radii = checks.finite_array(owner, "radii", radii).reshape(-1).tolist()
     # A sphere with a smaller radius may contain no voxel.
-    radii = [_checks.finite_float(owner, "radii", r, at_least=1.0) for r in radii]
-    noise = _checks.finite_float(owner, "noise", noise, at_least=0.0)
+    radii = [checks.finite_float(owner, "radii", r, at_least=1.0) for r in radii]
+    noise = checks.finite_float(owner, "noise", noise, at_least=0.0)
     if not radii or 2 * max(radii) + 1 > side:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "radii",
                 f"numbers, each less than half of the {side} voxels",
                 f"radii={radii}",
             )
         )
-    _memory.fits(
+    memory.fits(
         owner,
         "side",
         (3 * num_volumes + 6) * side**3,
@@ -146,7 +146,7 @@ def spheres(num_volumes, side=24, radii=(5.0, 3.0, 2.0), noise=0.3, seed=0):
         f"{num_volumes} volumes of {side} voxels along each axis",
         "Take fewer or smaller volumes.",
     )
-    rng = np.random.default_rng(_checks.seed_int(owner, seed))
+    rng = np.random.default_rng(checks.seed_int(owner, seed))
     grid = np.indices((side, side, side)).transpose(1, 2, 3, 0)
     mask = np.zeros((num_volumes, side, side, side), "int32")
     for k, radius in enumerate(radii, start=1):

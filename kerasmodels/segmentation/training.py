@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.losses import MeanDice
 
 
@@ -42,22 +42,22 @@ def train_and_score(
         FloatingPointError: the loss became NaN or infinite.
     """
     owner = "train_and_score"
-    _checks.instance(owner, "model", model, keras.Model)
+    checks.instance(owner, "model", model, keras.Model)
     if (
         loss is None
-        or _checks.known(owner, "loss", loss, keras.losses.get, "a loss") is None
+        or checks.known(owner, "loss", loss, keras.losses.get, "a loss") is None
     ):
-        received = f"loss={_checks.describe(loss)}"
-        raise _checks.ArgumentError(_checks.message(owner, "loss", "a loss", received))
-    epochs = _checks.positive_int(owner, "epochs", epochs)
-    batch_size = _checks.positive_int(owner, "batch_size", batch_size)
-    seed = _checks.seed_int(owner, seed)
-    learning_rate = _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
-    jit_compile = _checks.boolean(owner, "jit_compile", jit_compile)
+        received = f"loss={checks.describe(loss)}"
+        raise checks.ArgumentError(checks.message(owner, "loss", "a loss", received))
+    epochs = checks.positive_int(owner, "epochs", epochs)
+    batch_size = checks.positive_int(owner, "batch_size", batch_size)
+    seed = checks.seed_int(owner, seed)
+    learning_rate = checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
+    jit_compile = checks.boolean(owner, "jit_compile", jit_compile)
     (x, y), test = (_image_set(owner, *part) for part in (("train", train), ("test", test)))
     if len(x) < batch_size:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "train",
                 f"at least one batch of {batch_size} images",
@@ -70,7 +70,7 @@ def train_and_score(
         if labels.max() >= classes:
             expected = f"labelled from 0 to {classes - 1}, the classes of the model"
             received = f"labels up to {labels.max()}"
-            raise _checks.ArgumentError(_checks.message(owner, name, expected, received))
+            raise checks.ArgumentError(checks.message(owner, name, expected, received))
     # Keras's losses for integer labels need them with the rank of the prediction.
     data = tf.data.Dataset.from_tensor_slices((x, y[..., None]))
     data = data.shuffle(len(x), seed=seed).batch(batch_size, drop_remainder=True)
@@ -87,15 +87,15 @@ def train_and_score(
 def _image_set(owner, name, part):
     """A pair (images, masks) as arrays, or raises ValueError."""
     if not isinstance(part, (tuple, list)) or len(part) != 2:
-        received = f"{name}={_checks.describe(part)}"
-        raise _checks.ArgumentError(
-            _checks.message(owner, name, "a pair (images, masks)", received)
+        received = f"{name}={checks.describe(part)}"
+        raise checks.ArgumentError(
+            checks.message(owner, name, "a pair (images, masks)", received)
         )
-    _checks.finite_array(owner, name, part[0])
-    x, y = np.asarray(part[0]), _checks.labels(owner, name, part[1])
+    checks.finite_array(owner, name, part[0])
+    x, y = np.asarray(part[0]), checks.labels(owner, name, part[1])
     if x.shape[:-1] != y.shape or not y.size or y.min() < 0:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 name,
                 "images (n, spatial axes ..., channels) with integer masks "

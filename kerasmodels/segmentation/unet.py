@@ -3,9 +3,9 @@
 import keras
 from keras import layers, ops
 
-from kerasmodels import _checks, _memory
-from kerasmodels._batches import CheckedBatches
-from kerasmodels._saving import SavedAsKeras
+from kerasmodels._support import checks, memory
+from kerasmodels._support.batches import CheckedBatches
+from kerasmodels._support.saving import SavedAsKeras
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -52,13 +52,13 @@ class UNet(CheckedBatches, SavedAsKeras, keras.Model):
     ):
         super().__init__(**kwargs)
         owner = "UNet"
-        self.num_classes = _checks.positive_int(owner, "num_classes", num_classes, 2)
-        spatial_axes = _checks.positive_int(owner, "spatial_axes", spatial_axes)
-        self.spatial_axes = _checks.one_of(owner, "spatial_axes", spatial_axes, (1, 2, 3))
-        self.width = _checks.positive_int(owner, "width", width)
-        self.depth = _checks.positive_int(owner, "depth", depth)
+        self.num_classes = checks.positive_int(owner, "num_classes", num_classes, 2)
+        spatial_axes = checks.positive_int(owner, "spatial_axes", spatial_axes)
+        self.spatial_axes = checks.one_of(owner, "spatial_axes", spatial_axes, (1, 2, 3))
+        self.width = checks.positive_int(owner, "width", width)
+        self.depth = checks.positive_int(owner, "depth", depth)
         widest = self.width * 2 ** min(self.depth, 100)
-        _memory.fits(
+        memory.fits(
             owner,
             "depth",
             3**self.spatial_axes * widest**2,
@@ -66,9 +66,9 @@ class UNet(CheckedBatches, SavedAsKeras, keras.Model):
             f"convolutions of up to {widest:.3g} channels",
             "The width doubles with every level: take less of `width` or `depth`.",
         )
-        self.batch_norm = _checks.boolean(owner, "batch_norm", batch_norm)
-        self.seed = _checks.seed_int(owner, seed)
-        self.from_logits = _checks.boolean(owner, "from_logits", from_logits)
+        self.batch_norm = checks.boolean(owner, "batch_norm", batch_norm)
+        self.seed = checks.seed_int(owner, seed)
+        self.from_logits = checks.boolean(owner, "from_logits", from_logits)
         axes = f"{self.spatial_axes}D"
         options = {"dtype": self.dtype_policy}
         convolution = getattr(layers, f"Conv{axes}")
@@ -114,8 +114,8 @@ class UNet(CheckedBatches, SavedAsKeras, keras.Model):
         channels = self.channels if self.built else x.shape[-1]
         if x.shape[-1] != channels:
             expected = f"of {channels} channels, as before"
-            raise _checks.ArgumentError(
-                _checks.message("UNet", "x", expected, f"shape {tuple(x.shape)}")
+            raise checks.ArgumentError(
+                checks.message("UNet", "x", expected, f"shape {tuple(x.shape)}")
             )
 
     def build(self, x_shape):
@@ -164,8 +164,8 @@ class UNet(CheckedBatches, SavedAsKeras, keras.Model):
         multiple = 2**self.depth
         sizes = tuple(shape)[1:-1]
         if len(sizes) != self.spatial_axes or any(s and s % multiple for s in sizes):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "UNet",
                     "x",
                     f"of shape (batch, {self.spatial_axes} spatial axes, channels), each "

@@ -182,8 +182,8 @@ class OtherShape(keras.layers.Layer):
 # Paths of ones start at its x0.
 HEAT = bsde.Heat(2, x0=1.0)
 EQUATION = instance_of(bsde.Heat)
-MODEL = Lazy(lambda: bsde.GlobalModel(HEAT, 3, control="shared", u0=1.0, z0=0.0))
-STACKED = Lazy(lambda: bsde.GlobalModel(HEAT, 3, u0=1.0, z0=0.0))
+MODEL = Lazy(lambda: bsde.GlobalModel(HEAT, num_steps=3, control="shared", u0=1.0, z0=0.0))
+STACKED = Lazy(lambda: bsde.GlobalModel(HEAT, num_steps=3, u0=1.0, z0=0.0))
 SUBNETS = Lazy(lambda: [bsde.ZSubnet(2), bsde.ZSubnet(2, seed=1)])
 DTYPE = name_of(Near("float_32", "float32"), "int32", "float16")
 LABELS = name_of(Near("path-wise", "pathwise"))
@@ -212,7 +212,7 @@ DEEP_BSDE = {
     "hidden": (None, HIDDEN),
     "frozen": (False, plus(BOOLEAN, True)),
     "rule": ("left", name_of(Near("trapez", "trapezoid"))),
-    "drift": (None, optional(BOOLEAN)),
+    "importance_sampling": (None, optional(BOOLEAN)),
     "steps": (1, optional(COUNT)),
     "batch_size": (2, optional(COUNT)),
     "learning_rate": (None, optional(POSITIVE)),
@@ -330,7 +330,7 @@ ENTRIES = [
     entry(
         "bsde.tile_times",
         bsde.tile_times,
-        t=([0.0, 1.0], arrays((), (2, 1), (0,), more=holes(2))),
+        grid=([0.0, 1.0], arrays((), (2, 1), (0,), more=holes(2))),
         batch_size=(2, COUNT),
         dtype=(None, optional(DTYPE)),
     ),
@@ -338,7 +338,7 @@ ENTRIES = [
         "bsde.sample_paths",
         bsde.sample_paths,
         equation=(HEAT, EQUATION),
-        t=(3, GRID),
+        num_steps=(3, COUNT),
         batch_size=(2, COUNT),
         seed=(0, SEED_PAIR),
         dtype=(None, optional(DTYPE)),
@@ -349,7 +349,7 @@ ENTRIES = [
             bsde.sample_paths,
             words={"equation": f"`{method}`"},
             equation=(HEAT, [cls(2)]),
-            t=(3, []),
+            num_steps=(3, []),
             batch_size=(2, []),
             seed=(0, []),
         )
@@ -359,7 +359,7 @@ ENTRIES = [
         "bsde.path_dataset",
         bsde.path_dataset,
         equation=(HEAT, EQUATION),
-        t=(3, GRID),
+        num_steps=(3, COUNT),
         batch_size=(2, COUNT),
         seed=(0, SEED),
         start_step=(0, COUNT_OR_ZERO),
@@ -373,8 +373,38 @@ ENTRIES = [
         bsde.path_dataset,
         words={"equation": "Received"},
         equation=(HEAT, [cls(2) for cls in BROKEN]),
-        t=(3, []),
+        num_steps=(3, []),
         batch_size=(2, []),
+    ),
+    # The times in place of their number: never both, and never neither.
+    *(
+        entry(
+            f"bsde.{name}.grid",
+            getattr(bsde, name),
+            works=works,
+            words={"num_steps": "`grid`"},
+            equation=(HEAT, []),
+            grid=([0.0, 0.5, 1.0], plus(GRID, *more)),
+            num_steps=(LEFT_OUT, [2, 3]),
+            **arguments,
+        )
+        for name, works, more, arguments in (
+            ("sample_paths", True, [], {"batch_size": (2, []), "seed": (0, [])}),
+            ("path_dataset", True, [], {"batch_size": (2, [])}),
+            ("z_samples", True, [[0.0, 1.0]], {"num_paths": (2, [])}),
+            ("pretrain_subnets", False, [[0.0, 1.0]], {"folder": ("subnets", [])}),
+            ("GlobalModel", True, [], {"u0": (1.0, []), "z0": (0.0, [])}),
+            ("distributed_paths", True, [], {"batch_size": (2, [])}),
+        )
+    ),
+    entry(
+        "bsde.solve.grid",
+        bsde.solve,
+        works=False,
+        words={"num_steps": "`grid`"},
+        equation=(HEAT, []),
+        grid=([0.0, 0.5, 1.0], optional(GRID)),
+        num_steps=(LEFT_OUT, [2]),
     ),
     entry(
         "bsde.squared_norm",
@@ -415,7 +445,7 @@ ENTRIES = [
         "bsde.z_samples",
         bsde.z_samples,
         equation=(HEAT, EQUATION),
-        t=(3, plus(GRID, 1)),
+        num_steps=(3, plus(COUNT, 1)),
         num_paths=(2, COUNT),
         seed=(0, SEED_PAIR),
         labels=("exact", LABELS),
@@ -425,7 +455,7 @@ ENTRIES = [
         "bsde.z_samples.without solution",
         bsde.z_samples,
         equation=(bsde.AllenCahn(2), []),
-        t=(3, []),
+        num_steps=(3, []),
         num_paths=(2, []),
         labels=("pathwise", ["exact"]),
     ),
@@ -449,7 +479,7 @@ ENTRIES = [
         bsde.pretrain_subnets,
         works=False,
         equation=(HEAT, EQUATION),
-        t=(3, plus(GRID, 1)),
+        num_steps=(3, plus(COUNT, 1)),
         folder=("subnets", FOLDER),
         num_paths=(4, COUNT),
         seed=(0, SEED),
@@ -501,10 +531,15 @@ ENTRIES = [
         bsde.ExchangeableControl,
         dim=(2, COUNT),
         times=([0.3, 0.6], arrays((), (2, 2), (0,), (2,), more=[[0.6, 0.3], *holes(2)])),
-        units=(4, COUNT),
+        width=(4, COUNT),
         features=(0, COUNT_OR_ZERO),
         seed=(0, SEED),
         standardized=(False, BOOLEAN),
+    ),
+    entry(
+        "bsde.LayerControl",
+        bsde.LayerControl,
+        layer=(OtherShape(), [None, 3, "layer", [], {}, object(), NotKeras(), OtherShape]),
     ),
     entry(
         "bsde.ExactControl",
@@ -521,7 +556,7 @@ ENTRIES = [
         "bsde.TerminalSkip",
         bsde.TerminalSkip,
         num_times=(2, optional(COUNT)),
-        units=(4, COUNT),
+        width=(4, COUNT),
         seed=(0, SEED),
         mean=(0.0, FLOAT),
         scale=(1.0, POSITIVE),
@@ -532,16 +567,16 @@ ENTRIES = [
         bsde.GlobalModel,
         words={"control": "Received"},
         equation=(HEAT, EQUATION),
-        t=(3, GRID),
+        num_steps=(3, COUNT),
         control=("shared", [*CONTROL, OtherShape()]),
         terminal_skip=(False, BOOLEAN),
         train_control=(True, BOOLEAN),
         rule=("left", name_of(Near("trapez", "trapezoid"), "euler")),
-        milstein=(False, BOOLEAN),
-        drift=(False, BOOLEAN),
+        iterated_integrals=(False, BOOLEAN),
+        importance_sampling=(False, BOOLEAN),
         u0=(1.0, optional(FLOAT)),
         z0=(0.0, POINT),
-        units=(
+        scales=(
             (1.0, 1.0),
             [3, "ab", 1.0, (1.0,), (1.0, 2.0, 3.0), (0.0, 1.0), (1.0, -1.0), (1.0, NAN)]
             + [(None, 1.0), ("1", "2"), {}, object(), (INF, 1.0)],
@@ -554,7 +589,7 @@ ENTRIES = [
         bsde.GlobalModel,
         words={"equation": "Received", "control": "control"},
         equation=(HEAT, [cls(2) for cls in BROKEN]),
-        t=(3, []),
+        num_steps=(3, []),
         control=(
             "shared",
             [
@@ -622,7 +657,7 @@ ENTRIES = [
         model=(MODEL, [None, 3, "model", HEAT, bsde.GlobalModel, object()]),
         num_paths=(8, COUNT),
         num_steps=(4, [3, *optional(COUNT)]),
-        drift=(True, BOOLEAN),
+        importance_sampling=(True, BOOLEAN),
         tolerance=(0.1, optional(POSITIVE)),
         chunk_size=(8, optional(COUNT)),
         seed=(0, SEED),
@@ -644,7 +679,7 @@ ENTRIES = [
         learning_rate=(0.01, POSITIVE),
         seed=(0, SEED),
         history=(HISTORY, [3, [], {}, {"step": []}, "history", object()]),
-        keeper=(None, [3, "keeper", [], {}, object()]),
+        checkpointer=(None, [3, "checkpointer", [], {}, object()]),
         num_points=(1, COUNT),
         jitter=(True, BOOLEAN),
         optimizer=(None, OPTIMIZER),
@@ -659,13 +694,29 @@ ENTRIES = [
         num_paths=(1, optional(COUNT)),
         seed=(0, SEED),
         run=(None, [3, "run", {}, object(), bsde.Run]),
-        t=(3, optional(GRID)),
+        num_steps=(3, optional(COUNT)),
         subnets=(None, [[]]),
         **DEEP_BSDE,
         **RUN,
     ),
-    entry("bsde.DeepBSDE", bsde.DeepBSDE, t=(3, optional(OWN_TIMES)), **DEEP_BSDE_ALONE),
-    entry("bsde.MonteCarlo", bsde.MonteCarlo, t=(3, OWN_TIMES), dtype=("float32", DTYPE)),
+    entry(
+        "bsde.DeepBSDE", bsde.DeepBSDE, num_steps=(3, optional(COUNT)), **DEEP_BSDE_ALONE
+    ),
+    entry(
+        "bsde.MonteCarlo",
+        bsde.MonteCarlo,
+        num_steps=(3, optional(COUNT)),
+        dtype=("float32", DTYPE),
+    ),
+    *(
+        entry(
+            f"bsde.{method.__name__}.grid",
+            method,
+            grid=([0.0, 0.5, 1.0], optional(OWN_TIMES)),
+            num_steps=(LEFT_OUT, [3]),
+        )
+        for method in (bsde.DeepBSDE, bsde.MonteCarlo)
+    ),
     entry(
         "bsde.Run",
         bsde.Run,
@@ -680,7 +731,7 @@ ENTRIES = [
         works=False,
         words={"equation": "Received", "subnets": "networks"},
         equation=(HEAT, [cls(2) for cls in BROKEN]),
-        t=(3, []),
+        num_steps=(3, []),
         control=("exchangeable", []),
         hidden=(None, [[4]]),
         subnets=(None, [[bsde.ZSubnet(2)]]),
@@ -691,7 +742,7 @@ ENTRIES = [
         works=False,
         words={"control": "control"},
         equation=(HEAT, []),
-        t=(3, []),
+        num_steps=(3, []),
         # A layer of x alone, a stack for other times or another dimension.
         control=(
             OtherShape(),

@@ -11,7 +11,6 @@ from tests.bad_inputs.kinds import (
     BOOLEAN,
     COUNT,
     COUNT_OR_ZERO,
-    GRID,
     SEED,
     Near,
     instance_of,
@@ -92,7 +91,7 @@ ENTRIES = [
         "bsde.distributed_paths",
         bsde.distributed_paths,
         equation=(HEAT, instance_of(bsde.Equation)),
-        t=(3, GRID),
+        num_steps=(3, COUNT),
         batch_size=(2, COUNT),
     ),
     entry(

@@ -405,8 +405,10 @@ SIZES = {
     "a negative dimension": edited(
         lambda c: c["config"]["equation"]["config"].update(dim=-3), "global"
     ),
-    "sampling of long paths": entry("global", t=10**4, u0=None, z0=None, control="shared"),
-    "a million time steps": entry("global", t=10**6),
+    "sampling of long paths": entry(
+        "global", grid=None, num_steps=10**4, u0=None, z0=None, control="shared"
+    ),
+    "a million time steps": entry("global", grid=None, num_steps=10**6),
     "a wide network": edited(
         lambda c: c["config"]["control"]["config"].update(hidden=[10**4, 10**4]), "global"
     ),

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from kerasmodels import _checks, bsde
+from kerasmodels import bsde
+from kerasmodels._support import checks
 from tests.bad_inputs import bsde_cases, run_cases, zoo_cases
 from tests.bad_inputs.corpus import suggestion
 from tests.test_public_objects import PACKAGES
@@ -17,7 +18,7 @@ NOT_CALLED = {
     "bsde": [
         *("Equation", "EquationError", "Estimate", "GeometricBrownian", "Published"),
         *("Reference", "Solution", "EQUATIONS", "CheckpointError", "WorkerLost"),
-        *("Approximation", "Method"),
+        *("Approximation", "ControlProcess", "Method"),
         "DivergenceWarning",
         "NewtonWarning",
     ],
@@ -35,10 +36,10 @@ def complaint(entry, name, value, again=False):
     begin = time.thread_time()
     try:
         entry.function(**arguments)
-    except (_checks.ArgumentError, bsde.EquationError) as error:
+    except (checks.ArgumentError, bsde.EquationError) as error:
         text = str(error)
         # What an equation contradicts is told in sentences of its own.
-        form = "Received" if isinstance(error, _checks.ArgumentError) else ""
+        form = "Received" if isinstance(error, checks.ArgumentError) else ""
     except BaseException as error:
         return f"{type(error).__name__}: {str(error)[:300]}"
     else:
@@ -75,7 +76,7 @@ def test_bad_values_are_refused(package, step, tmp_path, monkeypatch, capsys):
             cases += 1
             found = complaint(entry, name, value)
             if found is not None:
-                wrong.append(f"{entry.name}: {name}={_checks.describe(value)} {found}")
+                wrong.append(f"{entry.name}: {name}={checks.describe(value)} {found}")
         assert not list(tmp_path.iterdir()), entry.name
     told = f"{package}: {cases - len(wrong)} of {cases} bad inputs clean"
     with capsys.disabled():
@@ -105,7 +106,11 @@ def test_every_argument_has_bad_values():
         key = ".".join(entry.name.split(".")[:2])
         if len(entry.name.split(".")) == 2:
             parameters = inspect.signature(entry.function).parameters.values()
-            names = {p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+            kinds = (
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                inspect.Parameter.KEYWORD_ONLY,
+            )
+            names = {p.name for p in parameters if p.kind in kinds}
             wanted[key] = names - of_keras
         bad = {name for name, values in entry.bad.items() if values}
         tried.setdefault(key, set()).update(bad)

@@ -9,11 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from kerasmodels import _checks, bsde, by_hand, descent, losses, neurons, recurrent
+from kerasmodels import bsde, by_hand, descent, losses, neurons, recurrent
+from kerasmodels._support import checks
 from kerasmodels.bsde.paths.grid import as_time_grid
 
 HEAT = bsde.Heat(2)
-MODEL = bsde.GlobalModel(HEAT, 3, control="shared", u0=1.0, z0=0.0)
+MODEL = bsde.GlobalModel(HEAT, num_steps=3, control="shared", u0=1.0, z0=0.0)
 few = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
 anything = st.one_of(
@@ -36,7 +37,7 @@ def works_or_is_refused(call, *arguments, **named):
     """The value of a call, or None where it is refused in the house form."""
     try:
         return call(*arguments, **named)
-    except _checks.ArgumentError as error:
+    except checks.ArgumentError as error:
         assert str(error).startswith("`") or "Exception encountered" in str(error)
         assert "Received" in str(error)
 
@@ -44,26 +45,26 @@ def works_or_is_refused(call, *arguments, **named):
 @few
 @given(anything)
 def test_checks_of_single_arguments(value):
-    found = works_or_is_refused(_checks.positive_int, "f", "n", value)
+    found = works_or_is_refused(checks.positive_int, "f", "n", value)
     assert (found is not None) == (
         isinstance(value, numbers.Integral) and value is not True and value > 0
     )
-    found = works_or_is_refused(_checks.finite_float, "f", "a", value)
+    found = works_or_is_refused(checks.finite_float, "f", "a", value)
     assert found is None or type(found) is float and math.isfinite(found)
-    found = works_or_is_refused(_checks.point, "f", "x0", value, 3)
+    found = works_or_is_refused(checks.point, "f", "x0", value, 3)
     assert found is None or found.shape == (3,) and np.all(np.isfinite(found))
-    found = works_or_is_refused(_checks.finite_array, "f", "x", value)
+    found = works_or_is_refused(checks.finite_array, "f", "x", value)
     assert found is None or found.dtype == "float64" and np.all(np.isfinite(found))
-    found = works_or_is_refused(_checks.seed_int, "f", value)
+    found = works_or_is_refused(checks.seed_int, "f", value)
     assert found is None or 0 <= found < 2**63
-    works_or_is_refused(_checks.seed_pair, "f", value)
-    found = works_or_is_refused(_checks.boolean, "f", "b", value)
+    works_or_is_refused(checks.seed_pair, "f", value)
+    found = works_or_is_refused(checks.boolean, "f", "b", value)
     assert found in (None, True, False)
-    works_or_is_refused(_checks.one_of, "f", "name", value, ("left", "trapezoid"))
-    works_or_is_refused(_checks.tensor, "f", "x", value)
-    works_or_is_refused(_checks.path, "f", "folder", value)
-    works_or_is_refused(_checks.labels, "f", "labels", value)
-    assert isinstance(_checks.describe(value), str)
+    works_or_is_refused(checks.one_of, "f", "name", value, ("left", "trapezoid"))
+    works_or_is_refused(checks.tensor, "f", "x", value)
+    works_or_is_refused(checks.path, "f", "folder", value)
+    works_or_is_refused(checks.labels, "f", "labels", value)
+    assert isinstance(checks.describe(value), str)
 
 
 times = st.one_of(st.floats(), st.floats(0, 1), st.sampled_from([0.0, 1.0, 0.5]))
@@ -74,7 +75,9 @@ times = st.one_of(st.floats(), st.floats(0, 1), st.sampled_from([0.0, 1.0, 0.5])
 def test_a_time_grid_is_one_or_is_refused(t):
     if isinstance(t, int) and t > 10**6:
         return
-    grid = works_or_is_refused(as_time_grid, "f", HEAT, t)
+    counted = isinstance(t, int)
+    arguments = {"num_steps": t} if counted else {"grid": t}
+    grid = works_or_is_refused(as_time_grid, "f", HEAT, **arguments)
     if grid is not None:
         assert grid[0] == 0 and abs(grid[-1] - 1) < 1e-6 and np.all(np.diff(grid) > 0)
 
@@ -84,8 +87,8 @@ def test_a_time_grid_is_one_or_is_refused(t):
 def test_every_increasing_grid_is_taken(steps):
     t = np.concatenate([[0.0], np.cumsum(steps)])
     equation = bsde.Heat(1, terminal_time=t[-1])
-    np.testing.assert_array_equal(as_time_grid("f", equation, t), t)
-    np.testing.assert_array_equal(as_time_grid("f", equation, t.tolist()), t)
+    np.testing.assert_array_equal(as_time_grid("f", equation, grid=t), t)
+    np.testing.assert_array_equal(as_time_grid("f", equation, grid=t.tolist()), t)
 
 
 sizes = st.lists(st.integers(0, 5), max_size=4).map(tuple)
@@ -127,11 +130,16 @@ def test_arguments_of_an_equation(value, name):
 
 
 @few
-@given(anything, st.sampled_from(["t", "batch_size", "seed", "dtype", "equation"]))
+@given(
+    anything,
+    st.sampled_from(["num_steps", "grid", "batch_size", "seed", "dtype", "equation"]),
+)
 def test_arguments_of_sample_paths(value, name):
     if isinstance(value, int) and value > 1000 and name != "seed":
         return
-    arguments = {"equation": HEAT, "t": 2, "batch_size": 2, "seed": 0, name: value}
+    arguments = {"equation": HEAT, "num_steps": 2, "batch_size": 2, "seed": 0, name: value}
+    if name == "grid":
+        del arguments["num_steps"]
     found = works_or_is_refused(bsde.sample_paths, **arguments)
     if found is not None:
         assert np.all(np.isfinite(found[0]))
@@ -164,7 +172,7 @@ def test_a_label_out_of_range_is_found_wherever_it_stands(bad):
     def check(image, pixel):
         labels = np.zeros((3, 4), int)
         labels[image, pixel] = bad
-        with pytest.raises(_checks.ArgumentError, match="`y_true`"):
+        with pytest.raises(checks.ArgumentError, match="`y_true`"):
             losses.generalized_dice(labels, np.full((3, 4, 3), 1 / 3))
 
     check()

@@ -31,7 +31,7 @@ sys.addaudithook(
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
     """Trained models, as bytes."""
-    model = bsde.GlobalModel(bsde.HJB(3), [0.0, 0.3, 0.5, 1.0], terminal_skip=True)
+    model = bsde.GlobalModel(bsde.HJB(3), grid=[0.0, 0.3, 0.5, 1.0], terminal_skip=True)
     inputs = paths(model)
     unet = segmentation.UNet(3, width=4)
     images = np.random.default_rng(0).normal(size=(2, 8, 8, 2)).astype("float32")

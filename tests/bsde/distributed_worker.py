@@ -14,8 +14,9 @@ warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from kerasmodels import _workers, bsde  # noqa: E402
-from kerasmodels.runs.watch import Watch  # noqa: E402
+from kerasmodels import bsde  # noqa: E402
+from kerasmodels._support import workers  # noqa: E402
+from kerasmodels.runs.monitor import TrainingMonitor  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[2]
 BATCH = 24
@@ -29,13 +30,15 @@ def flat(model):
 def train():
     """The public `fit` and `evaluate`, on shares and on a plain data set: what came out."""
     equation = bsde.BlackScholesBarenblatt(3)
-    model = bsde.GlobalModel(equation, 4, control="shared", drift=True)
+    model = bsde.GlobalModel(
+        equation, num_steps=4, control="shared", importance_sampling=True
+    )
     model.compile(bsde.decaying_adam(1e-2, 20), loss="mse", steps_per_execution=5)
-    data = bsde.distributed_paths(equation, 4, BATCH, seed=3, jitter=True)
+    data = bsde.distributed_paths(equation, BATCH, num_steps=4, seed=3, jitter=True)
     history = model.fit(data, epochs=2, steps_per_epoch=5, verbose=0).history
-    whole = bsde.path_dataset(equation, 4, BATCH, seed=3, start_step=10)
+    whole = bsde.path_dataset(equation, BATCH, num_steps=4, seed=3, start_step=10)
     more = model.fit(whole, steps_per_epoch=5, verbose=0).history
-    held_out = bsde.path_dataset(equation, 4, BATCH, seed=9, num_batches=3)
+    held_out = bsde.path_dataset(equation, BATCH, num_steps=4, seed=9, num_batches=3)
     return {
         "weights": flat(model),
         "loss": np.array(history["loss"] + more["loss"]),
@@ -48,9 +51,9 @@ def batch_norm():
     """Two steps with batch normalisation: weights and moving statistics."""
     equation = bsde.HJB(2)
     control = bsde.StackedControl(3, 2, hidden=[4], batch_norm=True)
-    model = bsde.GlobalModel(equation, 4, control=control)
+    model = bsde.GlobalModel(equation, num_steps=4, control=control)
     model.compile("sgd", loss="mse")
-    data = bsde.distributed_paths(equation, 4, BATCH, seed=1)
+    data = bsde.distributed_paths(equation, BATCH, num_steps=4, seed=1)
     model.fit(data, steps_per_epoch=2, verbose=0)
     return {"batch_norm": flat(model)}
 
@@ -85,7 +88,7 @@ def finished(out):
     signal.pause()
 
 
-def together(out, workers, index):
+def together(out, addresses, index):
     """The script, and in its scope what `mirrored` does; numbers of one worker's own."""
     kept, connect = [], bsde.connect
 
@@ -95,14 +98,14 @@ def together(out, workers, index):
 
     bsde.connect = keep
     folder = pathlib.Path(out).parent / "script"
-    script().main([*FLAGS, str(folder), "--workers", workers, "--worker", index])
+    script().main([*FLAGS, str(folder), "--workers", addresses, "--worker", index])
     # What is started again here is refused.
     with contextlib.suppress(ValueError):
-        connect(workers.split(","), int(index) + 1)
+        connect(addresses.split(","), int(index) + 1)
         raise AssertionError("a second index was taken")
     with kept[0].scope():
         own = (float(index), 7 + int(index), index == "0", np.full((2, 3), float(index)))
-        number, count, chief, array = _workers.agreed(own)
+        number, count, chief, array = workers.agreed(own)
         np.savez(
             out,
             **train(),
@@ -115,7 +118,7 @@ def together(out, workers, index):
     finished(out)
 
 
-def killed(out, workers, index, victim):
+def killed(out, addresses, index, victim):
     """The script; the victim dies in its thirteenth training step, with checkpoints."""
     if index == victim:
 
@@ -123,9 +126,9 @@ def killed(out, workers, index, victim):
             if epoch == 12:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        Watch.on_epoch_begin = die
+        TrainingMonitor.on_epoch_begin = die
     flags = [*FLAGS, out, "--checkpoint-every", "5"]
     if victim == "resume":
         flags.append("--resume")
-    script().main([*flags, "--workers", workers, "--worker", index])
+    script().main([*flags, "--workers", addresses, "--worker", index])
     finished(pathlib.Path(out) / f"worker-{index}")

@@ -100,7 +100,12 @@ def test_equation_and_method_of_another_module(added, tmp_path):
 
 def test_control_process_of_another_module(added):
     solution = bsde.solve(
-        added.Decay(), control=added.Linear(), t=4, steps=20, max_rounds=1, num_paths=8000
+        added.Decay(),
+        control=added.Linear(),
+        num_steps=4,
+        steps=20,
+        max_rounds=1,
+        num_paths=8000,
     )
     assert solution.to_dict()["control"] == "Linear"
     assert abs(solution.u0 - EXACT) < 4 * solution.estimate.standard_error

@@ -25,13 +25,18 @@ class Power(Hand):
 def cause(equation, num_steps=20, u0=1.0):
     dim = equation.dim
     model = bsde.GlobalModel(
-        equation, num_steps, u0=u0, z0=np.ones(dim), terminal_skip=True, dtype="float64"
+        equation,
+        num_steps=num_steps,
+        u0=u0,
+        z0=np.ones(dim),
+        terminal_skip=True,
+        dtype="float64",
     )
     return cause_of_divergence(model)
 
 
 def test_states_that_leave_the_finite_numbers_come_first(monkeypatch):
-    def sample_paths(equation, grid, batch_size, *options):
+    def sample_paths(equation, batch_size, *options, grid):
         x = np.ones((batch_size, 21, 1))
         x[3, 7:] = np.inf
         return x, np.zeros((batch_size, 20, 1))

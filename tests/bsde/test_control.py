@@ -27,10 +27,12 @@ def test_stacked_equals_per_step_in_u_N(dtype, tolerance, batch_norm):
     nets = trained_subnets(dtype, batch_norm)
     equation = bsde.HJB(3, control_cost=0.1)
     models = [
-        bsde.GlobalModel(equation, 5, control=control, u0=1.0, z0=[1, 2, 3], dtype=dtype)
+        bsde.GlobalModel(
+            equation, num_steps=5, control=control, u0=1.0, z0=[1, 2, 3], dtype=dtype
+        )
         for control in (nets, bsde.StackedControl.from_subnets(nets))
     ]
-    x, dw = bsde.sample_paths(equation, 5, 32, seed=0, dtype=dtype)
+    x, dw = bsde.sample_paths(equation, 32, num_steps=5, seed=0, dtype=dtype)
     t = bsde.tile_times(models[0].grid, 32, dtype)
     u = [np.array(model((x, dw, t))) for model in models]
     assert np.std(u[0]) > 0.1
@@ -74,10 +76,10 @@ def test_coordinate_that_does_not_vary_is_not_divided_by_zero():
 
 def test_fresh_control_is_standardised_by_the_model_and_given_one_is_not():
     equation = bsde.BlackScholesBasket(2)
-    fresh = bsde.GlobalModel(equation, 4)
+    fresh = bsde.GlobalModel(equation, num_steps=4)
     assert 90 < float(np.mean(fresh.control.input_mean.numpy())) < 110
     given = bsde.StackedControl(3, 2, standardized=True)
-    bsde.GlobalModel(equation, 4, control=given)
+    bsde.GlobalModel(equation, num_steps=4, control=given)
     assert float(np.max(given.input_mean.numpy())) == 0.0
 
 

@@ -41,14 +41,14 @@ def test_growth_of_a_stiff_driver_is_gone():
     for equation, expected in ((stiff, 6.0**10), (bsde.Discounted(stiff, 50.0), 1.0)):
         model = bsde.GlobalModel(
             equation,
-            10,
+            num_steps=10,
             u0=1.0,
             z0=[0.0, 0.0],
             rule="left",
-            milstein=False,
+            iterated_integrals=False,
             dtype="float64",
         )
-        x, dw = bsde.sample_paths(equation, 10, 4, 0, "float64")
+        x, dw = bsde.sample_paths(equation, 4, 0, "float64", num_steps=10)
         t = bsde.tile_times(model.grid, 4, "float64")
         before = model((x, dw, t))
         model.set_u0(2.0)

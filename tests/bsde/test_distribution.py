@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasmodels import _workers, bsde
+from kerasmodels import bsde
+from kerasmodels._support import workers
 from tests.bsde import distributed_worker
 from tests.helpers import refusals
 from tests.processes import Child
@@ -72,10 +73,10 @@ def alone(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """What two processes find: a dict each."""
-    folder, workers = tmp_path_factory.mktemp("pair"), free_addresses(2)
+    folder, addresses = tmp_path_factory.mktemp("pair"), free_addresses(2)
     files = [folder / f"{k}.npz" for k in range(2)]
     processes = [
-        start(folder / f"streams-{k}", distributed_worker.together, file, workers, k)
+        start(folder / f"streams-{k}", distributed_worker.together, file, addresses, k)
         for k, file in enumerate(files)
     ]
     both_finish(processes, files)
@@ -97,9 +98,9 @@ def test_shares_are_the_parts_of_the_whole_bit_for_bit(dtype, dim, batch, count,
     equation = bsde.Heat(dim)
     options = {"seed": 4, "start_step": 2, "num_batches": 2}
     options |= {"dtype": dtype, "jitter": jitter}
-    whole = list(bsde.path_dataset(equation, UNEVEN, batch, **options))
+    whole = list(bsde.path_dataset(equation, batch, grid=UNEVEN, **options))
     shares = [
-        list(bsde.path_dataset(equation, UNEVEN, batch, share=(k, count), **options))
+        list(bsde.path_dataset(equation, batch, grid=UNEVEN, share=(k, count), **options))
         for k in range(count)
     ]
     for step in range(2):
@@ -110,9 +111,13 @@ def test_shares_are_the_parts_of_the_whole_bit_for_bit(dtype, dim, batch, count,
 
 def test_a_list_of_shares_comes_one_after_another():
     options = {"seed": 4, "num_batches": 2, "start_step": 1}
-    several = list(bsde.path_dataset(bsde.Heat(3), 3, 8, share=([1, 3], 4), **options))
+    several = list(
+        bsde.path_dataset(bsde.Heat(3), 8, num_steps=3, share=([1, 3], 4), **options)
+    )
     for place, index in enumerate([1, 3]):
-        one = list(bsde.path_dataset(bsde.Heat(3), 3, 8, share=(index, 4), **options))
+        one = list(
+            bsde.path_dataset(bsde.Heat(3), 8, num_steps=3, share=(index, 4), **options)
+        )
         for step in range(2):
             np.testing.assert_array_equal(several[2 * step + place][0][1], one[step][0][1])
 
@@ -146,23 +151,23 @@ def test_the_chief_decides_where_processes_differ(pair):
 
 def killed(tmp_path, victim):
     """Two processes of the script in which the worker `victim`, if any, is killed."""
-    workers = free_addresses(2)
+    addresses = free_addresses(2)
     pair = [
-        start(tmp_path / f"{k}", distributed_worker.killed, tmp_path, workers, k, victim)
+        start(tmp_path / f"{k}", distributed_worker.killed, tmp_path, addresses, k, victim)
         for k in range(2)
     ]
-    return pair, workers
+    return pair, addresses
 
 
 def lose_a_worker(tmp_path):
     """Kills one of two workers; the other one names it, and its checkpoints stay."""
-    (victim, survivor), workers = killed(tmp_path, 0)
+    (victim, survivor), addresses = killed(tmp_path, 0)
     assert victim.wait() == -9
     # The survivor ends by itself: it would wait for ever if it did not see the loss.
     assert survivor.wait() == 1
     error = survivor.stderr
     last = error.strip().splitlines()[-1]
-    first = workers.split(",")[0]
+    first = addresses.split(",")[0]
     assert last.startswith(f"bsde.py: Lost worker 0 ({first}) of 2 workers"), error
     assert "--resume" in last
     # The other one never wrote any, and takes the chief's.
@@ -191,26 +196,26 @@ def test_the_first_worker_of_a_chain_of_messages_is_the_lost_one(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", json.dumps(config))
     told = "remote target /job:worker/replica:0/task:1 x /job:worker/replica:0/task:2 y"
     with pytest.raises(bsde.WorkerLost, match=r"Lost worker 1 \(b:1\) of 3"):
-        with _workers.naming_lost_workers():
+        with workers.naming_lost_workers():
             raise tf.errors.UnavailableError(None, None, told)
     with pytest.raises(bsde.WorkerLost, match=r"worker 1 \(b:1\) or worker 2 \(c:1\)"):
-        with _workers.naming_lost_workers():
+        with workers.naming_lost_workers():
             raise tf.errors.UnavailableError(None, None, "nothing is known")
 
 
 def test_without_others_nothing_changes(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert bsde.joined() is None and _workers.task_index() == 0
-    assert _workers.agreed((1, 2.0)) == (1, 2.0)
-    data = bsde.distributed_paths(bsde.Heat(2), 2, 5)
+    assert bsde.joined() is None and workers.task_index() == 0
+    assert workers.agreed((1, 2.0)) == (1, 2.0)
+    data = bsde.distributed_paths(bsde.Heat(2), 5, num_steps=2)
     assert isinstance(data, tf.data.Dataset)
     with pytest.raises(tf.errors.UnavailableError):
-        with _workers.naming_lost_workers():
+        with workers.naming_lost_workers():
             raise tf.errors.UnavailableError(None, None, "of something else")
 
 
 def shared(share, batch_size=8):
-    return lambda: bsde.path_dataset(bsde.Heat(2), 2, batch_size, share=share)
+    return lambda: bsde.path_dataset(bsde.Heat(2), batch_size, num_steps=2, share=share)
 
 
 test_refusals = refusals(

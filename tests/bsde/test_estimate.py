@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from kerasmodels import bsde
-from kerasmodels.bsde.control import control_at
+from kerasmodels.bsde.control.process import as_control
 from kerasmodels.bsde.estimate.estimator import Estimator
 from kerasmodels.bsde.recursion.driven import control_drift, controlled_paths
 from tests.helpers import Hand, refusals
@@ -37,7 +37,7 @@ def wrong_model(equation, factor=1.0, shift=0.0, u0=None, num_steps=8):
     exact_z0 = np.nan_to_num(equation.exact_z(t0, x0).numpy()[0])
     return bsde.GlobalModel(
         equation,
-        num_steps,
+        num_steps=num_steps,
         control=Scaled(equation, factor, shift),
         u0=equation.reference().value if u0 is None else u0,
         z0=factor * exact_z0 + shift,
@@ -60,7 +60,7 @@ def test_linear_equation_is_exact_whatever_was_trained():
     assert abs(estimate.correction) < 1e-9
     # Without the drift the wrong z enters in first order.
     estimate = bsde.estimate_u0(
-        wrong_model(equation, 0.5, u0=0.8 * exact), 40_000, drift=False
+        wrong_model(equation, 0.5, u0=0.8 * exact), 40_000, importance_sampling=False
     )
     assert abs(error(estimate, equation)) > 4 * estimate.standard_error
     # The interval counts it.
@@ -181,8 +181,8 @@ def test_drift_is_the_slope_of_the_driver_and_is_limited():
 def test_controlled_paths_follow_their_increments_and_drift():
     # f = -2 z . x has the slope b = -2 x: dX = -2 X dt + dW, which pulls towards 0.
     equation = Hand(dim=2, b=-2.0)
-    model = bsde.GlobalModel(equation, 10, control=[Same()] * 9, dtype="float64")
-    _, noise = bsde.sample_paths(equation, 10, 6, 0, "float64")
+    model = bsde.GlobalModel(equation, num_steps=10, control=[Same()] * 9, dtype="float64")
+    _, noise = bsde.sample_paths(equation, 6, 0, "float64", num_steps=10)
     times = bsde.tile_times(model.grid, 6, "float64")
     x, dw, slope = controlled_paths(model, times, noise)
     np.testing.assert_array_equal(slope, np.ones((6, 1)))
@@ -208,10 +208,12 @@ class Same(keras.layers.Layer):
 
 def test_fit_and_evaluate_take_the_driven_paths():
     equation = bsde.HJB(3, control_cost=10.0)
-    data = bsde.path_dataset(equation, 5, 64, num_batches=4)
+    data = bsde.path_dataset(equation, 64, num_steps=5, num_batches=4)
     losses = []
-    for drift in (False, True):
-        model = bsde.GlobalModel(equation, 5, terminal_skip=True, drift=drift)
+    for driven in (False, True):
+        model = bsde.GlobalModel(
+            equation, num_steps=5, terminal_skip=True, importance_sampling=driven
+        )
         model.compile("sgd", loss="mse")
         losses.append(model.evaluate(data, verbose=0))
         model.fit(data, verbose=0)
@@ -222,10 +224,15 @@ def test_driven_paths_count_by_the_slope_of_u():
     # f = (u - c) sum z: both f_u, which is the slope's, and b depend on the path.
     equation = bsde.Burgers(2, terminal_time=1.0)
     model = bsde.GlobalModel(
-        equation, 5, terminal_skip=True, milstein=False, drift=True, dtype="float64"
+        equation,
+        num_steps=5,
+        terminal_skip=True,
+        iterated_integrals=False,
+        importance_sampling=True,
+        dtype="float64",
     )
     model.compile("sgd", loss="mse")
-    data = bsde.path_dataset(equation, 5, 64, num_batches=1, dtype="float64")
+    data = bsde.path_dataset(equation, 64, num_steps=5, num_batches=1, dtype="float64")
     found = model.evaluate(data, verbose=0)
     inputs, _ = next(iter(data))
     x, dw, slope = controlled_paths(model, inputs[2], inputs[1])
@@ -251,7 +258,7 @@ def test_one_time_alone_is_that_time_of_all(batch_norm):
     x = rng.normal(size=(4, 3, 2))
     t = np.zeros((4, 3, 1))
     for index in range(3):
-        alone = control_at(stack, tf.constant(index), t[:, 0], x[:, index], None, None)
+        alone = stack.at_time(tf.constant(index), t[:, 0], x[:, index], None, None)
         np.testing.assert_allclose(alone, stack(t, x)[:, index], rtol=1e-12)
 
 
@@ -268,9 +275,10 @@ def test_list_of_networks_and_unknown_processes_can_be_asked_at_one_time():
             return x * np.array([1.0, 2.0, 3.0])[:, None]
 
     for index in range(3):
-        alone = control_at(per_step, tf.constant(index), t, x, None, None)
+        alone = per_step.at_time(tf.constant(index), t, x, None, None)
         np.testing.assert_allclose(alone, nets[index](x), rtol=1e-12)
-        alone = control_at(Unknown(dtype="float64"), index, t, x, None, None)
+        unknown = as_control(Unknown(dtype="float64"))
+        alone = unknown.at_time(index, t, x, None, None)
         np.testing.assert_allclose(alone, (index + 1) * x, rtol=1e-12)
 
 
@@ -279,7 +287,7 @@ def test_list_of_networks_and_unknown_processes_can_be_asked_at_one_time():
 )
 def test_networks_of_one_time_each_are_estimated_on_their_own_grid(control):
     # An odd number of steps, too.
-    model = bsde.GlobalModel(bsde.Heat(2), 5, control=control, terminal_skip=True)
+    model = bsde.GlobalModel(bsde.Heat(2), num_steps=5, control=control, terminal_skip=True)
     estimate = bsde.estimate_u0(model, 20_000)
     assert abs(estimate.u0 - 2.0) < 4 * estimate.standard_error
     with pytest.raises(ValueError, match="a network belongs to each time"):
@@ -287,21 +295,21 @@ def test_networks_of_one_time_each_are_estimated_on_their_own_grid(control):
 
 
 def test_one_time_step_and_uneven_grids():
-    for grid in (1, [0.0, 0.1, 0.5, 1.0]):
-        model = bsde.GlobalModel(bsde.Heat(2), grid, control="shared")
+    for grid in ([0.0, 1.0], [0.0, 0.1, 0.5, 1.0]):
+        model = bsde.GlobalModel(bsde.Heat(2), grid=grid, control="shared")
         estimate = bsde.estimate_u0(model, 20_000)
         assert abs(estimate.u0 - 2.0) < 4 * estimate.standard_error
 
 
 def test_paths_that_blow_up_are_named():
-    model = bsde.GlobalModel(Hand(dim=1, a=1e30), 4, control="shared")
+    model = bsde.GlobalModel(Hand(dim=1, a=1e30), num_steps=4, control="shared")
     with pytest.raises(FloatingPointError, match="no longer finite"):
         bsde.estimate_u0(model, 100)
 
 
 @functools.cache
 def heat_model():
-    return bsde.GlobalModel(bsde.Heat(2), 4, control="shared")
+    return bsde.GlobalModel(bsde.Heat(2), num_steps=4, control="shared")
 
 
 test_bad_arguments_are_refused = refusals(
@@ -311,12 +319,21 @@ test_bad_arguments_are_refused = refusals(
         (lambda: bsde.estimate_u0(heat_model(), num_steps=7), "even"),
         (lambda: bsde.estimate_u0(heat_model(), num_steps=0), "`num_steps`"),
         (lambda: bsde.estimate_u0(heat_model(), tolerance=0.0), "`tolerance`"),
-        (lambda: bsde.estimate_u0(heat_model(), drift="yes"), "`drift`"),
+        (
+            lambda: bsde.estimate_u0(heat_model(), importance_sampling="yes"),
+            "`importance_sampling`",
+        ),
         (lambda: bsde.estimate_u0(heat_model(), chunk_size=-1), "`chunk_size`"),
         (lambda: bsde.estimate_u0(heat_model(), seed=-1), "`seed`"),
-        (lambda: bsde.GlobalModel(bsde.Heat(2), 4, rule="right"), "`rule`"),
-        (lambda: bsde.GlobalModel(bsde.Heat(2), 4, drift=1), "`drift`"),
-        (lambda: bsde.GlobalModel(bsde.Heat(2), 4, units=(1.0, 0.0)), "`units`"),
+        (lambda: bsde.GlobalModel(bsde.Heat(2), num_steps=4, rule="right"), "`rule`"),
+        (
+            lambda: bsde.GlobalModel(bsde.Heat(2), num_steps=4, importance_sampling=1),
+            "`importance_sampling`",
+        ),
+        (
+            lambda: bsde.GlobalModel(bsde.Heat(2), num_steps=4, scales=(1.0, 0.0)),
+            "`scales`",
+        ),
         (lambda: heat_model().set_u0(np.nan), "`value`"),
     ]
 )

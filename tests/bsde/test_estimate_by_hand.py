@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from kerasmodels import _memory, bsde
+from kerasmodels import bsde
+from kerasmodels._support import memory
 from kerasmodels.bsde.estimate import estimator as module
 from kerasmodels.bsde.estimate import interval
 from kerasmodels.bsde.estimate.error_sizes import error_sizes
@@ -31,24 +32,25 @@ def columns(paths, **values):
 
 
 NINE = [9.0, 9.0]
-# Two paths without sums of second order, then two with. `newton` is taken from u0 = 10.
+# Two paths without sums of second order, then two with. `newton_step` is subtracted from
+# u0 = 10.
 PLAIN = columns(
     2,
-    newton=[[1.0, 3.0], [2.0, 2.0], [1.0, 6.0]],
+    newton_step=[[1.0, 3.0], [2.0, 2.0], [1.0, 6.0]],
     mismatch=[[3.0, -3.0], NINE, NINE],
-    drift=[[1.0, 2.0], NINE, NINE],
+    b_square=[[1.0, 2.0], NINE, NINE],
     # Not to be read, as nothing of second order is computed here.
     curvature=[[50.0, 50.0]] * 3,
     kink=[[50.0, 50.0]] * 3,
-    aligned=[[50.0, 50.0]] * 3,
+    parallel_to_z=[[50.0, 50.0]] * 3,
 )
 CURVED = columns(
     2,
-    newton=[[2.0, 5.0], [0.0, 7.0], [4.0, 2.0]],
+    newton_step=[[2.0, 5.0], [0.0, 7.0], [4.0, 2.0]],
     mismatch=[[1.0, -1.0], NINE, NINE],
-    drift=[[3.0, 6.0], NINE, NINE],
+    b_square=[[3.0, 6.0], NINE, NINE],
     curvature=[[0.5, 1.0], [0.2, 0.4], NINE],
-    aligned=[[-0.3, 0.1], NINE, NINE],
+    parallel_to_z=[[-0.3, 0.1], NINE, NINE],
 )
 
 
@@ -62,7 +64,7 @@ def summary(curved=CURVED, plain=PLAIN, first=False):
 
 def test_estimate_of_four_paths():
     found = summary()
-    # u0 - newton is 9, 7, 8, 5 and 8, 8, 10, 3: extrapolated (28, 20, 22, 17) / 3.
+    # u0 - newton_step is 9, 7, 8, 5 and 8, 8, 10, 3: extrapolated (28, 20, 22, 17) / 3.
     extrapolated = np.array([28.0, 20.0, 22.0, 17.0]) / 3
     # The curvature (4 * 0.5 - 0.2) / 3 = 0.6 and (4 - 0.4) / 3 = 1.2.
     assert found.correction == pytest.approx(0.9, **CLOSE)
@@ -72,7 +74,7 @@ def test_estimate_of_four_paths():
     assert found.order == 2.0
     error = math.hypot(extrapolated.std() / 2, 0.3 / 2**0.5)
     assert found.standard_error == pytest.approx(error, **CLOSE)
-    # Half of the correction, and the mean of `aligned` on the finest grid in full.
+    # Half of the correction, and the mean of `parallel_to_z` on the finest grid in full.
     assert found.imperfect_z == pytest.approx(0.45 + 0.1, **CLOSE)
     assert found.mismatch_std == pytest.approx(5**0.5, **CLOSE)
     assert found.drift_size == pytest.approx(3.0, **CLOSE)
@@ -80,7 +82,7 @@ def test_estimate_of_four_paths():
     assert found.growth == pytest.approx(math.log(3 / 10) / 4, **CLOSE)
     assert found.reach == pytest.approx((3 + 3 + 2 + 5) / 4, **CLOSE)
     assert (found.num_paths, found.num_steps) == (4, 8)
-    assert found.z_std == 0.25 and found.milstein is True
+    assert found.z_std == 0.25 and found.iterated_integrals is True
 
 
 def test_what_depends_on_the_place_of_the_errors_is_uncertain_in_full():
@@ -98,11 +100,12 @@ def test_what_depends_on_the_place_of_the_errors_is_uncertain_in_full():
 def test_error_of_first_order_is_taken_out_of_four_paths():
     # Errors h + 0.1 h^2 of a value of 7 on grids of h = 1, 2, 4, without any noise.
     values = [7.0 + h + 0.1 * h**2 for h in (1, 2, 4)]
-    newton = np.repeat(10.0 - np.array(values)[:, None], 2, axis=1)
+    newton_step = np.repeat(10.0 - np.array(values)[:, None], 2, axis=1)
     curvature = np.zeros((3, 2))
     curvature[0] = 0.03
     found = summary(
-        columns(2, newton=newton, curvature=curvature), columns(2, newton=newton)
+        columns(2, newton_step=newton_step, curvature=curvature),
+        columns(2, newton_step=newton_step),
     )
     # The mismatch is zero here, so a correction of 8 / 3 * 0.03 is not used.
     assert found.u0 == pytest.approx(7.0, **CLOSE)
@@ -114,7 +117,7 @@ def test_error_of_first_order_is_taken_out_of_four_paths():
 
 
 def test_error_of_first_order_is_taken_out_where_it_is_known():
-    # The means of u0 - newton are 7.25, 7.25 and 6.75: nothing is seen above the noise.
+    # The means of u0 - newton_step are 7.25, 7.25 and 6.75: no error above the noise.
     found = summary(first=True)
     assert found.order == 2.0
     curvature = (8 * 0.75 - 6 * 0.3 + 9.0) / 3
@@ -130,7 +133,7 @@ def test_kinks_count_half_and_are_uncertain_in_full():
     found = summary(curved)
     assert found.correction == pytest.approx(0.9 - 0.3, **CLOSE)
     assert found.u0 == pytest.approx(7.25 + 0.6, **CLOSE)
-    # Half of the smooth part 0.3, the kinks, and `aligned`.
+    # Half of the smooth part 0.3, the kinks, and `parallel_to_z`.
     assert found.imperfect_z == pytest.approx(0.15 + 0.6 + 0.1, **CLOSE)
     # No more than all of it can come from kinks.
     curved[:, COLUMNS.index("kink")] *= 2
@@ -196,20 +199,22 @@ GRID = np.array([0.0, 0.2, 0.4, 1.2, 2.0])
 SIGNS = np.array([1.0, -1.0, 1.0, -1.0])
 
 
-def sizes(milstein, fine, coarse, newton=None, along=SIGNS, u=None):
-    newton = fine if newton is None else newton
+def sizes(iterated_integrals, fine, coarse, newton_step=None, along=SIGNS, u=None):
+    newton_step = fine if newton_step is None else newton_step
     nothing = 0 * along
     values = columns(
         4,
         mismatch=[fine, coarse, nothing],
-        newton=[newton, coarse, nothing],
+        newton_step=[newton_step, coarse, nothing],
         along_z=[along, nothing, nothing],
     )
-    return error_sizes(GRID, values, np.zeros((3, 3, 4)) if u is None else u, milstein)
+    return error_sizes(
+        GRID, values, np.zeros((3, 3, 4)) if u is None else u, iterated_integrals
+    )
 
 
 @pytest.mark.parametrize(
-    "milstein, of_z, of_grid, on_coarse",
+    "iterated_integrals, of_z, of_grid, on_coarse",
     [
         # Of order dt: 2 * 5 - 8, and what the coarser grid has twice.
         (False, 2.0, np.array([0.0, 0.5, 1.0, 3.0, 5.0]), 2.0),
@@ -217,7 +222,7 @@ def sizes(milstein, fine, coarse, newton=None, along=SIGNS, u=None):
         (True, 4.0, np.array([0.0, 0.5, 1.0, 3.0, 5.0]) / 3, 4.0),
     ],
 )
-def test_sizes_of_the_errors(milstein, of_z, of_grid, on_coarse):
+def test_sizes_of_the_errors(iterated_integrals, of_z, of_grid, on_coarse):
     # Around their means the mismatches have variance 5 and 8, and the differences of u
     # on both grids, at times 0, 0.4 and 2, variance 0, 1 and 5.
     fine = 5.0 + np.array([3.0, -3.0, 1.0, -1.0])
@@ -227,7 +232,7 @@ def test_sizes_of_the_errors(milstein, of_z, of_grid, on_coarse):
     u = np.stack([difference + 1.0, np.ones_like(difference), 99 * difference])
     along = 7.0 + np.array([1.0, -1.0, -1.0, 1.0])
     u_size, (even, relative, along_z, at_end, *alone) = sizes(
-        milstein, fine, coarse, along=along, u=u
+        iterated_integrals, fine, coarse, along=along, u=u
     )
     z_part = of_z * GRID / 2
     factors = (1, on_coarse, on_coarse**2)
@@ -244,9 +249,9 @@ def test_sizes_of_the_errors(milstein, of_z, of_grid, on_coarse):
 
 def test_sizes_count_a_path_by_the_inverse_of_its_slope():
     # 1 / J is -3, unknown where the mismatch is zero, 1 and 3: weights 1.5, 0.5, 0.5, 1.5.
-    fine, newton = np.array([2.0, 0.0, -2.0, 4.0]), np.array([-6.0, 0.0, -2.0, 12.0])
+    fine, newton_step = np.array([2.0, 0.0, -2.0, 4.0]), np.array([-6.0, 0.0, -2.0, 12.0])
     # Around the weighted mean 2: 0, -2, -4, 2, of weighted variance 16 / 4.
-    _, (_, _, along_z, at_end, *_) = sizes(False, fine, SIGNS, newton)
+    _, (_, _, along_z, at_end, *_) = sizes(False, fine, SIGNS, newton_step)
     assert at_end == pytest.approx((2 * 4.0 - 1.0) ** 0.5, **CLOSE)
     # Weight, mismatch, sign: 0, 0.5 * 2, 0.5 * -4, 1.5 * -2.
     products = np.array([0.0, 1.0, -2.0, -3.0])
@@ -255,8 +260,8 @@ def test_sizes_count_a_path_by_the_inverse_of_its_slope():
 
 
 def test_no_part_of_z_is_less_than_none():
-    for milstein in (False, True):
-        _, (even, relative, _, at_end, *_) = sizes(milstein, SIGNS, 3 * SIGNS)
+    for iterated_integrals in (False, True):
+        _, (even, relative, _, at_end, *_) = sizes(iterated_integrals, SIGNS, 3 * SIGNS)
         assert even == relative == at_end == 0.0
 
 
@@ -269,7 +274,7 @@ def test_errors_of_z_that_grow_with_z_are_told_from_even_ones():
         values = columns(
             4,
             mismatch=[mismatch, nothing, nothing],
-            newton=[mismatch, nothing, nothing],
+            newton_step=[mismatch, nothing, nothing],
             z_square=[z_square, nothing, nothing],
         )
         found = error_sizes(GRID, values, np.zeros((3, 3, 4)), False)[1]
@@ -318,7 +323,8 @@ class AnyTime(keras.layers.Layer):
 def heat(t=3, control=None, **options):
     # Far from zero, so that a tolerance is not one of nothing.
     options = {"u0": 4.0, "z0": [0.0, 0.0], "dtype": "float64", **options}
-    return bsde.GlobalModel(bsde.Heat(2), t, control=control or AnyTime(), **options)
+    times = {"num_steps": t} if isinstance(t, int) else {"grid": t}
+    return bsde.GlobalModel(bsde.Heat(2), control=control or AnyTime(), **times, **options)
 
 
 def grid_of(model, num_steps):
@@ -357,40 +363,42 @@ def test_grid_of_networks_of_one_time_each_is_that_of_the_model(own):
 
 
 def with_sampler(sampled, chunk_size=2, **options):
-    """An `Estimator` whose chunks come from a function of the milstein flag."""
+    """An `Estimator` whose chunks come from a function of the iterated_integrals flag."""
     estimator = Estimator(heat(**options), chunk_size=chunk_size)
     calls = []
 
-    def sample(chunk, u_size, z_size, milstein):
-        calls.append((chunk, bool(milstein), z_size[0] >= 0))
-        return sampled(milstein), np.zeros((3, len(estimator.grid) // 2 + 1, chunk_size))
+    def sample(chunk, u_size, z_size, iterated_integrals):
+        calls.append((chunk, bool(iterated_integrals), z_size[0] >= 0))
+        return sampled(iterated_integrals), np.zeros(
+            (3, len(estimator.grid) // 2 + 1, chunk_size)
+        )
 
     estimator._sample = sample
     return estimator, calls
 
 
 def spread(size, **more):
-    """Chunks of two paths with `newton` of mean zero and this deviation."""
+    """Chunks of two paths with `newton_step` of mean zero and this deviation."""
     values = [[size, -size]] * 3
-    return columns(2, newton=values, mismatch=values, **more)
+    return columns(2, newton_step=values, mismatch=values, **more)
 
 
 @pytest.mark.parametrize("better", [False, True])
 def test_noise_of_the_grid_is_taken_out_where_that_lowers_the_variance(better):
-    drift = [[1.0, 2.0], NINE, NINE]
+    b_square = [[1.0, 2.0], NINE, NINE]
     estimator, calls = with_sampler(
-        lambda out: spread(0.5 if out == better else 1.0, drift=drift)
+        lambda out: spread(0.5 if out == better else 1.0, b_square=b_square)
     )
-    assert estimator.look() == (1.5, better)
+    assert estimator.pilot_run() == (1.5, better)
     assert sorted(calls) == [(0, False, False), (0, True, False)]
     calls.clear()
     estimate = estimator(1)
     # Eight chunks at least: four say how large the errors are, four what they do.
-    assert estimate.num_paths == 16 and estimate.milstein is better
+    assert estimate.num_paths == 16 and estimate.iterated_integrals is better
     assert sorted(calls)[2:] == [(k, better, k >= 4) for k in range(1, 8)]
     # A tie is left as it is.
     estimator, _ = with_sampler(lambda out: spread(1.0))
-    assert estimator.look() == (0.0, False)
+    assert estimator.pilot_run() == (0.0, False)
 
 
 def test_number_of_paths_is_rounded_up_to_whole_chunks():
@@ -414,7 +422,7 @@ def test_paths_are_drawn_until_the_tolerance_is_reached():
 
 
 @pytest.mark.parametrize(
-    "aligned, room",
+    "parallel_to_z, room",
     [
         # What the rest leaves of 0.04, or a quarter of the rest where that is more.
         (0.01, 0.03),
@@ -422,11 +430,13 @@ def test_paths_are_drawn_until_the_tolerance_is_reached():
         (0.08, 0.02),
     ],
 )
-def test_paths_get_the_room_that_the_rest_leaves(aligned, room):
+def test_paths_get_the_room_that_the_rest_leaves(parallel_to_z, room):
     # The fewer the sooner: 1.96 * 0.2 / n^(1/2) = room.
-    estimator, _ = with_sampler(lambda out: spread(0.2, aligned=[[aligned] * 2] * 3))
+    estimator, _ = with_sampler(
+        lambda out: spread(0.2, parallel_to_z=[[parallel_to_z] * 2] * 3)
+    )
     found = estimator(10**6, tolerance=0.01)
-    assert found.imperfect_z == pytest.approx(aligned, **CLOSE)
+    assert found.imperfect_z == pytest.approx(parallel_to_z, **CLOSE)
     wanted = (1.96 * 0.2 / room) ** 2
     # Whole chunks of two, and the share of one more that rounding may make.
     assert wanted - 1e-6 <= found.num_paths <= wanted + 2 + 1e-6
@@ -436,7 +446,7 @@ def test_chunk_with_a_number_that_is_not_finite_is_named():
     estimator, _ = with_sampler(lambda out: spread(np.inf if out else 1.0))
     # Where taking the noise out fails, it is left in.
     with np.errstate(invalid="ignore"):
-        assert estimator(1).milstein is False
+        assert estimator(1).iterated_integrals is False
     estimator, _ = with_sampler(lambda out: spread(np.nan))
     with pytest.raises(FloatingPointError, match=r"Heat\(.* on 8 time steps"):
         estimator(1)
@@ -453,7 +463,7 @@ def test_chunk_with_a_number_that_is_not_finite_is_named():
     ],
 )
 def test_chunks_fill_the_cache_and_few_paths_come_in_small_ones(dim, most_paths, expected):
-    model = bsde.GlobalModel(bsde.Heat(dim), 1, u0=1.0, z0=np.zeros(dim))
+    model = bsde.GlobalModel(bsde.Heat(dim), num_steps=1, u0=1.0, z0=np.zeros(dim))
     assert Estimator(model, most_paths=most_paths).chunk_size == expected
 
 
@@ -475,7 +485,7 @@ def test_size_of_what_does_not_fit_is_told(monkeypatch):
 
     model = heat()
     monkeypatch.setattr(module, "path_sampler", never)
-    monkeypatch.setattr(_memory, "available", lambda: 16 * 10**9)
+    monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
     # Twelve columns on three grids, and once more while they are joined, of eight bytes.
     words = "^`estimate_u0` expects `num_paths` .* would need 576 GB for what is kept"
     with pytest.raises(ValueError, match=words):

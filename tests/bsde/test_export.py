@@ -36,7 +36,7 @@ assert not [m for m in sys.modules if m.startswith("kerasmodels")]
 )
 def test_export_runs_without_the_package(control, tmp_path):
     model = bsde.GlobalModel(
-        bsde.HJB(3), [0.0, 0.1, 0.5, 1.0], control=control, terminal_skip=True
+        bsde.HJB(3), grid=[0.0, 0.1, 0.5, 1.0], control=control, terminal_skip=True
     )
     x, dw, t = paths(model, 5)
     model.export(tmp_path / "export")
@@ -62,12 +62,12 @@ def test_export_runs_without_the_package(control, tmp_path):
 
 def test_export_replaces_an_older_one_and_leaves_no_rubbish(tmp_path):
     for dim in (2, 3):
-        bsde.GlobalModel(bsde.Heat(dim), 2).export(tmp_path / "export")
+        bsde.GlobalModel(bsde.Heat(dim), num_steps=2).export(tmp_path / "export")
     assert [p.name for p in pathlib.Path(tmp_path).iterdir()] == ["export"]
 
 
 def test_export_leaves_a_folder_of_other_files_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(FileExistsError, match="holds other files"):
-        bsde.GlobalModel(bsde.Heat(2), 2).export(tmp_path)
+        bsde.GlobalModel(bsde.Heat(2), num_steps=2).export(tmp_path)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"

@@ -111,9 +111,9 @@ def test_exact_steps_compose_and_others_do_not():
 def test_an_order_that_is_declared_is_believed(declared, taken):
     equation = Reverting()
     equation.weak_order = declared
-    model = bsde.GlobalModel(equation, 4, u0=1.0, z0=[0.0], control="shared")
+    model = bsde.GlobalModel(equation, num_steps=4, u0=1.0, z0=[0.0], control="shared")
     assert Estimator(model, most_paths=64)._first_order is taken
-    exact = bsde.GlobalModel(Hand(), 4, u0=1.0, z0=[0.0], control="shared")
+    exact = bsde.GlobalModel(Hand(), num_steps=4, u0=1.0, z0=[0.0], control="shared")
     assert Estimator(exact, most_paths=64)._first_order is False
 
 

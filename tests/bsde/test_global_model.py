@@ -17,7 +17,7 @@ T = np.array([0.0, 0.5, 1.0])
 def hand_model(**driver):
     return bsde.GlobalModel(
         Hand(**driver),
-        T,
+        grid=T,
         control=[Twice(dtype="float64")],
         u0=1.5,
         z0=[1.0],
@@ -45,7 +45,7 @@ def test_recursion_against_numpy_in_three_dimensions_and_uneven_steps():
     z0 = np.array([1.0, -2.0, 0.5])
     model = bsde.GlobalModel(
         equation,
-        grid,
+        grid=grid,
         control=[Twice(dtype="float64") for _ in range(3)],
         u0=0.7,
         z0=z0,
@@ -76,7 +76,7 @@ def exact_mismatch(equation, num_steps):
     z0 = np.nan_to_num(equation.exact_z(t0, start).numpy()[0])
     model = bsde.GlobalModel(
         equation,
-        num_steps,
+        num_steps=num_steps,
         control=bsde.ExactControl(equation, dtype="float64"),
         u0=float(equation.exact_solution(t0, start)[0, 0]),
         z0=z0,
@@ -113,7 +113,9 @@ def test_heat_loss_floor():
 
 
 def test_frozen_model_has_two_trainable_weights_and_joint_has_all():
-    frozen = bsde.GlobalModel(bsde.Heat(2), 10, control="per-step", train_control=False)
+    frozen = bsde.GlobalModel(
+        bsde.Heat(2), num_steps=10, control="per-step", train_control=False
+    )
     assert [w.name for w in frozen.trainable_weights] == ["u0", "z0"]
     frozen.train_control = True
     # Two numbers, and three dense layers of kernel and bias for each of 9 inner times.
@@ -122,9 +124,13 @@ def test_frozen_model_has_two_trainable_weights_and_joint_has_all():
 
 def test_frozen_control_stays_put_through_fit_save_and_fit(tmp_path):
     model = bsde.GlobalModel(
-        bsde.Heat(2), 4, control="per-step", train_control=False, terminal_skip=True
+        bsde.Heat(2),
+        num_steps=4,
+        control="per-step",
+        train_control=False,
+        terminal_skip=True,
     )
-    data = bsde.path_dataset(model.equation, 4, 16, num_batches=3)
+    data = bsde.path_dataset(model.equation, 16, num_steps=4, num_batches=3)
 
     def fit(model):
         model.compile("adam", loss="mse")
@@ -142,7 +148,7 @@ def test_frozen_control_stays_put_through_fit_save_and_fit(tmp_path):
 
 
 def test_one_frozen_subnet_stays_frozen_after_loading(tmp_path):
-    model = bsde.GlobalModel(bsde.Heat(2), 4, control="per-step")
+    model = bsde.GlobalModel(bsde.Heat(2), num_steps=4, control="per-step")
     model.control.subnets[1].trainable = False
     count = len(model.trainable_weights)
     model.save(tmp_path / "m.keras")
@@ -152,17 +158,17 @@ def test_one_frozen_subnet_stays_frozen_after_loading(tmp_path):
 
 
 def test_one_time_step_needs_no_control():
-    model = bsde.GlobalModel(bsde.Heat(2), 1, u0=1.0, z0=[0.5, 0.25])
+    model = bsde.GlobalModel(bsde.Heat(2), num_steps=1, u0=1.0, z0=[0.5, 0.25])
     x, dw, t = paths(model, 3)
     expected = 1.0 + dw[:, 0] @ np.float32([[0.5], [0.25]])
     np.testing.assert_allclose(model((x, dw, t)), expected, rtol=1e-6)
     model.compile("adam", loss="mse")
-    model.fit(bsde.path_dataset(model.equation, 1, 8, num_batches=2), verbose=0)
+    model.fit(bsde.path_dataset(model.equation, 8, num_steps=1, num_batches=2), verbose=0)
 
 
 def test_u0_starts_at_mean_of_terminal_and_z0_at_its_gradient():
     equation = bsde.Heat(3, x0=[1.0, 2.0, 0.0])
-    model = bsde.GlobalModel(equation, 4)
+    model = bsde.GlobalModel(equation, num_steps=4)
     # |x0|^2 + d T = 8 and 2 x0; 2^14 paths give standard errors below 0.05.
     assert float(model.u0.numpy()) == pytest.approx(8.0, abs=0.2)
     np.testing.assert_allclose(model.z0.numpy(), [2.0, 4.0, 0.0], atol=0.1)
@@ -170,11 +176,11 @@ def test_u0_starts_at_mean_of_terminal_and_z0_at_its_gradient():
 
 def test_saved_optimizer_continues(tmp_path):
     def fit(model, start, epochs):
-        data = bsde.path_dataset(model.equation, 4, 16, start_step=start)
+        data = bsde.path_dataset(model.equation, 16, num_steps=4, start_step=start)
         model.fit(data, epochs=epochs, steps_per_epoch=2, verbose=0)
         return [w.numpy() for w in model.weights]
 
-    whole, half = (bsde.GlobalModel(bsde.HJB(2), 4) for _ in range(2))
+    whole, half = (bsde.GlobalModel(bsde.HJB(2), num_steps=4) for _ in range(2))
     for model in (whole, half):
         model.compile("adam", loss="mse")
     expected = fit(whole, 0, 2)
@@ -201,7 +207,7 @@ def test_same_seed_same_run_other_seed_other_run():
 @pytest.mark.parametrize("control", ["stacked", "per-step", "shared"])
 def test_z_is_constant_between_grid_times(control):
     model = bsde.GlobalModel(
-        bsde.HJB(2), [0.0, 0.2, 0.7, 1.0], control=control, terminal_skip=True
+        bsde.HJB(2), grid=[0.0, 0.2, 0.7, 1.0], control=control, terminal_skip=True
     )
     x, dw, t = paths(model, 3)
     _, z = model.trajectory((x, dw, t))
@@ -234,7 +240,7 @@ BAD_INPUTS = {
 
 @pytest.fixture(scope="module")
 def heat():
-    return bsde.GlobalModel(bsde.Heat(2), 4)
+    return bsde.GlobalModel(bsde.Heat(2), num_steps=4)
 
 
 @pytest.mark.parametrize("case", BAD_INPUTS)
@@ -249,7 +255,7 @@ def test_bad_inputs_are_refused_with_their_shapes(case, how, heat):
 
 
 def test_nan_in_a_data_set_is_refused_inside_the_graph():
-    model = bsde.GlobalModel(bsde.Heat(2), 4)
+    model = bsde.GlobalModel(bsde.Heat(2), num_steps=4)
     x, dw, t = paths(model, 4)
     data = tf.data.Dataset.from_tensors(((x * np.nan, dw, t), x[:, -1, :1]))
     model.compile("adam", loss="mse", jit_compile=False)
@@ -258,10 +264,10 @@ def test_nan_in_a_data_set_is_refused_inside_the_graph():
 
 
 def test_data_set_of_another_shape_is_refused_with_its_shapes():
-    model = bsde.GlobalModel(bsde.Heat(2), 4)
+    model = bsde.GlobalModel(bsde.Heat(2), num_steps=4)
     model.compile("adam", loss="mse")
-    for equation, t in ((bsde.Heat(3), 4), (bsde.Heat(2), 5)):
-        data = bsde.path_dataset(equation, t, 8, num_batches=1)
+    for equation, num_steps in ((bsde.Heat(3), 4), (bsde.Heat(2), 5)):
+        data = bsde.path_dataset(equation, 8, num_batches=1, num_steps=num_steps)
         with pytest.raises(ValueError, match="steps over 4 intervals in dimension 2"):
             model.fit(data, verbose=0)
 
@@ -270,9 +276,14 @@ def test_data_set_of_another_shape_is_refused_with_its_shapes():
     "arguments, message",
     [
         ({"equation": "hjb"}, "`equation` to be an instance of `Equation`"),
-        ({"t": 0}, "`t` to be an integer of at least 1"),
-        ({"t": [0.0, 0.5, 0.4, 1.0]}, "strictly increasing"),
-        ({"t": [0.0, 0.5]}, r"need the terminal time too, `np.append\(t, 1\)`"),
+        ({"num_steps": 0}, "`num_steps` to be an integer of at least 1"),
+        ({"num_steps": None}, "one of `num_steps`.* and `grid`.*Received: neither"),
+        ({"grid": [0.0, 1.0]}, "one of `num_steps`.* and `grid`.*Received: both"),
+        ({"num_steps": None, "grid": [0.0, 0.5, 0.4, 1.0]}, "strictly increasing"),
+        (
+            {"num_steps": None, "grid": [0.0, 0.5]},
+            r"need the terminal time too, `np.append\(grid, 1\)`",
+        ),
         ({"control": "staked"}, "Did you mean 'stacked'"),
         ({"control": [bsde.ZSubnet(2)]}, "needs 3 networks.*Received: 1"),
         ({"control": bsde.StackedControl(3, 5)}, "dimension 5"),
@@ -290,7 +301,7 @@ def test_data_set_of_another_shape_is_refused_with_its_shapes():
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
-    arguments = {"equation": bsde.Heat(2), "t": 4, **arguments}
+    arguments = {"equation": bsde.Heat(2), "num_steps": 4, **arguments}
     with pytest.raises(ValueError, match=message):
         bsde.GlobalModel(**arguments)
 
@@ -323,7 +334,7 @@ class BuiltFromOneShape(keras.layers.Layer):
 @pytest.mark.parametrize("cls", [PlainControl, PlainModel, BuiltFromOneShape])
 def test_a_plain_layer_is_a_control_process(cls):
     layer = cls()
-    model = bsde.GlobalModel(bsde.Heat(2), 4, control=layer, u0=0.0, z0=0.0)
+    model = bsde.GlobalModel(bsde.Heat(2), num_steps=4, control=layer, u0=0.0, z0=0.0)
     assert layer.built and len(model.trainable_weights) == 2 + len(layer.weights) > 2
     x, dw, t = (np.array(v) for v in paths(model, 3))
     _, z = model.trajectory((x, dw, t))
@@ -338,7 +349,9 @@ def test_a_plain_layer_is_a_control_process(cls):
 
 
 def test_a_plain_layer_comes_back_from_a_file(tmp_path):
-    model = bsde.GlobalModel(bsde.Heat(2), 4, control=PlainControl(), u0=0.0, z0=0.0)
+    model = bsde.GlobalModel(
+        bsde.Heat(2), num_steps=4, control=PlainControl(), u0=0.0, z0=0.0
+    )
     for weight in model.weights:
         weight.assign(weight + 0.1)
     model.save(tmp_path / "m.keras")
@@ -360,7 +373,9 @@ def test_hdf5_is_refused_before_anything_is_written(name, tmp_path):
 
 
 def test_file_holds_a_users_registered_equation(tmp_path):
-    model = bsde.GlobalModel(Hand(dim=2, a=0.3, x0=[1.0, 2.0]), 3, terminal_skip=True)
+    model = bsde.GlobalModel(
+        Hand(dim=2, a=0.3, x0=[1.0, 2.0]), num_steps=3, terminal_skip=True
+    )
     model.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     assert type(loaded.equation) is Hand
@@ -370,7 +385,7 @@ def test_file_holds_a_users_registered_equation(tmp_path):
 
 
 def test_grid_of_all_paths_may_be_given_once():
-    model = bsde.GlobalModel(bsde.Heat(2), 4)
+    model = bsde.GlobalModel(bsde.Heat(2), num_steps=4)
     x, dw, t = (np.array(v) for v in paths(model, 5))
     y = np.array(model.equation.terminal(x[:, -1]))
     expected = model.predict((x, dw, t), verbose=0)
@@ -382,14 +397,16 @@ def test_grid_of_all_paths_may_be_given_once():
 
 def test_skip_is_bound_to_the_grid_like_the_networks():
     model = bsde.GlobalModel(
-        bsde.Heat(2), 4, control="shared", terminal_skip=bsde.TerminalSkip(3)
+        bsde.Heat(2), num_steps=4, control="shared", terminal_skip=bsde.TerminalSkip(3)
     )
     x, dw, t = paths(model, 3)
     with pytest.raises(ValueError, match="its own grid"):
         model((x, dw, t**2))
     # One a(t, g) for all times goes with a control process of that kind.
     for skip in (False, True):
-        free = bsde.GlobalModel(bsde.Heat(2), 4, control="shared", terminal_skip=skip)
+        free = bsde.GlobalModel(
+            bsde.Heat(2), num_steps=4, control="shared", terminal_skip=skip
+        )
         assert free((x, dw, t**2)).shape == (3, 1)
 
 
@@ -403,7 +420,7 @@ def test_skip_is_bound_to_the_grid_like_the_networks():
     ],
 )
 def test_targets_of_another_shape_are_refused(target, message):
-    model = bsde.GlobalModel(bsde.Heat(2), 4)
+    model = bsde.GlobalModel(bsde.Heat(2), num_steps=4)
     x, dw, t = (np.array(v) for v in paths(model, 4))
     y = target(np.array(model.equation.terminal(x[:, -1])))
     model.compile("adam", loss="mse")
@@ -413,14 +430,16 @@ def test_targets_of_another_shape_are_refused(target, message):
 
 @pytest.mark.parametrize("t, x", [((3,), (3, 2)), ((3, 1), (3, 5)), ((), (3, 2))])
 def test_z_refuses_other_shapes(t, x):
-    model = bsde.GlobalModel(bsde.Heat(2), 4)
+    model = bsde.GlobalModel(bsde.Heat(2), num_steps=4)
     with pytest.raises(ValueError, match=r"`t` of shape \(batch, 1\)"):
         model.z(np.zeros(t), np.zeros(x))
 
 
 def test_u0_and_z0_move_in_units_of_the_solution():
     # One step of gradient descent on a loss of slope 1 moves the weights by the rate.
-    model = bsde.GlobalModel(bsde.Heat(2), 3, u0=5.0, z0=[1.0, 2.0], units=(10.0, 100.0))
+    model = bsde.GlobalModel(
+        bsde.Heat(2), num_steps=3, u0=5.0, z0=[1.0, 2.0], scales=(10.0, 100.0)
+    )
     assert float(model.u0) == 5.0
     for weight in model.trainable_weights[:2]:
         weight.assign(weight + 0.5)
@@ -432,18 +451,22 @@ def test_u0_and_z0_move_in_units_of_the_solution():
 
 def test_units_are_the_spread_of_g_and_of_its_gradient():
     # |X_T|^2 in one dimension: variance 2 + 4 x0^2, gradient 2 X_T of mean square 8.
-    model = bsde.GlobalModel(bsde.Heat(1, x0=1.0), 3)
-    u_unit, z_unit = model.get_config()["units"]
-    assert u_unit == pytest.approx(6**0.5, rel=0.05)
-    assert z_unit == pytest.approx(8**0.5, rel=0.05)
+    model = bsde.GlobalModel(bsde.Heat(1, x0=1.0), num_steps=3)
+    u_scale, z_scale = model.get_config()["scales"]
+    assert u_scale == pytest.approx(6**0.5, rel=0.05)
+    assert z_scale == pytest.approx(8**0.5, rel=0.05)
 
 
 def test_networks_in_bfloat16_leave_paths_and_u_in_float32():
-    model = bsde.GlobalModel(bsde.Heat(3), 4, terminal_skip=True, dtype="mixed_bfloat16")
+    model = bsde.GlobalModel(
+        bsde.Heat(3), num_steps=4, terminal_skip=True, dtype="mixed_bfloat16"
+    )
     x, dw, t = paths(model, 5)
     u, z = model.trajectory((x, dw, t))
     assert x.dtype == u.dtype == z.dtype == tf.float32
     assert model.control.compute_dtype == "bfloat16"
     model.compile("adam", loss="mse")
-    history = model.fit(bsde.path_dataset(bsde.Heat(3), 4, 16, num_batches=3), verbose=0)
+    history = model.fit(
+        bsde.path_dataset(bsde.Heat(3), 16, num_steps=4, num_batches=3), verbose=0
+    )
     assert np.isfinite(history.history["loss"][0])

@@ -104,10 +104,10 @@ def test_method_is_a_name_a_class_or_an_instance(monkeypatch):
     )
     for method in ("monte_carlo", bsde.MonteCarlo):
         with pytest.raises(ValueError, match="stop"):
-            bsde.solve(EQUATION, method, t=7)
+            bsde.solve(EQUATION, method, num_steps=7)
     with pytest.raises(ValueError, match="stop"):
-        bsde.solve(EQUATION, bsde.MonteCarlo(t=7))
-    assert made == [bsde.MonteCarlo(t=7)] * 3
+        bsde.solve(EQUATION, bsde.MonteCarlo(num_steps=7))
+    assert made == [bsde.MonteCarlo(num_steps=7)] * 3
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_method_is_a_name_a_class_or_an_instance(monkeypatch):
         ({"stepz": 3}, "Did you mean 'steps'"),
         ({"method": "deep_bsdf"}, "Did you mean 'deep_bsde'"),
         ({"method": "monte_carlo", "steps": 3}, "`setting`"),
-        ({"method": bsde.MonteCarlo(), "t": 3}, "made already"),
+        ({"method": bsde.MonteCarlo(), "num_steps": 3}, "made already"),
         ({"run": bsde.Run(), "verbose": 1}, "setting"),
         ({"run": 3}, "`run`"),
     ],
@@ -124,3 +124,30 @@ def test_method_is_a_name_a_class_or_an_instance(monkeypatch):
 def test_settings_of_another_method_are_refused_by_name(arguments, words):
     with pytest.raises(ValueError, match=words):
         bsde.solve(EQUATION, **arguments)
+
+
+@EVERY
+@pytest.mark.parametrize(
+    "part, value, words",
+    [
+        ("obstacle", lambda t, x: 0 * t, "it has an obstacle"),
+        ("jumps", 0.5, "its paths jump"),
+        ("coupled", True, "its coefficients depend on u or z"),
+    ],
+)
+def test_declared_part_that_no_method_treats_is_refused(method, part, value, words):
+    assert method.refuses(EQUATION) is None
+    declared = type("Declared", (bsde.Heat,), {part: value})(2)
+    # Discounting leaves the parts of an equation where they are.
+    for equation in (declared, bsde.Discounted(declared, 0.1)):
+        assert words in method.refuses(equation)
+        with pytest.raises(
+            ValueError, match=f"by `{type(method).__name__}`, because {words}"
+        ):
+            bsde.solve(equation, method)
+
+
+def test_a_method_that_treats_a_part_takes_the_equation():
+    treating = type("Treating", (bsde.MonteCarlo,), {"treats": ("jumps",)})
+    jumping = type("Jumping", (bsde.Heat,), {"jumps": 0.5})(2)
+    assert treating().refuses(jumping) is None

@@ -85,8 +85,8 @@ def test_recursion_of_the_exact_control(dim, noise_dim):
     z0 = 2 * matrix.T @ equation.x0
     u0 = equation.x0 @ equation.x0 + 2.0 * np.sum(matrix**2)
     control = bsde.ExactControl(equation, dtype="float64")
-    model = bsde.GlobalModel(equation, grid, control, u0=u0, z0=z0, dtype="float64")
-    x, dw = bsde.sample_paths(equation, grid, 4, seed=0, dtype="float64")
+    model = bsde.GlobalModel(equation, control, grid=grid, u0=u0, z0=z0, dtype="float64")
+    x, dw = bsde.sample_paths(equation, 4, grid=grid, seed=0, dtype="float64")
     assert x.shape == (4, 4, dim) and dw.shape == (4, 3, noise_dim)
     np.testing.assert_allclose(x[:, -1], equation.x0 + np.sum(dw, 1) @ matrix.T, rtol=1e-12)
     u, z = model.trajectory((x, dw, grid))
@@ -104,14 +104,14 @@ def test_noise_of_the_grid_along_one_factor_is_taken_out_whole():
     u0, z0 = equation.reference().value, 2 * equation.matrix.T @ equation.x0
     model = bsde.GlobalModel(
         equation,
-        4,
         bsde.ExactControl(equation, dtype="float64"),
-        milstein=True,
+        num_steps=4,
+        iterated_integrals=True,
         u0=u0,
         z0=z0,
         dtype="float64",
     )
-    x, dw = bsde.sample_paths(equation, 4, 5, seed=1, dtype="float64")
+    x, dw = bsde.sample_paths(equation, 5, num_steps=4, seed=1, dtype="float64")
     # z is linear in the noise, so (A dW^2 - A dt) / 2 is all that z . dW leaves.
     np.testing.assert_allclose(
         model((x, dw, model.grid)), equation.terminal(x[:, -1]), rtol=1e-10
@@ -122,7 +122,7 @@ def test_noise_of_the_grid_along_one_factor_is_taken_out_whole():
     "equation", [Factors(2, 5, 0.7), Factors(5, 2, 0.7), RunningMean()]
 )
 def test_terms_of_the_pde_cancel(equation):
-    x, _ = bsde.sample_paths(equation, 2, 3, seed=0, dtype="float64")
+    x, _ = bsde.sample_paths(equation, 3, num_steps=2, seed=0, dtype="float64")
     t = tf.fill((3, 1), tf.constant(0.4, "float64"))
     terms = pde_terms(equation, t, x[:, 1])
     total = sum(terms[name] for name in ("u_t", "diffusion", "drift", "driver"))
@@ -156,7 +156,7 @@ def test_mistakes_in_the_noise_are_named():
 def test_estimate_on_driven_paths_of_factors():
     # A linear driver is estimated without bias whatever was trained, here nothing.
     equation = Factors(5, 2, 0.4, terminal_time=0.5)
-    model = bsde.GlobalModel(equation, 2, "shared", terminal_skip=True)
+    model = bsde.GlobalModel(equation, "shared", num_steps=2, terminal_skip=True)
     estimate = bsde.estimate_u0(model, num_paths=2**12)
     shift = equation.x0 + equation.matrix @ equation.direction * 0.5
     value = shift @ shift + 0.5 * np.sum(equation.matrix**2)
@@ -168,7 +168,7 @@ def test_estimate_on_driven_paths_of_factors():
 def test_driven_paths_of_factors():
     equation = Factors(2, 5, 0.3)
     model = bsde.GlobalModel(
-        equation, 3, "stacked", u0=0.0, z0=np.zeros(5), seed=1, dtype="float64"
+        equation, "stacked", num_steps=3, u0=0.0, z0=np.zeros(5), seed=1, dtype="float64"
     )
     noise = np.random.default_rng(0).normal(size=(4, 3, 5))
     t = bsde.tile_times(model.grid, 4, "float64")
@@ -193,10 +193,10 @@ def test_networks_of_z_have_the_size_of_the_noise(control):
 
 
 def test_model_of_factors_comes_back_from_its_file(tmp_path):
-    model = bsde.GlobalModel(Factors(2, 3), 3, terminal_skip=True, seed=1)
+    model = bsde.GlobalModel(Factors(2, 3), num_steps=3, terminal_skip=True, seed=1)
     model.save(tmp_path / "m.keras")
     again = keras.models.load_model(tmp_path / "m.keras")
-    x, dw = bsde.sample_paths(model.equation, 3, 4, seed=0)
+    x, dw = bsde.sample_paths(model.equation, 4, num_steps=3, seed=0)
     np.testing.assert_array_equal(again((x, dw, model.grid)), model((x, dw, model.grid)))
     assert again.equation.noise_dim == 3 and again.z0.shape == (3,)
     assert again.z(np.float32([[0.9]]), np.ones((1, 2), "float32")).shape == (1, 3)
@@ -214,7 +214,7 @@ class Linear(Factors):
 def test_labels_of_a_linear_terminal_condition(labels):
     equation = Linear(2, 3)
     paths = 4 if labels != "malliavin" else 4000
-    x, z = bsde.z_samples(equation, 3, paths, labels=labels, dtype="float64")
+    x, z = bsde.z_samples(equation, paths, num_steps=3, labels=labels, dtype="float64")
     assert x.shape == (paths, 2, 2) and z.shape == (paths, 2, 3)
     expected = np.sum(equation.matrix, axis=0)
     if labels == "malliavin":
@@ -263,23 +263,25 @@ test_refusals = refusals(
             "noise_dim",
         ),
         (
-            lambda: bsde.GlobalModel(Factors(2, 3), 3, "exchangeable"),
+            lambda: bsde.GlobalModel(Factors(2, 3), "exchangeable", num_steps=3),
             "noise of another size",
         ),
         (
-            lambda: bsde.GlobalModel(Factors(2, 3), 3, bsde.ExchangeableControl(2, [1.0])),
+            lambda: bsde.GlobalModel(
+                Factors(2, 3), bsde.ExchangeableControl(2, [1.0]), num_steps=3
+            ),
             "z has size 2",
         ),
         (
-            lambda: bsde.GlobalModel(Factors(2, 3), 3, bsde.StackedControl(2, 2)),
+            lambda: bsde.GlobalModel(Factors(2, 3), bsde.StackedControl(2, 2), num_steps=3),
             "z has size 2",
         ),
         (
-            lambda: bsde.GlobalModel(Factors(2, 3), 3, z0=[0.0, 0.0]),
+            lambda: bsde.GlobalModel(Factors(2, 3), num_steps=3, z0=[0.0, 0.0]),
             "z0",
         ),
         (
-            lambda: bsde.GlobalModel(RunningMean(), 3, u0=0.0, z0=[0.0])(
+            lambda: bsde.GlobalModel(RunningMean(), num_steps=3, u0=0.0, z0=[0.0])(
                 (np.ones((4, 4, 2)), np.ones((4, 3, 2)), np.linspace(0, 1, 4))
             ),
             "dw of shape (batch, 3, 1)",

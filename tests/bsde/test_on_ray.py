@@ -15,7 +15,7 @@ from kerasmodels import bsde
 from kerasmodels.bsde.fleet import on_ray
 from tests.helpers import refusals
 
-TINY = {"t": 3, "steps": 4, "batch_size": 8, "num_paths": 64, "max_rounds": 1}
+TINY = {"num_steps": 3, "steps": 4, "batch_size": 8, "num_paths": 64, "max_rounds": 1}
 
 
 def test_without_ray_the_error_says_what_to_install(monkeypatch, tmp_path):

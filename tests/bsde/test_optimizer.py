@@ -88,7 +88,7 @@ def test_layer_and_optimizer_of_the_user_in_a_solve_that_is_stopped(optimizer, t
         control = PlainControl()
         return bsde.solve(
             bsde.HJB(2),
-            **{**ROUNDS, "t": 3},
+            **{**ROUNDS, "num_steps": 3},
             control=control,
             optimizer=optimizer,
             **options,

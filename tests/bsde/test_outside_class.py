@@ -142,9 +142,9 @@ def test_problem_outside_of_the_class_is_refused(cls):
 
 def test_models_and_paths_refuse_it_too():
     with pytest.raises(bsde.EquationError, match="coupled"):
-        bsde.GlobalModel(CoupledNoise(), t=3)
+        bsde.GlobalModel(CoupledNoise(), num_steps=3)
     with pytest.raises(bsde.EquationError, match="Boundary"):
-        bsde.path_dataset(KnockOut(), 3, 4)
+        bsde.path_dataset(KnockOut(), 4, num_steps=3)
 
 
 class Penalty(Base):

@@ -20,7 +20,7 @@ def made(dim=2, grid=GRID, dtype="float32", **options):
     """A model of which nothing has to be sampled."""
     nets = [Twice(dtype=dtype) for _ in grid[1:-1]] or "stacked"
     options = {"control": nets, "u0": 0.0, "z0": 0.0, **options}
-    return bsde.GlobalModel(Hand(dim, b=1.0), grid, dtype=dtype, **options)
+    return bsde.GlobalModel(Hand(dim, b=1.0), grid=grid, dtype=dtype, **options)
 
 
 def walk(batch, dim=2, grid=GRID, seed=0):
@@ -58,7 +58,7 @@ def test_drift_in_the_increments_is_no_wrong_variance(slope):
     grid = np.linspace(0.0, 1.0, 11)
     model = bsde.GlobalModel(
         Hand(1, b=slope),
-        grid,
+        grid=grid,
         control=[Twice(dtype="float64")] * 9,
         u0=0.0,
         z0=0.0,
@@ -71,7 +71,7 @@ def test_drift_in_the_increments_is_no_wrong_variance(slope):
 
 
 def test_jittered_paths_are_held_against_their_own_times():
-    data = bsde.path_dataset(Hand(2), GRID, 500, seed=1, num_batches=2, jitter=True)
+    data = bsde.path_dataset(Hand(2), 500, grid=GRID, seed=1, num_batches=2, jitter=True)
     # As it is nothing is drawn; mapped, the first batch is.
     for form in (data, data.map(lambda *batch: batch)):
         inspected(made(), form)
@@ -142,11 +142,13 @@ def test_wrong_paths_warn_at_the_door(form, monkeypatch):
 
 def test_a_model_that_drives_its_paths_reads_no_start():
     x, dw, _ = walk(100)
-    inspected(made(drift=True), (x + 1.0, dw, np.tile(GRID[:, None], (100, 1, 1))))
+    inspected(
+        made(importance_sampling=True), (x + 1.0, dw, np.tile(GRID[:, None], (100, 1, 1)))
+    )
 
 
 def test_start_of_a_path_dataset_is_that_of_its_equation():
-    data = bsde.path_dataset(Hand(2, x0=[0.5, 0.6]), GRID, 8, num_batches=1)
+    data = bsde.path_dataset(Hand(2, x0=[0.5, 0.6]), 8, grid=GRID, num_batches=1)
     with pytest.warns(UserWarning, match=r"0.6 where x0\[1\]=0.5"):
         inspected(made(), data)
 
@@ -176,7 +178,7 @@ def test_data_without_an_end_is_refused_at_once():
     model.compile("sgd", loss="mse")
     x, dw, _ = walk(100)
     t = np.tile(GRID[:, None], (100, 1, 1))
-    endless = bsde.path_dataset(Hand(2), GRID, 8)
+    endless = bsde.path_dataset(Hand(2), 8, grid=GRID)
     for data in (endless, endless.map(lambda *batch: batch), Endless(x, dw, t, x[:, -1])):
         for method, argument in (
             (model.fit, "steps_per_epoch"),

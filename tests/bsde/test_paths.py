@@ -12,7 +12,7 @@ UNEVEN = [0.0, 0.05, 0.3, 1.0]
 
 
 def test_increments_have_mean_zero_and_variance_dt():
-    _, dw = bsde.sample_paths(bsde.Heat(5), UNEVEN, 4000, seed=0)
+    _, dw = bsde.sample_paths(bsde.Heat(5), 4000, grid=UNEVEN, seed=0)
     dt = np.diff(UNEVEN)
     samples = 4000 * 5
     # Four standard errors of a mean and of a variance of 20,000 normals.
@@ -32,7 +32,7 @@ def test_paths_follow_from_their_increments():
         def diffusion_prod(self, t, x, dw):
             return (1 + x**2) * dw
 
-    x, dw = bsde.sample_paths(Drifting(2), UNEVEN, 6, seed=3, dtype="float64")
+    x, dw = bsde.sample_paths(Drifting(2), 6, grid=UNEVEN, seed=3, dtype="float64")
     expected = np.full((6, 2), 0.5)
     for n in range(3):
         drift = UNEVEN[n] - 2 * expected
@@ -43,7 +43,7 @@ def test_paths_follow_from_their_increments():
 
 def test_geometric_brownian_step_is_exact_for_any_step():
     equation = bsde.BlackScholesBasket(2, rate=0.3, volatility=0.5)
-    x, dw = bsde.sample_paths(equation, 4, 5, seed=0, dtype="float64")
+    x, dw = bsde.sample_paths(equation, 5, num_steps=4, seed=0, dtype="float64")
     expected = 100 * np.exp((0.3 - 0.5**2 / 2) + 0.5 * np.sum(dw, axis=1))
     np.testing.assert_allclose(x[:, -1], expected, rtol=1e-13)
 
@@ -52,20 +52,20 @@ def test_same_seed_same_paths_in_python_and_graph():
     equation = bsde.Heat(3)
 
     def sample(step):
-        return bsde.sample_paths(equation, 4, 8, (7, step))[1]
+        return bsde.sample_paths(equation, 8, (7, step), num_steps=4)[1]
 
     eager = sample(tf.constant(2))
     np.testing.assert_array_equal(tf.function(sample)(tf.constant(2)), eager)
     assert not np.array_equal(eager, sample(tf.constant(3)))
     np.testing.assert_array_equal(
-        bsde.sample_paths(equation, 4, 8, 7)[1], sample(tf.constant(0))
+        bsde.sample_paths(equation, 8, 7, num_steps=4)[1], sample(tf.constant(0))
     )
 
 
 def test_xla_paths_are_reproducible_and_have_the_right_variance():
     # XLA draws other numbers from the same seed, but always the same ones.
     def sample():
-        return bsde.sample_paths(bsde.Heat(5), 2, 4000, seed=1)[1]
+        return bsde.sample_paths(bsde.Heat(5), 4000, num_steps=2, seed=1)[1]
 
     first, second = (tf.function(sample, jit_compile=True)() for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -74,22 +74,22 @@ def test_xla_paths_are_reproducible_and_have_the_right_variance():
 
 def test_data_set_restarts_at_any_step_and_matches_sample_paths():
     equation = bsde.HJB(2)
-    whole = list(bsde.path_dataset(equation, UNEVEN, 4, seed=5, num_batches=4))
-    rest = list(bsde.path_dataset(equation, UNEVEN, 4, 5, start_step=2, num_batches=2))
+    whole = list(bsde.path_dataset(equation, 4, grid=UNEVEN, seed=5, num_batches=4))
+    rest = list(bsde.path_dataset(equation, 4, 5, grid=UNEVEN, start_step=2, num_batches=2))
     assert len(whole) == 4
     for ((x, dw, t), g), ((x2, dw2, _), g2) in zip(whole[2:], rest):
         np.testing.assert_array_equal(x, x2)
         np.testing.assert_array_equal(g, g2)
         np.testing.assert_allclose(g, equation.terminal(x[:, -1]), rtol=1e-6)
         assert t.shape == (4, 4, 1) and dw.shape == dw2.shape == (4, 3, 2)
-    x3, _ = bsde.sample_paths(equation, UNEVEN, 4, (5, 3))
+    x3, _ = bsde.sample_paths(equation, 4, (5, 3), grid=UNEVEN)
     np.testing.assert_allclose(whole[3][0][0], x3, rtol=1e-6, atol=1e-6)
 
 
 def test_jitter_moves_the_inner_times_together_and_the_paths_with_them():
     equation = bsde.BlackScholesBasket(2)
     data = bsde.path_dataset(
-        equation, UNEVEN, 4, seed=5, num_batches=40, dtype="float64", jitter=True
+        equation, 4, grid=UNEVEN, seed=5, num_batches=40, dtype="float64", jitter=True
     )
     shifts = []
     for (x, dw, t), g in data:
@@ -108,7 +108,14 @@ def test_jitter_moves_the_inner_times_together_and_the_paths_with_them():
     assert -0.5 <= min(shifts) < -0.3 and 0.3 < max(shifts) <= 0.5
     # A data set started later continues this one.
     rest = bsde.path_dataset(
-        equation, UNEVEN, 4, 5, start_step=39, num_batches=1, dtype="float64", jitter=True
+        equation,
+        4,
+        5,
+        grid=UNEVEN,
+        start_step=39,
+        num_batches=1,
+        dtype="float64",
+        jitter=True,
     )
     np.testing.assert_array_equal(next(iter(rest))[0][0], x)
 
@@ -117,7 +124,7 @@ def test_jitter_is_drawn_apart_from_the_increments():
     # The normals of one pair are made of the same random bits as one uniform number
     # would be, and the sum of their squares falls with it, strictly.
     data = bsde.path_dataset(
-        bsde.Heat(2), 3, 1, seed=5, num_batches=40, dtype="float64", jitter=True
+        bsde.Heat(2), 1, num_steps=3, seed=5, num_batches=40, dtype="float64", jitter=True
     )
     moved, size = [], []
     for (_, dw, t), _ in data:
@@ -128,17 +135,34 @@ def test_jitter_is_drawn_apart_from_the_increments():
 
 
 def test_float64_paths_are_float64():
-    (x, dw, t), g = next(iter(bsde.path_dataset(bsde.Heat(1), 2, 3, dtype="float64")))
+    (x, dw, t), g = next(
+        iter(bsde.path_dataset(bsde.Heat(1), 3, num_steps=2, dtype="float64"))
+    )
     assert {v.dtype for v in (x, dw, t, g)} == {tf.float64}
 
 
+@pytest.mark.parametrize("num_steps", [0, -3, 2.5, "ten", True, [0.0, 1.0]])
+def test_bad_numbers_of_steps_are_refused(num_steps):
+    with pytest.raises(ValueError, match="`num_steps`"):
+        bsde.sample_paths(bsde.Heat(2), 4, seed=0, num_steps=num_steps)
+
+
 @pytest.mark.parametrize(
-    "t",
-    [0, -3, 2.5, "ten", [0.0], [0.1, 1.0], [0.0, 0.5, 0.5, 1.0], [0.0, np.nan], True],
+    "grid", [4, "ten", [0.0], [0.1, 1.0], [0.0, 0.5, 0.5, 1.0], [0.0, np.nan], True]
 )
-def test_bad_grids_are_refused(t):
-    with pytest.raises(ValueError, match="`t`"):
-        bsde.sample_paths(bsde.Heat(2), t, 4, seed=0)
+def test_bad_grids_are_refused(grid):
+    with pytest.raises(ValueError, match="`grid`"):
+        bsde.sample_paths(bsde.Heat(2), 4, seed=0, grid=grid)
+
+
+@pytest.mark.parametrize(
+    "times, received",
+    [({}, "neither"), ({"num_steps": 2, "grid": [0.0, 0.5, 1.0]}, "both")],
+)
+def test_one_of_steps_and_grid_is_given(times, received):
+    words = f"`sample_paths` expects one of `num_steps`.* and `grid`.*Received: {received}"
+    with pytest.raises(ValueError, match=words):
+        bsde.sample_paths(bsde.Heat(2), 4, seed=0, **times)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +176,7 @@ def test_bad_grids_are_refused(t):
 def test_bad_arguments_are_refused(arguments, name):
     arguments = {"batch_size": 4, "seed": 0, **arguments}
     with pytest.raises(ValueError, match=f"`{name}`"):
-        bsde.path_dataset(bsde.Heat(2), 4, **arguments)
+        bsde.path_dataset(bsde.Heat(2), num_steps=4, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -169,4 +193,4 @@ def test_bad_arguments_are_refused(arguments, name):
 def test_bad_samples_are_refused(arguments, name):
     arguments = {"equation": bsde.Heat(2), "seed": 0, **arguments}
     with pytest.raises(ValueError, match=f"`{name}`"):
-        bsde.sample_paths(t=4, batch_size=2, **arguments)
+        bsde.sample_paths(num_steps=4, batch_size=2, **arguments)

@@ -20,8 +20,10 @@ GRID = [0.0, 0.2, 0.6, 1.0]
 def test_labels_regress_on_the_exact_control(equation, labels):
     # No driver, so the mean of z given x is the exact control: their difference is
     # uncorrelated with every function of x. 1 and x_1 stand for all.
-    x, z = bsde.z_samples(equation, GRID, 20_000, labels=labels, dtype="float64")
-    same_x, exact = bsde.z_samples(equation, GRID, 20_000, labels="exact", dtype="float64")
+    x, z = bsde.z_samples(equation, 20_000, grid=GRID, labels=labels, dtype="float64")
+    same_x, exact = bsde.z_samples(
+        equation, 20_000, grid=GRID, labels="exact", dtype="float64"
+    )
     np.testing.assert_array_equal(x, same_x)
     for feature in (np.ones_like(x), x[..., :1]):
         product = (z - exact) * feature
@@ -31,7 +33,7 @@ def test_labels_regress_on_the_exact_control(equation, labels):
 
 
 def test_exact_labels_are_the_exact_control():
-    x, z = bsde.z_samples(bsde.Heat(2), GRID, 10, labels="exact", dtype="float64")
+    x, z = bsde.z_samples(bsde.Heat(2), 10, grid=GRID, labels="exact", dtype="float64")
     np.testing.assert_allclose(z, 2 * x, rtol=1e-13)
 
 
@@ -49,13 +51,21 @@ def test_subnet_learns_a_linear_control():
 def test_workflow_files_frozen_then_joint(tmp_path):
     equation = bsde.Heat(1, x0=0.5)
     subnets, losses = bsde.pretrain_subnets(
-        equation, 4, tmp_path, num_paths=1024, epochs=5, hidden=[16], batch_size=64
+        equation,
+        tmp_path,
+        num_steps=4,
+        num_paths=1024,
+        epochs=5,
+        hidden=[16],
+        batch_size=64,
     )
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         f"z_00{n}.keras" for n in (1, 2, 3)
     ]
     assert len(losses) == 3
-    model = bsde.GlobalModel(equation, 4, control=subnets, train_control=False, u0=0.0)
+    model = bsde.GlobalModel(
+        equation, num_steps=4, control=subnets, train_control=False, u0=0.0
+    )
     assert [w.name for w in model.trainable_weights] == ["u0", "z0"]
     x, dw, t = paths(model, 4096)
     target = equation.terminal(x[:, -1])
@@ -157,7 +167,9 @@ def test_advice_for_a_saved_model_makes_a_network(tmp_path, monkeypatch):
     exec(advice(tmp_path / "old"), names)  # noqa: S102 - the advice of this package
     # The same sums in a graph.
     np.testing.assert_allclose(names["network"](X), network(X), rtol=1e-5)
-    model = bsde.GlobalModel(bsde.Heat(2), 2, control=[names["network"]], u0=0.0, z0=0.0)
+    model = bsde.GlobalModel(
+        bsde.Heat(2), num_steps=2, control=[names["network"]], u0=0.0, z0=0.0
+    )
     assert len(model.trainable_weights) == 2 + 4
 
 
@@ -172,15 +184,15 @@ def test_advice_for_a_saved_model_makes_a_network(tmp_path, monkeypatch):
 def test_a_network_for_time_0_has_no_place(number, words):
     networks = [plain() for _ in range(number)]
     with pytest.raises(ValueError, match=words):
-        bsde.GlobalModel(bsde.Heat(2), 3, control=networks, u0=0.0, z0=0.0)
+        bsde.GlobalModel(bsde.Heat(2), num_steps=3, control=networks, u0=0.0, z0=0.0)
 
 
 @pytest.mark.parametrize(
     "call",
     [
-        lambda files: bsde.GlobalModel(bsde.Heat(2), 3, control=files),
+        lambda files: bsde.GlobalModel(bsde.Heat(2), num_steps=3, control=files),
         lambda files: bsde.PerStepControl(files),
-        lambda files: bsde.solve(bsde.Heat(2), t=3, subnets=files),
+        lambda files: bsde.solve(bsde.Heat(2), num_steps=3, subnets=files),
     ],
 )
 def test_names_of_files_are_no_networks(call):
@@ -191,9 +203,15 @@ def test_names_of_files_are_no_networks(call):
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: bsde.z_samples(bsde.AllenCahn(2), 4, 8, labels="exact"), "pathwise"),
-        (lambda: bsde.z_samples(bsde.Heat(2), 4, 8, labels="patwise"), "Did you mean"),
-        (lambda: bsde.z_samples(bsde.Heat(2), 1, 8), "inner times"),
+        (
+            lambda: bsde.z_samples(bsde.AllenCahn(2), 8, num_steps=4, labels="exact"),
+            "pathwise",
+        ),
+        (
+            lambda: bsde.z_samples(bsde.Heat(2), 8, num_steps=4, labels="patwise"),
+            "Did you mean",
+        ),
+        (lambda: bsde.z_samples(bsde.Heat(2), 8, num_steps=1), "inner times"),
         (lambda: bsde.fit_subnets(np.ones((4, 2)), np.ones((4, 2))), r"\(4, 2\)"),
         (
             lambda: bsde.fit_subnets(np.ones((4, 2, 1)), np.ones((4, 3, 1))),

@@ -71,7 +71,7 @@ def test_solve_feeds_the_line_from_start_to_end(monkeypatch):
 
     monkeypatch.setattr(sys.modules[bsde.solve.__module__], "ProgressLine", Recorded)
     found = bsde.solve(
-        bsde.Heat(2), t=4, steps=4, batch_size=8, num_paths=512, max_rounds=1
+        bsde.Heat(2), num_steps=4, steps=4, batch_size=8, num_paths=512, max_rounds=1
     )
     phases = [text.partition(":")[0] for text in seen]
     assert list(dict.fromkeys(phases)) == ["start", "training, round 1", "estimate"]

@@ -45,7 +45,7 @@ def looped(equation, t, x, dw, u0, z, rule):
 def test_values_and_derivatives_are_those_of_the_loop(rule):
     equation = bsde.AllenCahn(3)
     grid = np.array([0.0, 0.05, 0.1, 0.2, 0.22, 0.3])
-    x, dw = bsde.sample_paths(equation, grid, 4, seed=0, dtype="float64")
+    x, dw = bsde.sample_paths(equation, 4, grid=grid, seed=0, dtype="float64")
     t = bsde.tile_times(grid, 4, "float64")
     rng = np.random.default_rng(0)
     z, weights = rng.normal(size=(4, 6, 3)), tf.constant(rng.normal(size=(4, 6, 1)))
@@ -93,7 +93,7 @@ def exact_bias(equation, num_steps, rule, num_paths):
         control = RadialControl(equation, grid[1:-1])
     model = bsde.GlobalModel(
         equation,
-        grid,
+        grid=grid,
         control=control,
         rule=rule,
         u0=equation.reference().value,
@@ -104,7 +104,7 @@ def exact_bias(equation, num_steps, rule, num_paths):
     t = bsde.tile_times(grid, size, "float64")
     # In parts, because the exact control takes gigabytes for all of them.
     for part in range(num_paths // size):
-        x, dw = bsde.sample_paths(equation, grid, size, (1, part), dtype="float64")
+        x, dw = bsde.sample_paths(equation, size, (1, part), grid=grid, dtype="float64")
         parts.append(np.asarray(equation.terminal(x[:, -1]) - model((x, dw, t))))
     bias = np.concatenate(parts)
     return bias.mean(), bias.std() / len(bias) ** 0.5

@@ -110,7 +110,7 @@ def test_signals_save_and_say_how_to_go_on(number, code, whole, tmp_path):
     assert not (out / "checkpoints").exists()
 
 
-SMALL = {"t": 2, "steps": 8, "batch_size": 8, "num_paths": 64, "max_rounds": 1}
+SMALL = {"num_steps": 2, "steps": 8, "batch_size": 8, "num_paths": 64, "max_rounds": 1}
 
 
 class Stop(keras.callbacks.Callback):
@@ -157,7 +157,7 @@ def equal(a, b):
     [
         {},
         {"control": "per-step", "dtype": "float64"},
-        {"equation": bsde.HJB(2, control_cost=20.0), "drift": True},
+        {"equation": bsde.HJB(2, control_cost=20.0), "importance_sampling": True},
         {"equation": Hand(2, a=0.3), "hidden": [4], "rule": "left"},
     ],
     ids=["default", "per step", "driven", "own equation"],
@@ -205,7 +205,7 @@ def test_a_new_run_does_not_remove_the_checkpoints_of_another(left):
         ({"equation": bsde.AllenCahn(2)}, 'equation="AllenCahn"'),
         ({"seed": 1}, "seed=1"),
         ({"batch_size": 9}, "batch_size=9"),
-        ({"t": 4}, "t=["),
+        ({"num_steps": 4}, "grid=["),
         ({"control": "shared"}, 'control="shared"'),
         ({"dtype": "float64"}, "float64"),
     ],
@@ -308,15 +308,15 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_a_process_that_died_leaves_nothing_behind(tmp_path):
-    from kerasmodels import _files
+    from kerasmodels._support import files
 
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     for pid in (dead.pid, os.getppid()):
-        (tmp_path / "below" / f"{_files._mark()}{pid}-x").mkdir(parents=True)
-    _files.remove_stale(tmp_path)
+        (tmp_path / "below" / f"{files._mark()}{pid}-x").mkdir(parents=True)
+    files.remove_stale(tmp_path)
     left = [path.name for path in (tmp_path / "below").iterdir()]
-    assert left == [f"{_files._mark()}{os.getppid()}-x"]
+    assert left == [f"{files._mark()}{os.getppid()}-x"]
 
 
 def noisy_model():

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from kerasmodels import _memory, bsde
+from kerasmodels import bsde
+from kerasmodels._support import memory
 from tests.test_experiments import load
 
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "benchmarks"
@@ -47,7 +48,7 @@ def test_variables_leave_no_memory_behind():
     def make():
         for _ in range(300):
             keras.Variable(1.0)
-        _memory.release()
+        memory.release()
         return soak.resident()
 
     before = [make() for _ in range(3)][-1]
@@ -56,14 +57,14 @@ def test_variables_leave_no_memory_behind():
 
 def test_sum_over_one_replica_is_left_out_without_a_trace(tmp_path):
     def trained(own):
-        model = bsde.GlobalModel(bsde.HJB(3), 4, seed=1)
+        model = bsde.GlobalModel(bsde.HJB(3), num_steps=4, seed=1)
         model.compile(keras.optimizers.Adam(0.1), loss="mse")
         if own:
             # As Keras has it.
             model.make_train_function = lambda force=False: keras.Model.make_train_function(
                 model, force
             )
-        data = bsde.path_dataset(model.equation, 4, 8, num_batches=5)
+        data = bsde.path_dataset(model.equation, 8, num_steps=4, num_batches=5)
         model.fit(data, verbose=0)
         return model
 

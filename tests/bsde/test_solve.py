@@ -14,7 +14,7 @@ from kerasmodels.bsde.verify.checking import check_equation
 from tests.helpers import Hand
 
 # Where it does not matter how good the answer is.
-SMALL = {"t": 2, "steps": 10, "batch_size": 8, "num_paths": 256, "max_rounds": 1}
+SMALL = {"num_steps": 2, "steps": 10, "batch_size": 8, "num_paths": 256, "max_rounds": 1}
 
 
 @pytest.mark.slow
@@ -62,7 +62,7 @@ def test_saved_solution_reads_back(tmp_path):
 
 def test_diverging_run_is_an_error_with_advice():
     with pytest.raises(FloatingPointError, match="learning_rate"):
-        bsde.solve(Hand(dim=1, a=1e30), t=5, steps=5, batch_size=8)
+        bsde.solve(Hand(dim=1, a=1e30), num_steps=5, steps=5, batch_size=8)
 
 
 def test_nothing_trains_on_the_answer(monkeypatch):
@@ -121,7 +121,7 @@ def test_what_cannot_be_reached_is_said_after_the_last_round():
 def test_strong_drift_is_found_before_training():
     options = {"steps": 5, "batch_size": 8, "num_paths": 1, "max_rounds": 1}
     rare = bsde.solve(bsde.HJB(5, control_cost=200.0), **options)
-    assert rare.model.drift and rare.model.num_steps == 100
+    assert rare.model.importance_sampling and rare.model.num_steps == 100
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_other_precisions(dtype):
         bsde.Heat(2), steps=10, batch_size=8, num_paths=1, max_rounds=1, dtype=dtype
     )
     assert solution.u0 == pytest.approx(2.0, rel=0.1)
-    assert not solution.model.drift and solution.model.num_steps == 20
+    assert not solution.model.importance_sampling and solution.model.num_steps == 20
 
 
 def test_control_is_chosen_by_the_symmetry_of_the_equation(monkeypatch):
@@ -179,19 +179,19 @@ def test_baseline_is_the_mean_of_the_terminal_condition():
         ({"tolerance": 0.0}, "`tolerance`"),
         ({"num_paths": 0}, "`num_paths`"),
         ({"max_rounds": 0}, "`max_rounds`"),
-        ({"drift": "auto"}, "`drift`"),
+        ({"importance_sampling": "auto"}, "`importance_sampling`"),
         ({"rule": "euler"}, "`rule`"),
         ({"equation": bsde.HJB}, "an instance of `Equation`"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        bsde.solve(**{"equation": bsde.Heat(2), "t": 3, **arguments})
+        bsde.solve(**{"equation": bsde.Heat(2), "num_steps": 3, **arguments})
 
 
 def test_history_continues_over_two_trainings():
     equation = bsde.Heat(1)
-    model = bsde.GlobalModel(equation, 3)
+    model = bsde.GlobalModel(equation, num_steps=3)
     history = {"step": [], "loss": [], "u0": []}
     for _ in range(2):
         bsde.train(model, 4, 8, 0.01, 0, history, num_points=2)
@@ -228,7 +228,7 @@ def test_equation_that_cannot_be_saved_is_refused_before_training():
             self.shape = np.sin
 
     with pytest.raises(bsde.EquationError, match="cannot be saved"):
-        bsde.solve(Unsavable(), t=3, steps=1)
+        bsde.solve(Unsavable(), num_steps=3, steps=1)
 
 
 class Unregistered(bsde.Heat):
@@ -243,9 +243,9 @@ def test_equation_that_is_not_registered_is_refused_before_training(monkeypatch,
     monkeypatch.setattr(bsde.DeepBSDE, "_model", never)
     line = r'register_keras_serializable\(package="mine"\)` in the line above `class Unreg'
     with pytest.raises(ValueError, match=line):
-        bsde.solve(Unregistered(2), t=3, steps=1)
+        bsde.solve(Unregistered(2), num_steps=3, steps=1)
     with pytest.raises(ValueError, match=line):
-        bsde.GlobalModel(Unregistered(2), 3)
+        bsde.GlobalModel(Unregistered(2), num_steps=3)
     with pytest.raises(ValueError, match=line):
         bsde.sweep([Unregistered(2)], [0], tmp_path, verbose=0)
     with pytest.raises(ValueError, match=line):
@@ -265,7 +265,7 @@ def test_two_equations_of_one_registered_name_are_told_apart():
     # As in a notebook: a cell that runs again defines the same class.
     again = [define(), define()]
     for equation in again:
-        assert bsde.GlobalModel(equation, 1, u0=0.0, z0=0.0).equation is equation
+        assert bsde.GlobalModel(equation, num_steps=1, u0=0.0, z0=0.0).equation is equation
 
     @register
     class Second(bsde.HJB):
@@ -273,13 +273,13 @@ def test_two_equations_of_one_registered_name_are_told_apart():
 
     # A file with a First would be read back as a Second.
     with pytest.raises(ValueError, match=r"now belongs to `tests.*\.Second`"):
-        bsde.GlobalModel(again[1], 1, u0=0.0, z0=0.0)
-    assert bsde.GlobalModel(Second(2), 1, u0=0.0, z0=0.0).equation.dim == 2
+        bsde.GlobalModel(again[1], num_steps=1, u0=0.0, z0=0.0)
+    assert bsde.GlobalModel(Second(2), num_steps=1, u0=0.0, z0=0.0).equation.dim == 2
 
 
 def test_terminal_condition_without_values_is_named():
     with pytest.raises(ValueError, match="NaN or infinite values of g"):
-        bsde.solve(bsde.Heat(2, x0=1e30), t=3, steps=1)
+        bsde.solve(bsde.Heat(2, x0=1e30), num_steps=3, steps=1)
 
 
 class Flipped(bsde.Burgers):
@@ -361,7 +361,7 @@ def test_seed_of_a_solve_reaches_weights_paths_and_estimate(
         def __init__(self, model, seed, most_paths):
             seeds.append(seed)
 
-        def look(self):
+        def pilot_run(self):
             return drift_size, False
 
     def train(model, steps, seed, **options):
@@ -397,6 +397,6 @@ def test_training_draws_the_paths_of_its_seed_from_where_the_history_ends(monkey
     history = {"step": [3], "loss": [1.0], "u0": [1.0]}
     for seed in (0, 7):
         with pytest.raises(Stop) as stop:
-            model = bsde.GlobalModel(bsde.Heat(1), 1, u0=1.0, z0=[0.0])
+            model = bsde.GlobalModel(bsde.Heat(1), num_steps=1, u0=1.0, z0=[0.0])
             bsde.train(model, 4, 8, 0.01, seed, history)
         assert stop.value.args == (8, seed, 3)

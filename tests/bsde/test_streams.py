@@ -15,6 +15,7 @@ def test_streams_do_not_meet():
             (streams.shift_of_times(0), streams.shift_of_times(MANY)),
             (streams.of_estimate(0, 0), streams.of_estimate(MANY, 1)),
             (streams.of_substeps(0), streams.of_substeps(MANY)),
+            (streams.of_regression(0), streams.of_regression(MANY)),
         )
     )
     for (_, end), (begin, _) in zip(ranges, ranges[1:]):

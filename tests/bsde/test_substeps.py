@@ -67,7 +67,7 @@ def test_as_many_as_leave_a_small_error(rate):
 def test_steps_of_unknown_order_stay_those_of_the_grid():
     equation = Stiff(rate=1.0)
     equation.scheme = "euler"
-    model = bsde.GlobalModel(equation, 4, control="shared")
+    model = bsde.GlobalModel(equation, num_steps=4, control="shared")
     assert Estimator(model, most_paths=64).substeps == 1
 
 
@@ -75,7 +75,7 @@ def test_estimate_has_the_law_of_the_smaller_steps():
     equation = Stiff()
     control = bsde.ExactControl(equation, dtype="float64")
     model = bsde.GlobalModel(
-        equation, 8, control=control, u0=0.1, z0=[0.0, 0.0], dtype="float64"
+        equation, num_steps=8, control=control, u0=0.1, z0=[0.0, 0.0], dtype="float64"
     )
     estimator = Estimator(model, chunk_size=2000)
     number = estimator.substeps
@@ -93,5 +93,5 @@ def test_estimate_has_the_law_of_the_smaller_steps():
 
 def test_steps_that_are_exact_need_no_others():
     for equation in (bsde.HJB(2), bsde.BlackScholesBarenblatt(2)):
-        model = bsde.GlobalModel(equation, 4, control="shared")
+        model = bsde.GlobalModel(equation, num_steps=4, control="shared")
         assert Estimator(model, most_paths=64).substeps == 1

@@ -9,7 +9,7 @@ import pytest
 from kerasmodels import bsde
 from tests.helpers import refusals
 
-TINY = {"t": 2, "steps": 2, "batch_size": 8, "num_paths": 64, "max_rounds": 1}
+TINY = {"num_steps": 2, "steps": 2, "batch_size": 8, "num_paths": 64, "max_rounds": 1}
 FATAL = """
 import os
 

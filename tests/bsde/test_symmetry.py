@@ -106,7 +106,7 @@ test_bad_arguments_are_refused = refusals(
         (lambda: bsde.ExchangeableControl(0, [0.5]), "`dim`"),
         (lambda: bsde.ExchangeableControl(2, [0.5, 0.5]), "strictly increasing"),
         (lambda: bsde.ExchangeableControl(2, [0.5, np.nan]), "`times`"),
-        (lambda: bsde.ExchangeableControl(2, [0.5], units=0), "`units`"),
+        (lambda: bsde.ExchangeableControl(2, [0.5], width=0), "`width`"),
         (lambda: bsde.ExchangeableControl(2, [0.5], features=-1), "`features`"),
     ]
 )

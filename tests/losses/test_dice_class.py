@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasmodels import _memory, losses
+from kerasmodels import losses
+from kerasmodels._support import memory
 from tests.losses.test_generalized_dice import B, arrays, close
 
 MASK = np.array([[[1.0, 1.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 1.0]]])
@@ -56,7 +57,7 @@ def test_errors_name_the_loss_and_its_argument(monkeypatch):
     with pytest.raises(ValueError, match="^`GeneralizedDice` expects `ignore_class`"):
         losses.GeneralizedDice(ignore_class=0.5)
     # Eight voxels and a thousand million classes, twice, of four bytes.
-    monkeypatch.setattr(_memory, "available", lambda: 16 * 10**9)
+    monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
     words = "^`generalized_dice_weights` expects `num_classes` .* would need 64 GB"
     with pytest.raises(ValueError, match=words):
         losses.generalized_dice_weights(y, 10**9)

@@ -1,30 +1,24 @@
 """Control processes: (t, x) -> z = sigma^T grad u at all inner times at once.
 
-A control process is a Keras layer called on the inner times t_1, ..., t_{N-1} together:
-t `[batch, N-1, 1]` and x `[batch, N-1, dim]` give z `[batch, N-1, noise_dim]`. It knows no
-equation. At t_0 the state is the constant x0, so z_0 is a weight of the model instead.
-A layer without `build` is built by its first call.
-
-Attributes that a control process may have: `num_times`, the number of inner times it has
-networks for (None or absent: it can be asked at any time); `uses_terminal`, whether it is
-called with g(x) and sigma^T grad g(x) too; `standardized` and `standardize`; and, where
-`num_times` is given, `at(index, x)`, the network of one time alone.
+`ControlProcess` is the base class of all; `LayerControl` makes one of a plain Keras layer
+with `call(t, x)`.
 """
 
-from keras import ops
-
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.control.exact import ExactControl
 from kerasmodels.bsde.control.exchangeable import ExchangeableControl
 from kerasmodels.bsde.control.per_step import PerStepControl
+from kerasmodels.bsde.control.process import ControlProcess, LayerControl
 from kerasmodels.bsde.control.shared import SharedControl
 from kerasmodels.bsde.control.stacked import StackedControl
 from kerasmodels.bsde.control.subnet import ZSubnet
 from kerasmodels.bsde.control.terminal_skip import TerminalSkip
 
 __all__ = [
+    "ControlProcess",
     "ExactControl",
     "ExchangeableControl",
+    "LayerControl",
     "PerStepControl",
     "SharedControl",
     "StackedControl",
@@ -51,12 +45,12 @@ def make_control(name, times, dim, noise_dim=None, dtype=None, **options):
     Raises:
         ValueError: the name is none of these, or an option does not belong to it.
     """
-    _checks.one_of("GlobalModel", "control", name, CONTROLS)
+    checks.one_of("GlobalModel", "control", name, CONTROLS)
     noise_dim = dim if noise_dim is None else noise_dim
     if name == "exchangeable":
         if noise_dim != dim:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "GlobalModel",
                     "control",
                     '"shared", "stacked" or "per-step" for noise of another size than '
@@ -66,8 +60,8 @@ def make_control(name, times, dim, noise_dim=None, dtype=None, **options):
                 )
             )
         if "hidden" in options:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "GlobalModel",
                     "hidden",
                     'left out with the control process "exchangeable"',
@@ -83,30 +77,3 @@ def make_control(name, times, dim, noise_dim=None, dtype=None, **options):
         options = {"noise_dim": noise_dim, **options}
         return PerStepControl.fresh(len(times), dim, dtype=dtype, **options)
     return StackedControl(len(times), dim, noise_dim=noise_dim, dtype=dtype, **options)
-
-
-def control_at(control, index, t, x, g, gradient):
-    """z of a control process at one inner time for all paths.
-
-    Args:
-        control: a control process.
-        index: int Tensor. Which inner time, from 0; not read where t is enough.
-        t: Tensor `[batch, 1]`.
-        x: Tensor `[batch, dim]`.
-        gradient: Tensor `[batch, noise_dim]`.
-        g: Tensor `[batch, 1]`.
-
-    Returns:
-        Tensor `[batch, noise_dim]`.
-    """
-    num_times = getattr(control, "num_times", None)
-    if num_times is not None and hasattr(control, "at"):
-        return control.at(index, x)
-    terminal = ()
-    if getattr(control, "uses_terminal", False):
-        terminal = (g[:, None], gradient[:, None])
-    if num_times is None:
-        return control(t[:, None], x[:, None], *terminal)[:, 0]
-    # A process of the user's that knows all its times together only.
-    t, x = (ops.repeat(value[:, None], num_times, axis=1) for value in (t, x))
-    return ops.take(control(t, x), index, axis=1)

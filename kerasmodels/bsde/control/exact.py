@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks, _registered
+from kerasmodels._support import checks, registered
+from kerasmodels.bsde.control.process import ControlProcess
 from kerasmodels.bsde.equation import Equation
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class ExactControl(keras.layers.Layer):
+class ExactControl(ControlProcess):
     """The exact control sigma^T grad u of an equation with a known solution.
 
     Nothing to train: what is left of the terminal mismatch is the time grid's error.
@@ -27,15 +28,12 @@ class ExactControl(keras.layers.Layer):
         ValueError: the equation has no exact solution.
     """
 
-    num_times = None
-    standardized = True
-
     def __init__(self, equation, **kwargs):
         super().__init__(**kwargs)
-        self.equation = _checks.instance("ExactControl", "equation", equation, Equation)
+        self.equation = checks.instance("ExactControl", "equation", equation, Equation)
         if not equation.has_exact_solution:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "ExactControl",
                     "equation",
                     "an equation with an `exact_solution`",
@@ -58,7 +56,7 @@ class ExactControl(keras.layers.Layer):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        config["equation"] = _registered.deserialize(
+        config["equation"] = registered.deserialize(
             "ExactControl.from_config", config["equation"]
         )
         return cls(**config)

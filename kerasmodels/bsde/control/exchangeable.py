@@ -4,9 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks, _memory
-from kerasmodels._saving import SavedAsKeras
+from kerasmodels._support import checks, memory
+from kerasmodels._support.saving import SavedAsKeras
 from kerasmodels.bsde.control.network import init_seeds
+from kerasmodels.bsde.control.process import ControlProcess
 
 # mean x, mean x^2, max x, min x, g(x)
 _POOLED = 5
@@ -15,7 +16,7 @@ _STATISTICS = 2 * _POOLED + 2
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class ExchangeableControl(SavedAsKeras, keras.Model):
+class ExchangeableControl(ControlProcess, SavedAsKeras, keras.Model):
     """One small network for all coordinates and all times; reordering x reorders z.
 
         z_i = a s_i + scale (b y_i + c + sum_k w_k tanh(v_k . e_i))
@@ -34,7 +35,7 @@ class ExchangeableControl(SavedAsKeras, keras.Model):
         dim: int. Size of x and z.
         times: list of float. The inner times t_1, ..., t_{N-1} at which the statistics
             are known.
-        units: int. Width of the two hidden layers of the network of pooled features.
+        width: int. Width of the two hidden layers of the network of pooled features.
         features: int. K, learnt functions of one coordinate; 0 leaves them out. They
             matter where z depends on the place of a coordinate among the others, as
             for the largest of many assets.
@@ -55,7 +56,6 @@ class ExchangeableControl(SavedAsKeras, keras.Model):
         ValueError: an argument is not of the form above.
     """
 
-    num_times = None
     uses_terminal = True
 
     @property
@@ -64,42 +64,42 @@ class ExchangeableControl(SavedAsKeras, keras.Model):
         return self.dim
 
     def __init__(
-        self, dim, times, units=32, features=0, seed=0, standardized=False, **kwargs
+        self, dim, times, width=32, features=0, seed=0, standardized=False, **kwargs
     ):
         super().__init__(**kwargs)
         owner = "ExchangeableControl"
-        self.dim = _checks.positive_int(owner, "dim", dim)
-        self.times = _checks.finite_array(owner, "times", times)
+        self.dim = checks.positive_int(owner, "dim", dim)
+        self.times = checks.finite_array(owner, "times", times)
         if (
             self.times.ndim != 1
             or not self.times.size
             or not np.all(np.diff(self.times) > 0)
         ):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     "times",
                     "strictly increasing times",
-                    f"times={_checks.describe(times)}",
+                    f"times={checks.describe(times)}",
                 )
             )
-        self.units = _checks.positive_int(owner, "units", units)
-        self.features = _checks.positive_int(owner, "features", features, minimum=0)
-        self.seed = _checks.seed_int(owner, seed)
-        self.standardized = _checks.boolean(owner, "standardized", standardized)
-        _memory.fits(
+        self.width = checks.positive_int(owner, "width", width)
+        self.features = checks.positive_int(owner, "features", features, minimum=0)
+        self.seed = checks.seed_int(owner, seed)
+        self.standardized = checks.boolean(owner, "standardized", standardized)
+        memory.fits(
             owner,
-            "units",
-            self.units * (self.units + self.features + 10) + 4 * self.features,
+            "width",
+            self.width * (self.width + self.features + 10) + 4 * self.features,
             self.variable_dtype,
-            f"the weights of {self.units} units and {self.features} features",
+            f"the weights of {self.width} units and {self.features} features",
             "Take fewer of them.",
         )
         self._make_weights()
         self.built = True
 
     def _make_weights(self):
-        inputs, units, outputs = _POOLED + 1, self.units, 3 + self.features
+        inputs, width, outputs = _POOLED + 1, self.width, 3 + self.features
         seeds = iter(init_seeds(self.seed, 6))
 
         def weight(name, shape, stddev):
@@ -109,11 +109,11 @@ class ExchangeableControl(SavedAsKeras, keras.Model):
         def bias(name, width):
             return self.add_weight(shape=(width,), initializer="zeros", name=name)
 
-        self.kernel_1 = weight("kernel_1", (inputs, units), inputs**-0.5)
-        self.bias_1 = weight("bias_1", (units,), 0.3)
-        self.kernel_2 = weight("kernel_2", (units, units), units**-0.5)
-        self.bias_2 = bias("bias_2", units)
-        self.kernel_3 = weight("kernel_3", (units, outputs), 0.02 * units**-0.5)
+        self.kernel_1 = weight("kernel_1", (inputs, width), inputs**-0.5)
+        self.bias_1 = weight("bias_1", (width,), 0.3)
+        self.kernel_2 = weight("kernel_2", (width, width), width**-0.5)
+        self.bias_2 = bias("bias_2", width)
+        self.kernel_3 = weight("kernel_3", (width, outputs), 0.02 * width**-0.5)
         self.bias_3 = bias("bias_3", outputs)
         if self.features:
             self.slopes = weight("slopes", (4, self.features), 0.5)
@@ -200,7 +200,7 @@ class ExchangeableControl(SavedAsKeras, keras.Model):
             **super().get_config(),
             "dim": self.dim,
             "times": self.times.tolist(),
-            "units": self.units,
+            "width": self.width,
             "features": self.features,
             "seed": self.seed,
             "standardized": self.standardized,

@@ -5,8 +5,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks, _memory
-from kerasmodels._saving import SavedAsKeras
+from kerasmodels._support import checks, memory
+from kerasmodels._support.saving import SavedAsKeras
 
 
 def init_seeds(seed, count):
@@ -22,11 +22,11 @@ def default_hidden(dim):
 def layer_widths(owner, hidden):
     """Returns `hidden`, a list of positive integers, as a tuple, or raises ValueError."""
     if not isinstance(hidden, (list, tuple)):
-        received = f"hidden={_checks.describe(hidden)}"
-        raise _checks.ArgumentError(
-            _checks.message(owner, "hidden", "a list of layer widths", received)
+        received = f"hidden={checks.describe(hidden)}"
+        raise checks.ArgumentError(
+            checks.message(owner, "hidden", "a list of layer widths", received)
         )
-    return tuple(_checks.positive_int(owner, "hidden", width) for width in hidden)
+    return tuple(checks.positive_int(owner, "hidden", width) for width in hidden)
 
 
 class Network(SavedAsKeras, keras.Model):
@@ -51,18 +51,18 @@ class Network(SavedAsKeras, keras.Model):
         **kwargs,
     ):
         owner = type(self).__name__
-        _checks.policy(owner, kwargs.get("dtype"))
+        checks.policy(owner, kwargs.get("dtype"))
         super().__init__(**kwargs)
-        self.dim = _checks.positive_int(owner, "dim", dim)
+        self.dim = checks.positive_int(owner, "dim", dim)
         noise_dim = self.dim if noise_dim is None else noise_dim
-        self.noise_dim = _checks.positive_int(owner, "noise_dim", noise_dim)
+        self.noise_dim = checks.positive_int(owner, "noise_dim", noise_dim)
         if hidden is None:
             hidden = default_hidden(self.dim)
         self.hidden = layer_widths(owner, hidden)
-        self.activation = _checks.activation(owner, "activation", activation)
-        self.batch_norm = _checks.boolean(owner, "batch_norm", batch_norm)
-        self.seed = _checks.seed_int(owner, seed)
-        self.standardized = _checks.boolean(owner, "standardized", standardized)
+        self.activation = checks.activation(owner, "activation", activation)
+        self.batch_norm = checks.boolean(owner, "batch_norm", batch_norm)
+        self.seed = checks.seed_int(owner, seed)
+        self.standardized = checks.boolean(owner, "standardized", standardized)
         self._check_size(owner, stats)
         self._make_network()
         frozen = {"trainable": False, "dtype": self.variable_dtype}
@@ -80,7 +80,7 @@ class Network(SavedAsKeras, keras.Model):
         """Raises ValueError if the weights do not fit into memory."""
         widths = (self._input_width(), *self.hidden, self.noise_dim)
         networks = stats[0] if len(stats) == 2 else 1
-        _memory.fits(
+        memory.fits(
             owner,
             "hidden",
             networks * sum(n * m + m for n, m in zip(widths, widths[1:])),

@@ -6,9 +6,10 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks, _memory, _registered
-from kerasmodels._saving import SavedAsKeras
+from kerasmodels._support import checks, memory, registered
+from kerasmodels._support.saving import SavedAsKeras
 from kerasmodels.bsde.control.network import init_seeds
+from kerasmodels.bsde.control.process import ControlProcess
 from kerasmodels.bsde.control.subnet import ZSubnet
 
 
@@ -21,7 +22,7 @@ def files_advice(subnets):
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class PerStepControl(SavedAsKeras, keras.Model):
+class PerStepControl(ControlProcess, SavedAsKeras, keras.Model):
     """One network per inner time, held as a list: z_n = subnets[n - 1](x_n).
 
     Args:
@@ -45,12 +46,12 @@ class PerStepControl(SavedAsKeras, keras.Model):
         given = subnets
         subnets = list(subnets) if isinstance(subnets, (list, tuple)) else []
         if not subnets or not all(isinstance(s, keras.layers.Layer) for s in subnets):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "PerStepControl",
                     "subnets",
                     "a list of Keras models, one per inner time",
-                    f"subnets={_checks.describe(given)}",
+                    f"subnets={checks.describe(given)}",
                     files_advice(given),
                 )
             )
@@ -60,11 +61,11 @@ class PerStepControl(SavedAsKeras, keras.Model):
     def fresh(cls, num_times, dim, seed=0, dtype=None, **options):
         """Returns `num_times` new `ZSubnet`s of one architecture, as a control process."""
         owner = "PerStepControl.fresh"
-        num_times = _checks.positive_int(owner, "num_times", num_times)
-        dim = _checks.positive_int(owner, "dim", dim)
+        num_times = checks.positive_int(owner, "num_times", num_times)
+        dim = checks.positive_int(owner, "dim", dim)
         what, advice = f"{num_times} networks", "Take fewer time steps."
-        _memory.fits(owner, "num_times", num_times * dim, "float32", what, advice)
-        seeds = init_seeds(_checks.seed_int(owner, seed), num_times)
+        memory.fits(owner, "num_times", num_times * dim, "float32", what, advice)
+        seeds = init_seeds(checks.seed_int(owner, seed), num_times)
         nets = [ZSubnet(dim, seed=s, dtype=dtype, **options) for s in seeds]
         return cls(nets, dtype=dtype)
 
@@ -74,7 +75,7 @@ class PerStepControl(SavedAsKeras, keras.Model):
 
     @property
     def standardized(self):
-        return all(getattr(net, "standardized", True) for net in self.subnets)
+        return all(_is_standardized(net) for net in self.subnets)
 
     def build(self, t_shape=None, x_shape=None):
         for net in self.subnets:
@@ -91,14 +92,13 @@ class PerStepControl(SavedAsKeras, keras.Model):
         z = [net(x_n, training=training) for net, x_n in zip(self.subnets, states)]
         return ops.stack(z, axis=1)
 
-    def at(self, index, x):
-        """The network of one inner time, x `[batch, dim]` -> z `[batch, noise_dim]`."""
+    def at_time(self, index, t, x, g, gradient):
         return tf.switch_case(index, [lambda net=net: net(x) for net in self.subnets])
 
-    def standardize(self, t, x, output_scale):
+    def standardize(self, t, x, output_scale, g=None):
         """Standardises the subnets that are not yet, from x `[num_paths, N - 1, dim]`."""
         for n, net in enumerate(self.subnets):
-            if not getattr(net, "standardized", True):
+            if not _is_standardized(net):
                 net.standardize(x[:, n], output_scale)
 
     def get_config(self):
@@ -113,7 +113,12 @@ class PerStepControl(SavedAsKeras, keras.Model):
     def from_config(cls, config):
         config = dict(config)
         config["subnets"] = [
-            _registered.deserialize("PerStepControl.from_config", subnet)
+            registered.deserialize("PerStepControl.from_config", subnet)
             for subnet in config["subnets"]
         ]
         return cls(**config)
+
+
+def _is_standardized(net):
+    """Whether the inputs of a network need no constants; a user's network needs none."""
+    return net.standardized if isinstance(net, ZSubnet) else True

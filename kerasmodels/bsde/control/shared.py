@@ -4,12 +4,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.control.network import Network
+from kerasmodels.bsde.control.process import ControlProcess
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class SharedControl(Network):
+class SharedControl(ControlProcess, Network):
     """One network for all times, with the time as an extra input.
 
     The parameters do not grow with the number of steps, and the network can be asked
@@ -31,8 +32,6 @@ class SharedControl(Network):
         ValueError: an argument is not of the form above.
     """
 
-    num_times = None
-
     def __init__(
         self,
         dim,
@@ -44,7 +43,7 @@ class SharedControl(Network):
         noise_dim=None,
         **kwargs,
     ):
-        stats = (_checks.positive_int("SharedControl", "dim", dim) + 1,)
+        stats = (checks.positive_int("SharedControl", "dim", dim) + 1,)
         super().__init__(
             dim,
             hidden,
@@ -67,7 +66,7 @@ class SharedControl(Network):
     def call(self, t, x, training=False):
         return self._run(self._standardized(ops.concatenate([x, t], -1)), training)
 
-    def standardize(self, t, x, output_scale):
+    def standardize(self, t, x, output_scale, g=None):
         """Sets input mean and scale from t and x `[num_paths, times, dim]`."""
         both = np.concatenate([np.asarray(x), np.asarray(t)], axis=-1)
         both = both.reshape(-1, both.shape[-1])

@@ -4,13 +4,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.control.network import Network
+from kerasmodels.bsde.control.process import ControlProcess
 from kerasmodels.bsde.control.subnet import ZSubnet
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
-class StackedControl(Network):
+class StackedControl(ControlProcess, Network):
     """The same architecture for all inner times, stacked into batched products.
 
     Equal to `PerStepControl` over `ZSubnet`s with the same weights (`from_subnets`),
@@ -45,7 +46,7 @@ class StackedControl(Network):
         noise_dim=None,
         **kwargs,
     ):
-        self._num_times = _checks.positive_int("StackedControl", "num_times", num_times)
+        self._num_times = checks.positive_int("StackedControl", "num_times", num_times)
         stats = (self._num_times, dim)
         super().__init__(
             dim,
@@ -90,8 +91,7 @@ class StackedControl(Network):
     def call(self, t, x, training=False):
         return _swapped(self._run(_swapped(self._standardized(x)), training))
 
-    def at(self, index, x):
-        """The network of one inner time, x `[batch, dim]` -> z `[batch, noise_dim]`."""
+    def at_time(self, index, t, x, g, gradient):
 
         def row(weight):
             return ops.cast(ops.take(weight, index, axis=0), x.dtype)
@@ -112,7 +112,7 @@ class StackedControl(Network):
             h = self.activation(h)
         return affine(self.last, h) * ops.cast(self.output_scale, h.dtype)
 
-    def standardize(self, t, x, output_scale):
+    def standardize(self, t, x, output_scale, g=None):
         """Sets input mean and scale from x `[num_paths, N - 1, dim]`, and z's scale."""
         x = np.asarray(x)
         self._set_statistics(x.mean(axis=0), x.std(axis=0), output_scale)
@@ -132,12 +132,12 @@ class StackedControl(Network):
             or not subnets
             or not all(isinstance(s, ZSubnet) for s in subnets)
         ):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "StackedControl.from_subnets",
                     "subnets",
                     "a list of `ZSubnet`s",
-                    f"subnets={_checks.describe(subnets)}",
+                    f"subnets={checks.describe(subnets)}",
                     "Other models can be used as they are by `PerStepControl`.",
                 )
             )
@@ -146,7 +146,7 @@ class StackedControl(Network):
             for s in subnets
         ]
         if any(a != architectures[0] for a in architectures):
-            raise _checks.ArgumentError(
+            raise checks.ArgumentError(
                 "`StackedControl.from_subnets` expects `subnets` of one architecture. "
                 "Received subnets whose dim, hidden, activation, batch_norm, "
                 "standardized, noise_dim or dtype differ. Use `PerStepControl` for those."

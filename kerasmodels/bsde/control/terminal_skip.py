@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks, _memory
+from kerasmodels._support import checks, memory
 from kerasmodels.bsde.control.network import init_seeds
 
 
@@ -21,7 +21,7 @@ class TerminalSkip(keras.layers.Layer):
 
     Args:
         num_times: None or int. N - 1; None is one network for all times.
-        units: int. Hidden units.
+        width: int. Width of the hidden layer.
         seed: int. Seed of the initial weights.
         mean, scale: float. Of g(x_N), to standardise by.
         terminal_time: float. T, to standardise t by; read only without `num_times`.
@@ -41,7 +41,7 @@ class TerminalSkip(keras.layers.Layer):
     def __init__(
         self,
         num_times=None,
-        units=16,
+        width=16,
         seed=0,
         mean=0.0,
         scale=1.0,
@@ -51,21 +51,21 @@ class TerminalSkip(keras.layers.Layer):
         super().__init__(**kwargs)
         owner = "TerminalSkip"
         if num_times is not None:
-            num_times = _checks.positive_int(owner, "num_times", num_times)
+            num_times = checks.positive_int(owner, "num_times", num_times)
         self.num_times = num_times
-        self.units = _checks.positive_int(owner, "units", units)
-        self.seed = _checks.seed_int(owner, seed)
-        self.mean = _checks.finite_float(owner, "mean", mean)
-        self.scale = _checks.finite_float(owner, "scale", scale, above=0.0)
-        self.terminal_time = _checks.finite_float(
+        self.width = checks.positive_int(owner, "width", width)
+        self.seed = checks.seed_int(owner, seed)
+        self.mean = checks.finite_float(owner, "mean", mean)
+        self.scale = checks.finite_float(owner, "scale", scale, above=0.0)
+        self.terminal_time = checks.finite_float(
             owner, "terminal_time", terminal_time, above=0.0
         )
-        _memory.fits(
+        memory.fits(
             owner,
-            "units",
-            4 * self.units * (num_times or 1),
+            "width",
+            4 * self.width * (num_times or 1),
             self.variable_dtype,
-            f"the weights of {self.units} units at each time",
+            f"the weights of {self.width} units at each time",
             "Take fewer units.",
         )
         seeds = init_seeds(self.seed, 4)
@@ -81,7 +81,7 @@ class TerminalSkip(keras.layers.Layer):
         for name, stddev, seed in weights:
             initializer = keras.initializers.RandomNormal(stddev=stddev, seed=seed)
             weight = self.add_weight(
-                shape=(*rows, units), initializer=initializer, name=name
+                shape=(*rows, width), initializer=initializer, name=name
             )
             setattr(self, name, weight)
         self.level = self.add_weight(shape=(*rows, 1), initializer="ones", name="level")
@@ -112,7 +112,7 @@ class TerminalSkip(keras.layers.Layer):
         return {
             **super().get_config(),
             "num_times": self.num_times,
-            "units": self.units,
+            "width": self.width,
             "seed": self.seed,
             "mean": self.mean,
             "scale": self.scale,

@@ -5,7 +5,7 @@ import numpy as np
 import scipy.special
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.equation import (
     GeometricBrownian,
     Published,
@@ -42,7 +42,7 @@ class BlackScholesBarenblatt(GeometricBrownian):
         if x0 is None:
             x0 = np.resize([1.0, 0.5], state_size("BlackScholesBarenblatt", dim))
         super().__init__(dim, terminal_time, x0, 0.0, volatility)
-        self.rate = _checks.finite_float("BlackScholesBarenblatt", "rate", rate)
+        self.rate = checks.finite_float("BlackScholesBarenblatt", "rate", rate)
 
     def driver(self, t, x, u, z):
         return -self.rate * (u - ops.sum(z, axis=-1, keepdims=True) / self.volatility)
@@ -89,12 +89,10 @@ class BlackScholesBasket(GeometricBrownian):
         volatility=0.2,
         strike=100.0,
     ):
-        rate = _checks.finite_float("BlackScholesBasket", "rate", rate)
+        rate = checks.finite_float("BlackScholesBasket", "rate", rate)
         super().__init__(dim, terminal_time, x0, rate, volatility)
         self.rate = self.drift_rate
-        self.strike = _checks.finite_float(
-            "BlackScholesBasket", "strike", strike, above=0.0
-        )
+        self.strike = checks.finite_float("BlackScholesBasket", "strike", strike, above=0.0)
 
     def driver(self, t, x, u, z):
         return -self.rate * u

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.equation import Equation, Reference
 
 
@@ -33,9 +33,11 @@ class Discounted(Equation):
         owner = "Discounted"
         if isinstance(equation, dict):
             equation = keras.saving.deserialize_keras_object(equation)
-        self.equation = _checks.instance(owner, "equation", equation, Equation)
-        self.rate = _checks.finite_float(owner, "rate", rate)
+        self.equation = checks.instance(owner, "equation", equation, Equation)
+        self.rate = checks.finite_float(owner, "rate", rate)
         super().__init__(equation.dim, equation.terminal_time, equation.x0)
+        self.obstacle, self.jumps = equation.obstacle, equation.jumps
+        self.coupled = equation.coupled
 
     @property
     def noise_dim(self):

@@ -8,7 +8,7 @@ import scipy.stats
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.equation import Equation, Published, Reference, squared_norm
 
 HAN_JENTZEN_E = "Han, Jentzen, E (2018), https://doi.org/10.1073/pnas.1718942115"
@@ -40,7 +40,7 @@ class HJB(Equation):
 
     def __init__(self, dim=100, terminal_time=1.0, x0=0.0, control_cost=1.0):
         super().__init__(dim, terminal_time, x0)
-        self.control_cost = _checks.finite_float(
+        self.control_cost = checks.finite_float(
             "HJB", "control_cost", control_cost, above=0.0
         )
 

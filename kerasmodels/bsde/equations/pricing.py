@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.equation import GeometricBrownian, Published, Reference
 
 HAN_JENTZEN_E = "Han, Jentzen, E (2018), https://doi.org/10.1073/pnas.1718942115"
@@ -64,7 +64,7 @@ class DefaultRisk(GeometricBrownian):
         high_value=70.0,
     ):
         super().__init__(dim, terminal_time, x0, drift_rate, volatility)
-        number = _checks.finite_float
+        number = checks.finite_float
         owner = "DefaultRisk"
         self.recovery = number(owner, "recovery", recovery)
         self.rate = number(owner, "rate", rate)
@@ -135,7 +135,7 @@ class DifferentRates(GeometricBrownian):
         high_strike=150.0,
     ):
         super().__init__(dim, terminal_time, x0, drift_rate, volatility)
-        number = _checks.finite_float
+        number = checks.finite_float
         owner = "DifferentRates"
         self.lending_rate = number(owner, "lending_rate", lending_rate)
         self.borrowing_rate = number(

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.equation import Equation, Published, squared_norm
 
 
@@ -35,7 +35,7 @@ class QuadraticGradient(Equation):
 
     def __init__(self, dim=100, terminal_time=1.0, x0=0.0, exponent=0.4):
         super().__init__(dim, terminal_time, x0)
-        self.exponent = _checks.finite_float(
+        self.exponent = checks.finite_float(
             "QuadraticGradient", "exponent", exponent, above=0.0
         )
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.equation import Equation, Published
 
 
@@ -38,8 +38,8 @@ class ReactionDiffusion(Equation):
     def __init__(self, dim=100, terminal_time=1.0, x0=0.0, kappa=0.6, wave_number=None):
         super().__init__(dim, terminal_time, x0)
         owner = "ReactionDiffusion"
-        self.kappa = _checks.finite_float(owner, "kappa", kappa)
-        self.wave_number = _checks.finite_float(
+        self.kappa = checks.finite_float(owner, "kappa", kappa)
+        self.wave_number = checks.finite_float(
             owner,
             "wave_number",
             self.dim**-0.5 if wave_number is None else wave_number,

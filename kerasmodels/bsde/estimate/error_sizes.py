@@ -8,17 +8,17 @@ from kerasmodels.bsde.estimate.extrapolation import standard_error
 from kerasmodels.bsde.estimate.path_sampler import COLUMNS
 
 
-def error_sizes(grid, columns, u, milstein):
+def error_sizes(grid, columns, u, iterated_integrals):
     """The deviations `u_size` and `z_size` that `path_sampler` takes.
 
     variance of the mismatch = part of z + (part of the grid) dt^p, on the finest and the
     middle grid, with p = 1, or 2 where the noise of the grid was taken out; what
-    `grid_noise` leaves of order dt counts as a part of z. The part of z is spread over time
-    and space as even^2 + relative^2 |z|^2, where the slope of the squared mismatch by
-    int |z|^2 dt, one path against another, shows the relative part: where a driver has a
-    kink at z = 0, it matters that small z have small errors. The component along z, which
-    would count most, is measured: int delta . e dt is the covariance of the mismatch and
-    int e . dW.
+    `iterated_integrals_of_z` leaves of order dt counts as a part of z. The part of z is
+    spread over time and space as even^2 + relative^2 |z|^2, where the slope of the squared
+    mismatch by int |z|^2 dt, one path against another, shows the relative part: where a
+    driver has a kink at z = 0, it matters that small z have small errors. The component
+    along z, which would count most, is measured: int delta . e dt is the covariance of the
+    mismatch and int e . dW.
     The part of the grid at each time is seen in the difference of u on both grids: the
     middle one makes the errors of the finest and others beside them, so its variance is
     (2^p - 1) times that of the finest. Paths count by 1 / J, as their errors do in the
@@ -28,7 +28,7 @@ def error_sizes(grid, columns, u, milstein):
         grid: array `[N + 1]`. The times of the finest grid.
         columns: array `[grids, columns, paths]`, as `path_sampler` returns it.
         u: array `[grids, N / 2 + 1, paths]`, likewise.
-        milstein: bool.
+        iterated_integrals: bool.
 
     Returns:
         The pair (u_size `[3, N + 1]`, z_size of 6 floats: the even part, the relative part,
@@ -37,9 +37,9 @@ def error_sizes(grid, columns, u, milstein):
     mismatch = columns[:2, COLUMNS.index("mismatch")]
     along = columns[0, COLUMNS.index("along_z")]
     # 1 / J: where the errors of a path count much, their size is wanted.
-    newton = columns[0, COLUMNS.index("newton")]
+    newton_step = columns[0, COLUMNS.index("newton_step")]
     weight = np.divide(
-        newton, mismatch[0], out=np.ones_like(newton), where=mismatch[0] != 0
+        newton_step, mismatch[0], out=np.ones_like(newton_step), where=mismatch[0] != 0
     )
     weight = np.abs(weight) / np.mean(np.abs(weight))
 
@@ -47,7 +47,7 @@ def error_sizes(grid, columns, u, milstein):
         return values - np.mean(weight * values, axis=-1, keepdims=True)
 
     fine, middle = np.mean(weight * centred(mismatch) ** 2, axis=-1)
-    growth = 4 if milstein else 2
+    growth = 4 if iterated_integrals else 2
     of_z = max(0.0, (growth * fine - middle) / (growth - 1))
     shared = np.append(grid[:-1:2], grid[-1])
     finest = np.mean(weight * centred(u[0] - u[1]) ** 2, axis=-1) / (growth - 1)

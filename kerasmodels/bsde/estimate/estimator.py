@@ -15,8 +15,8 @@ The same noise drives paths with steps twice and four times as long. Comparing t
 separates what the time grid does from what the networks do: extrapolation removes the
 leading errors of the trapezoidal rule and of the forward scheme (extrapolation.py), and in
 the variance the part of the time grid falls with dt. Most of that part has mean zero and is
-taken out (grid_noise.py). Where the driver has a kink, errors of u and z count by the
-change of f over their measured size, and what two sizes tell apart as the part of kinks
+taken out (iterated_integrals.py). Where the driver has a kink, errors of u and z count by
+the change of f over their measured size, and what two sizes tell apart as the part of kinks
 counts half, with all of it as uncertainty.
 
 References: Kantorovich's theorem on Newton's method; El Karoui, Peng and Quenez (1997),
@@ -29,8 +29,8 @@ import math
 
 import numpy as np
 
-from kerasmodels import _checks, _memory
-from kerasmodels._workers import agreed
+from kerasmodels._support import checks, memory
+from kerasmodels._support.workers import agreed
 from kerasmodels.bsde.approximation import as_approximation
 from kerasmodels.bsde.estimate.error_sizes import error_sizes
 from kerasmodels.bsde.estimate.extrapolation import STRIDES, composes
@@ -49,7 +49,7 @@ def estimate_u0(
     model,
     num_paths=2**15,
     num_steps=None,
-    drift=True,
+    importance_sampling=True,
     tolerance=None,
     chunk_size=None,
     seed=0,
@@ -66,8 +66,8 @@ def estimate_u0(
         num_steps: None or int. Equal time steps of the finest grid, an even number; the
             other grids have half and a quarter as many. None is twice the model's, and 4
             at least. Where a network belongs to each time, the finest grid is the model's.
-        drift: bool. Whether paths are driven by b = df/dz. Without it an error of z
-            enters in first order where the driver depends on z.
+        importance_sampling: bool. Whether paths are driven by b = df/dz. Without it an
+            error of z enters in first order where the driver depends on z.
         tolerance: None or float. Relative half-width of the interval at which no more
             paths are drawn, as far as their number can help.
         chunk_size: None or int. Paths at a time; None fills the processor's cache.
@@ -81,17 +81,19 @@ def estimate_u0(
         FloatingPointError: a path is no longer a finite number.
     """
     owner = "estimate_u0"
-    num_paths = _checks.positive_int(owner, "num_paths", num_paths)
+    num_paths = checks.positive_int(owner, "num_paths", num_paths)
     if tolerance is not None:
-        _checks.finite_float(owner, "tolerance", tolerance, above=0.0)
+        checks.finite_float(owner, "tolerance", tolerance, above=0.0)
     else:
         numbers, what = (
             2 * len(STRIDES) * len(COLUMNS) * num_paths,
             f"what is kept of {num_paths} paths",
         )
         advice = "Take fewer, or a tolerance at which to stop."
-        _memory.fits(owner, "num_paths", numbers, "float64", what, advice)
-    estimator = Estimator(model, num_steps, drift, chunk_size, seed, most_paths=num_paths)
+        memory.fits(owner, "num_paths", numbers, "float64", what, advice)
+    estimator = Estimator(
+        model, num_steps, importance_sampling, chunk_size, seed, most_paths=num_paths
+    )
     return estimator(num_paths, tolerance)
 
 
@@ -102,7 +104,7 @@ class Estimator:
     differ by what changed in the model alone.
 
     Args:
-        model, num_steps, drift, chunk_size, seed: as in `estimate_u0`.
+        model, num_steps, importance_sampling, chunk_size, seed: as in `estimate_u0`.
         most_paths: None or int. The largest `num_paths` of a call, where that is known:
             few paths come in smaller chunks, and need not be compiled by XLA.
 
@@ -124,26 +126,26 @@ class Estimator:
         self,
         model,
         num_steps=None,
-        drift=True,
+        importance_sampling=True,
         chunk_size=None,
         seed=0,
         most_paths=None,
     ):
         owner = "estimate_u0"
-        received, model = _checks.describe(model), as_approximation(model)
+        received, model = checks.describe(model), as_approximation(model)
         if model is None:
-            raise _checks.ArgumentError(
-                _checks.message(owner, "model", "a `GlobalModel`", received)
+            raise checks.ArgumentError(
+                checks.message(owner, "model", "a `GlobalModel`", received)
             )
-        drift = _checks.boolean(owner, "drift", drift)
+        driven = checks.boolean(owner, "importance_sampling", importance_sampling)
         numbers_per_step = max(model.equation.dim, model.equation.noise_dim)
         if chunk_size is None:
             chunk_size = 2**16 // numbers_per_step
             if most_paths is not None:
                 chunk_size = min(chunk_size, most_paths // (2 * _PILOT))
             chunk_size = int(np.clip(chunk_size, 64, 4096))
-        self.chunk_size = _checks.positive_int(owner, "chunk_size", chunk_size)
-        seed = _checks.seed_int(owner, seed)
+        self.chunk_size = checks.positive_int(owner, "chunk_size", chunk_size)
+        seed = checks.seed_int(owner, seed)
         self.model = model
         self.grid = three_grids(model, num_steps)
         exact = composes(model.equation)
@@ -155,7 +157,7 @@ class Estimator:
             # order from the three grids, and the interval would be too narrow.
             self.substeps = needed_substeps(model.equation, self.grid, seed)
         # The noise of a chunk is drawn at once.
-        _memory.fits(
+        memory.fits(
             owner,
             "chunk_size",
             2 * self.chunk_size * len(self.grid) * self.substeps * model.equation.noise_dim,
@@ -171,7 +173,7 @@ class Estimator:
         self._sample = path_sampler(
             model,
             self.grid,
-            drift,
+            driven,
             self.chunk_size,
             seed,
             numbers * self.substeps >= _COMPILED,
@@ -179,24 +181,32 @@ class Estimator:
         )
 
     def __call__(self, num_paths=2**15, tolerance=None):
-        num_paths = _checks.positive_int("estimate_u0", "num_paths", num_paths)
+        num_paths = checks.positive_int("estimate_u0", "num_paths", num_paths)
         if tolerance is not None:
-            tolerance = _checks.finite_float(
+            tolerance = checks.finite_float(
                 "estimate_u0", "tolerance", tolerance, above=0.0
             )
         max_chunks = -(-num_paths // self.chunk_size)
         self._progress = 0, 2 * _PILOT, None
         # The first chunks say how large the errors are, the next how much that matters.
-        milstein, first = self._first_chunk()
-        nothing = *self._no_sizes, milstein
+        iterated_integrals, first = self._first_chunk()
+        nothing = *self._no_sizes, iterated_integrals
         found = [first, *self._chunks(1, _PILOT, *nothing)]
         plain = [columns for columns, _ in found]
         u = np.concatenate([values for _, values in found], axis=-1)
-        sizes = error_sizes(self.grid, np.concatenate(plain, -1), u, milstein)
-        curved = [c for c, _ in self._chunks(_PILOT, 2 * _PILOT, *sizes, milstein)]
+        sizes = error_sizes(self.grid, np.concatenate(plain, -1), u, iterated_integrals)
+        curved = [
+            c for c, _ in self._chunks(_PILOT, 2 * _PILOT, *sizes, iterated_integrals)
+        ]
         while True:
             result = summary(
-                self.model, self.grid, plain, curved, sizes, milstein, self._first_order
+                self.model,
+                self.grid,
+                plain,
+                curved,
+                sizes,
+                iterated_integrals,
+                self._first_order,
             )
             done = len(plain) + len(curved)
             wanted = max_chunks
@@ -214,25 +224,27 @@ class Estimator:
                 return Estimate(**agreed(dataclasses.asdict(result)))
             plain += [columns for columns, _ in self._chunks(done, wanted, *nothing)]
 
-    def look(self):
-        """`drift_size` and `milstein` of `Estimate`, from one chunk of paths.
+    def pilot_run(self):
+        """`drift_size` and `iterated_integrals` of `Estimate`, from one chunk of paths.
 
         Raises:
             FloatingPointError: a path is no longer a finite number.
         """
-        milstein, (columns, _) = self._first_chunk()
-        return float(np.mean(columns[0, COLUMNS.index("drift")])), milstein
+        iterated_integrals, (columns, _) = self._first_chunk()
+        return float(np.mean(columns[0, COLUMNS.index("b_square")])), iterated_integrals
 
     def _first_chunk(self):
-        """Whether `grid_noise` lowers the variance, and that chunk the better way."""
+        """Whether `iterated_integrals_of_z` lowers the variance, and the better chunk."""
         both = self._sampled([(0, *self._no_sizes, out) for out in (False, True)])
-        variances = [np.var(columns[0, COLUMNS.index("newton")]) for columns, _ in both]
-        milstein = bool(variances[1] < variances[0])
-        return milstein, self._finite([both[milstein]])[0]
+        variances = [
+            np.var(columns[0, COLUMNS.index("newton_step")]) for columns, _ in both
+        ]
+        iterated_integrals = bool(variances[1] < variances[0])
+        return iterated_integrals, self._finite([both[iterated_integrals]])[0]
 
-    def _chunks(self, first, last, u_size, z_size, milstein):
+    def _chunks(self, first, last, u_size, z_size, iterated_integrals):
         """Columns and u of each chunk."""
-        calls = [(k, u_size, z_size, milstein) for k in range(first, last)]
+        calls = [(k, u_size, z_size, iterated_integrals) for k in range(first, last)]
         return self._finite(self._sampled(calls))
 
     def _sampled(self, calls):
@@ -250,6 +262,7 @@ class Estimator:
         if not all(np.all(np.isfinite(columns)) for columns, _ in found):
             raise FloatingPointError(
                 f"Paths of {self.model.equation!r} are no longer finite numbers on "
-                f"{len(self.grid) - 1} time steps. Take more steps, or drift=False."
+                f"{len(self.grid) - 1} time steps. Take more steps, or "
+                "importance_sampling=False."
             )
         return found

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.estimate.extrapolation import STRIDES
 from kerasmodels.bsde.paths.grid import time_grid
 
@@ -16,12 +16,12 @@ def three_grids(model, num_steps):
     """
     if model.fixed_times:
         if num_steps not in (None, model.num_steps):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "estimate_u0",
                     "num_steps",
                     f"{model.num_steps}, as a network belongs to each time of this model",
-                    f"num_steps={_checks.describe(num_steps)}",
+                    f"num_steps={checks.describe(num_steps)}",
                     'Control processes that take any time: "exchangeable", "shared".',
                 )
             )
@@ -32,10 +32,10 @@ def three_grids(model, num_steps):
         while len(grid) <= max(model.num_steps + 1, STRIDES[-1]):
             grid = np.sort(np.concatenate([grid, (grid[1:] + grid[:-1]) / 2]))
         return _whole(grid)
-    num_steps = _checks.positive_int("estimate_u0", "num_steps", num_steps, minimum=2)
+    num_steps = checks.positive_int("estimate_u0", "num_steps", num_steps, minimum=2)
     if num_steps % 2:
-        raise _checks.ArgumentError(
-            _checks.message("estimate_u0", "num_steps", "even", f"num_steps={num_steps}")
+        raise checks.ArgumentError(
+            checks.message("estimate_u0", "num_steps", "even", f"num_steps={num_steps}")
         )
     return _whole(time_grid(model.equation.terminal_time, num_steps))
 

@@ -39,16 +39,16 @@ class Estimate:
             order is seen, 1, or a measured one below, which widens `time_grid`.
         mismatch_std: float. Standard deviation of u_N - g(x_N) on the finest grid.
         z_std: float. The part of it that does not come from the time grid.
-        milstein: bool. Whether the noise of the grid was taken out (`grid_noise.py`): where
-            that lowers the variance of the mismatch.
+        iterated_integrals: bool. Whether the noise of the grid was taken out
+            (`iterated_integrals.py`): where that lowers the variance of the mismatch.
         drift_size: float. Mean of int |b|^2 dt: how far the driven paths are from the
             undriven ones.
         growth: float. Mean of log |J|, the logarithm of how much an error of u0 grows up
             to the terminal time: large where the driver is stiff in u.
         reach: float. Mean of max(|R|, |R / J|): how far the mismatch lets the trained u0
             be off where the driver is not linear.
-        stiffness: float. How far log J may be off, because the slope f_u changes within
-            the error of u: from 1 on, what that does to u0 is part of `imperfect_z`.
+        stiffness: float. How far log J may be off, because the derivative f_u changes
+            within the error of u: from 1 on, what that does to u0 is part of `imperfect_z`.
         refused: bool. Whether Newton's step from the trained u0 left `reach`, so that u0
             is the trained one and the interval is made of `reach`.
     """
@@ -64,7 +64,7 @@ class Estimate:
     order: float
     mismatch_std: float
     z_std: float
-    milstein: bool
+    iterated_integrals: bool
     drift_size: float
     growth: float
     reach: float
@@ -90,15 +90,15 @@ class Estimate:
         }
 
 
-def summary(model, grid, plain, curved, sizes, milstein, first_order):
+def summary(model, grid, plain, curved, sizes, iterated_integrals, first_order):
     def column(name, found):
         return np.concatenate(found, axis=-1)[:, COLUMNS.index(name)]
 
     u0 = float(np.asarray(model.u0, "float64"))
     # Per path, so that the standard error counts how the grids go together.
-    newton = column("newton", plain + curved)
-    found = extrapolation(grid, u0 - newton, first_order)
-    extrapolated = found.weights @ (u0 - newton)
+    newton_step = column("newton_step", plain + curved)
+    found = extrapolation(grid, u0 - newton_step, first_order)
+    extrapolated = found.weights @ (u0 - newton_step)
     curvature = found.weights @ column("curvature", curved)
     second_order = float(np.mean(curvature))
     # A kink that z crosses evenly makes this of what it adds in all.
@@ -106,15 +106,17 @@ def summary(model, grid, plain, curved, sizes, milstein, first_order):
     kink = math.copysign(min(kink, abs(second_order)), second_order)
     # What kinks add depends on where exactly z is wrong, and lies between nothing and all.
     correction = second_order - kink / 2
-    aligned = float(np.mean(column("aligned", curved)[0]))
+    parallel_to_z = float(np.mean(column("parallel_to_z", curved)[0]))
     place, shortened = (
         abs(float(np.mean(column(name, curved)[0]))) for name in ("place", "shortened")
     )
     stiffness, slack = _stiffness(column, curved)
     mismatch = column("mismatch", plain + curved)[0]
     mismatch_std = float(np.std(mismatch))
-    slope = np.abs(
-        np.divide(mismatch, newton[0], out=np.ones_like(mismatch), where=newton[0] != 0)
+    du_du0 = np.abs(
+        np.divide(
+            mismatch, newton_step[0], out=np.ones_like(mismatch), where=newton_step[0] != 0
+        )
     )
     value = float(np.mean(extrapolated))
     error = standard_error(extrapolated)
@@ -131,26 +133,26 @@ def summary(model, grid, plain, curved, sizes, milstein, first_order):
         standard_error=error,
         monte_carlo=QUANTILE * error,
         time_grid=found.uncertainty,
-        imperfect_z=imperfect + abs(aligned) + place + shortened + slack,
+        imperfect_z=imperfect + abs(parallel_to_z) + place + shortened + slack,
         correction=correction if usable else 0.0,
-        num_paths=newton.shape[-1],
+        num_paths=newton_step.shape[-1],
         num_steps=len(grid) - 1,
         order=found.order,
         mismatch_std=mismatch_std,
         z_std=sizes[1][3],
-        milstein=milstein,
-        drift_size=float(np.mean(column("drift", plain + curved)[0])),
-        growth=float(np.mean(np.log(np.maximum(slope, 1e-300)))),
-        reach=float(np.mean(np.maximum(np.abs(mismatch), np.abs(newton[0])))),
+        iterated_integrals=iterated_integrals,
+        drift_size=float(np.mean(column("b_square", plain + curved)[0])),
+        growth=float(np.mean(np.log(np.maximum(du_du0, 1e-300)))),
+        reach=float(np.mean(np.maximum(np.abs(mismatch), np.abs(newton_step[0])))),
         stiffness=stiffness,
     )
 
 
 def _stiffness(column, curved):
-    """How uncertain the slope J is, and what that adds to the uncertainty of u0.
+    """How uncertain J is, and what that adds to the uncertainty of u0.
 
-    Within the error of u the slope f_u may be another one, as above and below a kink. The
-    error of u0 is E R / J for a slope between both. Where log J is known to less than one,
+    Within the error of u the derivative f_u may be another one, as above and below a kink.
+    The error of u0 is E R / J for a J between both. Where log J is known to less than one,
     second order covers that; elsewhere all of |R| times the range of 1 / J counts.
     """
     least, most = (column(name, curved)[0] for name in ("least", "most"))

@@ -9,17 +9,17 @@ class NewtonWarning(UserWarning):
     """Newton's method left the trained u0 by more than the mismatch allows."""
 
 
-def settle(model, estimator, tolerance):
+def newton_iteration(model, estimator, tolerance):
     """Estimates u0 and hands it to the model until it moves less than its uncertainty.
 
     Where the driver depends on u, the recursion carries an error of u0 along; Newton's
     method converges in two or three turns. Few paths will do for that.
 
-    Newton's method follows the slope of the driver at the model's own u and z. Where that
-    slope is another one nearby, as with a stiff driver that has a kink, the method may end
-    anywhere. By the comparison theorem u0 is off by E |R / J| for the slope J between the
-    model and the solution, which is at most `Estimate.reach` where the driver falls with u.
-    An answer further away is refused: the trained u0 stays, with `reach` as its half-width.
+    Newton's method takes df/du at the model's own u and z. Where that derivative is another
+    one nearby, as with a stiff driver that has a kink, the method may end anywhere. By the
+    comparison theorem u0 is off by E |R / J| for the J between the model and the solution,
+    which is at most `Estimate.reach` where the driver falls with u. An answer
+    further away is refused: the trained u0 stays, with `reach` as its half-width.
     """
     estimate, first, start, last = None, None, float(model.u0), math.inf
     trained = start
@@ -74,7 +74,7 @@ def _stiff(model, estimate):
     )
 
 
-def reachable_half_width(estimate, num_paths):
+def attainable_half_width(estimate, num_paths):
     """The half-width that all the paths there may be would bring."""
     fewer = min(1.0, math.sqrt(estimate.num_paths / num_paths))
     return estimate.time_grid + estimate.imperfect_z + fewer * estimate.monte_carlo

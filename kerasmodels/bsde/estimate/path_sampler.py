@@ -10,25 +10,25 @@ from kerasmodels.bsde.estimate.substeps import divided
 from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.sampling import start_states
 from kerasmodels.bsde.recursion.driven import driven_step
-from kerasmodels.bsde.recursion.grid_noise import grid_noise, probes
+from kerasmodels.bsde.recursion.iterated_integrals import iterated_integrals_of_z, probes
 
-# What is known of each path at its end, in the order in which it is stacked: (u_N - g) / J,
-# u_N - g, the sums of second order, int e . dW along e = z / |z|, int |z|^2 dt and
-# int |b|^2 dt.
-COLUMNS = ("newton", "mismatch", *SUMS, "along_z", "z_square", "drift")
+# The numbers of a path at its end, in the order in which they are stacked: (u_N - g) / J,
+# of which the mean is the Newton step of u0; u_N - g; the sums of second order; int e . dW
+# along e = z / |z|; int |z|^2 dt; int |b|^2 dt.
+COLUMNS = ("newton_step", "mismatch", *SUMS, "along_z", "z_square", "b_square")
 
 
-def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substeps=1):
-    """A function (chunk, u_size, z_size, milstein) -> (columns, u) of the grids.
+def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, substeps=1):
+    """A function (chunk, u_size, z_size, iterated_integrals) -> (columns, u) of the grids.
 
     On each grid X takes `substeps` steps of the forward scheme from one time to the next.
 
     u_size `[3, N + 1]` and z_size (`error_sizes.py`) are how large the errors of u at each
     time and of z may be; where the first of z_size is negative nothing of second order is
-    computed. With milstein the noise of the grid is taken out
-    (`grid_noise.py`). The columns are `[3, columns, paths]`, one for each of `STRIDES`; u
-    is that of every second time, `[3, N / 2 + 1, paths]`, and on the coarsest grid zero at
-    times between its own.
+    computed. With iterated_integrals the noise of the grid is taken out
+    (`iterated_integrals.py`). The columns are `[3, columns, paths]`, one for each of
+    `STRIDES`; u is that of every second time, `[3, N / 2 + 1, paths]`, and on the coarsest
+    grid zero at times between its own.
     """
     equation, dtype = model.equation, model.dtype
     shape, num_steps = (chunk_size, equation.noise_dim), len(grid) - 1
@@ -36,7 +36,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substep
     inner_times = tf.constant(divided(grid, substeps), dtype)
 
     @tf.function(jit_compile=jit_compile, autograph=False)
-    def sample(chunk, u_size, z_size, milstein):
+    def sample(chunk, u_size, z_size, iterated_integrals):
         def normal(kind, shape):
             number = streams.of_estimate(chunk, kind)
             key = tf.stack([tf.constant(seed, "int64"), number])
@@ -85,7 +85,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substep
                     one * times[n],
                     one * times[n + stride],
                     noise,
-                    (drift, milstein, direction),
+                    (driven, iterated_integrals, direction),
                     (u_size[stride // 2, n], z_size),
                     None if substeps == 1 else lambda x, b: inner_steps(first, x, b),
                 )
@@ -99,8 +99,8 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substep
                 "x": start_states(equation, one),
                 "u": one * tf.cast(model.u0, dtype),
                 "z": z_start,
-                "slope": one,
-                **{name: 0 * one for name in (*SUMS, "along_z", "z_square", "drift")},
+                "du_du0": one,
+                **{name: 0 * one for name in (*SUMS, "along_z", "z_square", "b_square")},
             }
             u = tf.TensorArray(dtype, num_steps // 2 + 1, element_shape=one.shape)
             _, end, u = tf.while_loop(
@@ -111,9 +111,11 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substep
         # A loop over the grids, because its body is compiled once.
         return tf.map_fn(along, tf.constant(STRIDES), fn_output_signature=(dtype, dtype))
 
-    def run(chunk, u_size, z_size, milstein):
+    def run(chunk, u_size, z_size, iterated_integrals):
         u_size, z_size = (tf.constant(size, "float64") for size in (u_size, z_size))
-        found = sample(tf.constant(chunk, "int64"), u_size, z_size, tf.constant(milstein))
+        found = sample(
+            tf.constant(chunk, "int64"), u_size, z_size, tf.constant(iterated_integrals)
+        )
         return tuple(value.numpy().astype("float64") for value in found)
 
     return run
@@ -121,7 +123,7 @@ def path_sampler(model, grid, drift, chunk_size, seed, jit_compile=True, substep
 
 def _columns(equation, end):
     mismatch = end["u"] - equation.terminal(end["x"])
-    values = {**end, "mismatch": mismatch, "newton": mismatch / end["slope"]}
+    values = {**end, "mismatch": mismatch, "newton_step": mismatch / end["du_du0"]}
     return tf.stack([values[name][:, 0] for name in COLUMNS])
 
 
@@ -129,22 +131,22 @@ def _advance(model, state, index, t, t_end, noise, settings, sizes, inner_steps)
     """One step of the driven path, of u, and of what is summed along the path.
 
     Args:
-        settings: the triple (driven, milstein, direction).
+        settings: the triple (driven, iterated_integrals, direction).
         sizes: the pair (error of u at this time, z_size).
         inner_steps: None, or a function (x, b) -> X at the end, in steps of their own.
     """
     equation, dt = model.equation, t_end - t
-    driven, milstein, direction = settings
-    x, u, z, slope = (state[name] for name in ("x", "u", "z", "slope"))
+    driven, iterated_integrals, direction = settings
+    x, u, z, du_du0 = (state[name] for name in ("x", "u", "z", "du_du0"))
 
     def z_at(index, t, x):
         return z_or_zero(model, index, t, x)
 
-    def beyond():
+    def iterated():
         other = tf.sqrt(equation.noise_dim * dt) * direction
         states, along = probes(equation, t, dt, x, z, other)
         z_probed = z_at(index, tf.tile(t_end, (4, 1)), states)
-        return grid_noise(dt, along, z_probed, noise)
+        return iterated_integrals_of_z(dt, along, z_probed, noise)
 
     end = driven_step(
         equation,
@@ -156,12 +158,12 @@ def _advance(model, state, index, t, t_end, noise, settings, sizes, inner_steps)
         noise,
         driven=driven,
         inner_steps=inner_steps,
-        extra=tf.cond(milstein, beyond, lambda: tf.zeros_like(u)),
+        iterated_integrals=tf.cond(iterated_integrals, iterated, lambda: tf.zeros_like(u)),
     )
     sums = tf.cond(
         sizes[1][0] >= 0,
         lambda: second_order(
-            equation, (t, x, u, z), dt, end, slope, model.grid[-1], direction, *sizes
+            equation, (t, x, u, z), dt, end, du_du0, model.grid[-1], direction, *sizes
         ),
         lambda: (tf.zeros_like(u),) * len(SUMS),
     )
@@ -169,6 +171,12 @@ def _advance(model, state, index, t, t_end, noise, settings, sizes, inner_steps)
     along_z = tf.reduce_sum(unit(z) * noise, axis=-1, keepdims=True)
     sums = dict(zip(SUMS, sums))
     sums |= {"along_z": along_z, "z_square": dt * z_square}
-    sums |= {"drift": dt * tf.reduce_sum(end.drift**2, axis=-1, keepdims=True)}
+    sums |= {"b_square": dt * tf.reduce_sum(end.b**2, axis=-1, keepdims=True)}
     summed = {name: state[name] + value for name, value in sums.items()}
-    return {"x": end.x, "u": end.u, "z": end.z, "slope": slope * end.slope, **summed}
+    return {
+        "x": end.x,
+        "u": end.u,
+        "z": end.z,
+        "du_du0": du_du0 * end.du_du_start,
+        **summed,
+    }

@@ -6,16 +6,16 @@ a noisy vector says of the one behind it).
 
 import tensorflow as tf
 
-from kerasmodels.bsde.recursion.driven import driver_and_slope
+from kerasmodels.bsde.recursion.driven import driver_and_df_dz
 
 # What `second_order` returns: the terms of second order; how far they are from quadratic;
 # what errors along z would make; the smallest and the largest f_u dt within the error of u;
 # by how much the terms of second order change with the place of the errors of z; and what
 # these leave in first order where b is shortened.
-SUMS = ("curvature", "kink", "aligned", "least", "most", "place", "shortened")
+SUMS = ("curvature", "kink", "parallel_to_z", "least", "most", "place", "shortened")
 
 
-def second_order(equation, point, dt, end, slope, horizon, direction, u_error, z_size):
+def second_order(equation, point, dt, end, du_du0, horizon, direction, u_error, z_size):
     """The terms of one step, a tuple in the order of `SUMS`, each `[batch, 1]`.
 
     Args:
@@ -23,7 +23,7 @@ def second_order(equation, point, dt, end, slope, horizon, direction, u_error, z
         point: the tuple (t, x, u, z) at the start of the step.
         dt: Tensor `[batch, 1]`.
         end: `Driven`, the step.
-        slope: Tensor `[batch, 1]`. J up to the start of the step.
+        du_du0: Tensor `[batch, 1]`. J up to the start of the step.
         horizon: float. T.
         direction: Tensor `[batch, noise_dim]`. Unit vectors that the path does not read.
         u_error: scalar Tensor. Deviation of u at this time.
@@ -33,14 +33,14 @@ def second_order(equation, point, dt, end, slope, horizon, direction, u_error, z
     even_part, relative_part, along, at_end, even_alone, relative_alone = tf.unstack(z_size)
     z_square = tf.reduce_sum(z * z, axis=-1, keepdims=True)
     # b is shortened, and zero on undriven paths.
-    _, slope_in_z = driver_and_slope(equation, t, x, u, z)
-    tangent = tf.reduce_sum(z * slope_in_z, axis=-1, keepdims=True)
+    _, df_dz = driver_and_df_dz(equation, t, x, u, z)
+    tangent = tf.reduce_sum(z * df_dz, axis=-1, keepdims=True)
 
     def change(du, dz, kept=1.0):
         """The mean of f at `kept` z +- dz and u +- du, less the tangent at (u, z)."""
         above = equation.driver(t, x, u + du, kept * z + dz)
         below = equation.driver(t, x, u - du, kept * z - dz)
-        return ((above + below) / 2 - end.driver + (1 - kept) * tangent) * dt / slope
+        return ((above + below) / 2 - end.driver + (1 - kept) * tangent) * dt / du_du0
 
     def of_z(square):
         """Of errors of z of this mean square."""
@@ -58,17 +58,17 @@ def second_order(equation, point, dt, end, slope, horizon, direction, u_error, z
     # Of errors half as large, a second derivative makes a quarter; a kink does not.
     kink = tf.add_n([tf.abs(4 * h - w) for h, w in zip(half, whole)])
     # Where u and z err together, as where the driver is a product of both.
-    aligned = change(at_end * tf.sqrt(t / horizon), along * unit(z))
+    parallel_to_z = change(at_end * tf.sqrt(t / horizon), along * unit(z))
     # The same errors in all, evenly over the paths, or in proportion to z.
     even, relative = even_alone**2, relative_alone**2 * z_square
     place = of_z(even) - of_z(relative)
-    missing = tf.norm(slope_in_z - end.drift, axis=-1, keepdims=True)
-    shortened = missing * tf.sqrt(tf.maximum(even, relative)) * dt / tf.abs(slope)
-    least, most = _range_of_slopes(equation, point, at_end)
-    return tf.add_n(whole), kink, aligned, least * dt, most * dt, place, shortened
+    missing = tf.norm(df_dz - end.b, axis=-1, keepdims=True)
+    shortened = missing * tf.sqrt(tf.maximum(even, relative)) * dt / tf.abs(du_du0)
+    least, most = _range_of_df_du(equation, point, at_end)
+    return tf.add_n(whole), kink, parallel_to_z, least * dt, most * dt, place, shortened
 
 
-def _range_of_slopes(equation, point, error):
+def _range_of_df_du(equation, point, error):
     """The smallest and the largest of df/du at u and on both sides of it."""
     t, x, u, z = point
     found = []

@@ -5,7 +5,7 @@ import pathlib
 
 import keras
 
-from kerasmodels import _checks, _files, _registered, _workers
+from kerasmodels._support import checks, files, registered, workers
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.solve import solve
 from kerasmodels.runs import distribution
@@ -47,15 +47,15 @@ def solve_on_ray(
         ValueError: an argument is not of the form above.
     """
     owner = "solve_on_ray"
-    _checks.instance(owner, "equation", equation, Equation)
-    _registered.require_registered(type(equation), "equation")
-    workers = _checks.positive_int(owner, "num_workers", num_workers)
-    failures = _checks.positive_int(owner, "max_failures", max_failures, minimum=0)
+    checks.instance(owner, "equation", equation, Equation)
+    registered.require_registered(type(equation), "equation")
+    count = checks.positive_int(owner, "num_workers", num_workers)
+    failures = checks.positive_int(owner, "max_failures", max_failures, minimum=0)
     if checkpoint_every is not None:
-        _checks.positive_int(owner, "checkpoint_every", checkpoint_every)
-    _checks.boolean(owner, "use_gpu", use_gpu)
+        checks.positive_int(owner, "checkpoint_every", checkpoint_every)
+    checks.boolean(owner, "use_gpu", use_gpu)
     # Workers start in a folder of Ray's.
-    folder = _checks.path(owner, "folder", folder).resolve()
+    folder = checks.path(owner, "folder", folder).resolve()
     try:
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.tensorflow import TensorflowTrainer
@@ -72,9 +72,9 @@ def solve_on_ray(
         "options": options,
     }
     trainer = TensorflowTrainer(
-        work,
+        solve_on_worker,
         train_loop_config=config,
-        scaling_config=ScalingConfig(num_workers=workers, use_gpu=use_gpu),
+        scaling_config=ScalingConfig(num_workers=count, use_gpu=use_gpu),
         run_config=RunConfig(
             name="ray",
             storage_path=str(folder),
@@ -82,18 +82,18 @@ def solve_on_ray(
         ),
     )
     trainer.fit()
-    return _files.read_json(folder / "result.json")
+    return files.read_json(folder / "result.json")
 
 
-def work(config):
+def solve_on_worker(config):
     """What every worker runs."""
     strategy = distribution.joined()
     if strategy is None:
         _solve(config, 0)
         return
     with strategy.scope():
-        _solve(config, _workers.task_index())
-        _workers.agreed(0.0)
+        _solve(config, workers.task_index())
+        workers.agreed(0.0)
 
 
 def _solve(config, index):

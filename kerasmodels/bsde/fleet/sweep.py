@@ -13,7 +13,7 @@ import sys
 
 import keras
 
-from kerasmodels import _checks, _files, _registered
+from kerasmodels._support import checks, files, registered
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
 from kerasmodels.bsde.solve import solve
@@ -52,9 +52,9 @@ def sweep(equations, seeds, folder, jobs=None, overwrite=False, verbose=1, **opt
     """
     owner = "sweep"
     jobs = max(1, (os.cpu_count() or 1) // 2) if jobs is None else jobs
-    jobs = _checks.positive_int(owner, "jobs", jobs, minimum=0)
-    overwrite = _checks.boolean(owner, "overwrite", overwrite)
-    folder = _checks.path(owner, "folder", folder)
+    jobs = checks.positive_int(owner, "jobs", jobs, minimum=0)
+    overwrite = checks.boolean(owner, "overwrite", overwrite)
+    folder = checks.path(owner, "folder", folder)
     wanted = []
     for name, equation in _named(owner, equations).items():
         for seed in _seeds(owner, seeds):
@@ -69,7 +69,7 @@ def sweep(equations, seeds, folder, jobs=None, overwrite=False, verbose=1, **opt
         writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(done)
-        _files.write_text(folder / "results.csv", table.getvalue())
+        files.write_text(folder / "results.csv", table.getvalue())
         bar.update(len(done), finalize=len(done) == len(wanted))
 
     write()
@@ -99,21 +99,21 @@ def _named(owner, equations):
         named = {}
         for item in _list(owner, "equations", equations):
             if isinstance(item, str):
-                cls = EQUATIONS[_checks.one_of(owner, "equations", item, list(EQUATIONS))]
+                cls = EQUATIONS[checks.one_of(owner, "equations", item, list(EQUATIONS))]
                 named[item] = cls()
             else:
                 named[type(item).__name__] = item
     for name, equation in named.items():
-        _checks.instance(owner, "equations", equation, Equation)
-        _registered.require_registered(type(equation), "equation")
+        checks.instance(owner, "equations", equation, Equation)
+        registered.require_registered(type(equation), "equation")
         if not isinstance(name, str) or not re.fullmatch(r"[\w.+ -]*\w", name):
             expected = "named by what can name a folder"
-            raise _checks.ArgumentError(
-                _checks.message(owner, "equations", expected, f"the name {name!r}")
+            raise checks.ArgumentError(
+                checks.message(owner, "equations", expected, f"the name {name!r}")
             )
         if type(equation).__module__ == "__main__":
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     "equations",
                     "of a class that other processes can import",
@@ -122,8 +122,8 @@ def _named(owner, equations):
                 )
             )
     if not named:
-        raise _checks.ArgumentError(
-            _checks.message(owner, "equations", "one or more equations", "none")
+        raise checks.ArgumentError(
+            checks.message(owner, "equations", "one or more equations", "none")
         )
     return named
 
@@ -132,17 +132,17 @@ def _list(owner, argument, value):
     """`value`, or the one name that it is, as a list."""
     value = [value] if isinstance(value, str) else value
     if not isinstance(value, (list, tuple, range)):
-        received = f"{argument}={_checks.describe(value)}"
-        raise _checks.ArgumentError(_checks.message(owner, argument, "a list", received))
+        received = f"{argument}={checks.describe(value)}"
+        raise checks.ArgumentError(checks.message(owner, argument, "a list", received))
     return list(value)
 
 
 def _seeds(owner, seeds):
     seeds = _list(owner, "seeds", seeds)
-    seeds = [_checks.seed_int(owner, seed, "seeds") for seed in seeds]
+    seeds = [checks.seed_int(owner, seed, "seeds") for seed in seeds]
     if not seeds or len(set(seeds)) < len(seeds):
-        raise _checks.ArgumentError(
-            _checks.message(owner, "seeds", "one or more different seeds", f"{seeds}")
+        raise checks.ArgumentError(
+            checks.message(owner, "seeds", "one or more different seeds", f"{seeds}")
         )
     return seeds
 
@@ -159,8 +159,8 @@ def _job(owner, name, equation, seed, options):
         # As it comes back from a file, to be compared with one.
         return json.loads(json.dumps(job))
     except TypeError as error:
-        raise _checks.ArgumentError(
-            _checks.message(owner, "options", "plain values", f"{options!r}")
+        raise checks.ArgumentError(
+            checks.message(owner, "options", "plain values", f"{options!r}")
         ) from error
 
 
@@ -170,9 +170,9 @@ def _finished(owner, wanted):
     for k, (job, place) in enumerate(wanted):
         if not (place / _JOB).exists():
             continue
-        if _files.read_json(place / _JOB) != job:
-            raise _checks.ArgumentError(
-                _checks.message(
+        if files.read_json(place / _JOB) != job:
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     "folder",
                     "one without runs that were asked something else",
@@ -190,7 +190,7 @@ def _row(wanted, error):
     row = {**dict.fromkeys(COLUMNS), "equation": job["name"], "seed": job["seed"]}
     if error is not None:
         return {**row, "dim": job["equation"]["config"].get("dim"), "error": error}
-    result = _files.read_json(place / "result.json")
+    result = files.read_json(place / "result.json")
     low, high = result["u0_interval"]
     numbers = {name: result[name] for name in COLUMNS if name in result}
     return {**row, **numbers, "equation": job["name"], "half_width": (high - low) / 2}
@@ -201,10 +201,10 @@ def _solve(job, place):
     importlib.import_module(job["module"])
     equation = keras.saving.deserialize_keras_object(job["equation"])
     solution = solve(equation, seed=job["seed"], **job["options"])
-    with _files.replacing(place, mark=_JOB) as temporary:
+    with files.replacing(place, mark=_JOB) as temporary:
         temporary.mkdir()
         solution.save(temporary)
-        _files.write_json(temporary / _JOB, job)
+        files.write_json(temporary / _JOB, job)
 
 
 def _run_here(job, place):

@@ -6,18 +6,31 @@ from typing import ClassVar, NamedTuple
 
 import keras
 
+from kerasmodels._support import checks
 from kerasmodels.bsde.estimate.interval import Estimate
+
+# What an equation may declare beyond a semilinear PDE, and why a method refuses it.
+PARTS = {
+    "obstacle": "it has an obstacle, and the method stops no path early",
+    "jumps": "its paths jump, and the method draws continuous paths alone",
+    "coupled": "its coefficients depend on u or z, and the method draws paths before u",
+}
+
+
+class MethodFailed(checks.RunError):
+    """A method found on the way that it cannot solve this equation. Told in one line."""
 
 
 class Round(NamedTuple):
     """What is known after one round of a method.
 
     estimate: `Estimate` of the round's approximation.
-    reachable: float. The half-width that the largest allowed number of paths would bring.
+    attainable_half_width: float. The half-width that the largest allowed number of paths
+        would bring.
     """
 
     estimate: Estimate
-    reachable: float
+    attainable_half_width: float
 
 
 class Method(abc.ABC):
@@ -28,16 +41,29 @@ class Method(abc.ABC):
 
     Attributes:
         approximation: the class of what `fit` finds, a kind of `Approximation`.
+        treats: the names of `PARTS` that the method treats.
     """
 
     approximation: ClassVar[type]
+    treats: ClassVar[tuple] = ()
+
+    def refuses_parts(self, equation):
+        """None, or a sentence on a part of `PARTS` that the equation declares.
+
+        `solve` calls it before it checks the equation, whose coefficients may be wrong.
+        """
+        for name, reason in PARTS.items():
+            part = getattr(equation, name)
+            if name not in self.treats and part is not None and part is not False:
+                return reason
+        return None
 
     def refuses(self, equation):
         """None, or one sentence on why the method cannot solve this equation."""
-        return None
+        return self.refuses_parts(equation)
 
-    def work(self, equation):
-        """How much more work than usual the estimate may take on this equation."""
+    def cost_factor(self, equation):
+        """How much more the estimate may cost on this equation than on others."""
         return 1.0
 
     @abc.abstractmethod

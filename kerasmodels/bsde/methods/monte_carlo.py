@@ -7,14 +7,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks, _files
+from kerasmodels._support import checks, files
 from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.methods.base import Method
-from kerasmodels.bsde.paths.grid import as_time_grid, check_steps_or_times
+from kerasmodels.bsde.paths.grid import as_time_grid, check_steps_or_grid
 from kerasmodels.bsde.paths.mean import mean_of_terminal
 
 # Relative error up to which f counts as linear, in float64.
 _LINEAR = 1e-9
+# Equal time steps where the caller names none.
+_NUM_STEPS = 20
 
 
 class Expectation(Approximation):
@@ -41,11 +43,11 @@ class Expectation(Approximation):
 
     def save(self, folder):
         numbers = {"grid": self.grid.tolist(), "dtype": self.dtype, "u0": float(self._u0)}
-        _files.write_json(folder / "approximation.json", numbers)
+        files.write_json(folder / "approximation.json", numbers)
 
     @classmethod
     def load(cls, folder, equation):
-        numbers = _files.read_json(folder / "approximation.json")
+        numbers = files.read_json(folder / "approximation.json")
         found = cls(equation, np.array(numbers["grid"]), numbers["dtype"])
         found.set_u0(numbers["u0"])
         return found
@@ -62,7 +64,9 @@ class MonteCarlo(Method):
     variate. Its interval holds the error of the time grid as well as that of the sample.
 
     Args:
-        t: int or sequence of floats. Number of equal time steps, or the grid.
+        num_steps: None or int. Number of equal time steps; None is 20, unless `grid` is
+            given.
+        grid: None or sequence of floats. The times of the steps, in place of `num_steps`.
         dtype: "float32" or "float64".
 
     Raises:
@@ -73,15 +77,19 @@ class MonteCarlo(Method):
     """
 
     approximation: ClassVar[type] = Expectation
-    t: object = 20
+    num_steps: int | None = None
+    grid: object = None
     dtype: str = "float32"
 
     def __post_init__(self):
-        check_steps_or_times("MonteCarlo", self.t)
-        _checks.one_of("MonteCarlo", "dtype", self.dtype, ("float32", "float64"))
+        check_steps_or_grid("MonteCarlo", self.num_steps, self.grid)
+        checks.one_of("MonteCarlo", "dtype", self.dtype, ("float32", "float64"))
 
     def refuses(self, equation):
         """A sentence where the driver reads z, or is not linear in u at sampled points."""
+        reason = self.refuses_parts(equation)
+        if reason:
+            return reason
         rng = np.random.default_rng(0)
         points = 32
         t = tf.constant(rng.uniform(0, equation.terminal_time, (points, 1)))
@@ -104,8 +112,11 @@ class MonteCarlo(Method):
         return None
 
     def fit(self, equation, run):
-        grid = as_time_grid("solve", equation, self.t)
-        run.begin({"method": "monte_carlo", "t": grid.tolist(), "dtype": self.dtype})
+        num_steps = self.num_steps
+        if num_steps is None and self.grid is None:
+            num_steps = _NUM_STEPS
+        grid = as_time_grid("solve", equation, num_steps, self.grid)
+        run.begin({"method": "monte_carlo", "grid": grid.tolist(), "dtype": self.dtype})
         found = Expectation(equation, grid, self.dtype)
         found.baseline = mean_of_terminal(equation, grid, run.seed, self.dtype)
         found.set_u0(found.baseline[0])

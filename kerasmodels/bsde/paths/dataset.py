@@ -4,7 +4,7 @@ import numbers
 
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.coefficients import check_shapes
 from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.grid import as_time_grid, paths_fit, tile_times
@@ -17,7 +17,6 @@ _UNROLLED = 51
 
 def path_dataset(
     equation,
-    t,
     batch_size,
     seed=0,
     start_step=0,
@@ -25,6 +24,9 @@ def path_dataset(
     dtype=None,
     jitter=False,
     share=None,
+    *,
+    num_steps=None,
+    grid=None,
 ):
     """A `tf.data.Dataset` of `((x, dw, t), g(x_N))` with fresh paths in every element.
 
@@ -33,7 +35,6 @@ def path_dataset(
 
     Args:
         equation: `Equation`.
-        t: int or sequence of floats. As in `sample_paths`.
         batch_size: int. Paths per element.
         seed: int. The stream of random numbers.
         start_step: int. The step of the first element.
@@ -46,6 +47,7 @@ def path_dataset(
         share: None, or a pair (index, count) of ints. Only the index-th of `count` equal
             parts of every element: together, the parts are the elements. Their times are
             the same. A list of indices gives these parts one after another.
+        num_steps, grid: as in `sample_paths`.
 
     Returns:
         A data set whose elements are x `[batch, N + 1, dim]`, dw `[batch, N, noise_dim]`
@@ -55,24 +57,24 @@ def path_dataset(
         ValueError: as `sample_paths`.
     """
     owner = "path_dataset"
-    dtype = _checks.float_type(owner, dtype)
+    dtype = checks.float_type(owner, dtype)
     check_shapes(owner, equation, dtype)
-    t = as_time_grid(owner, equation, t)
-    batch_size = _checks.positive_int(owner, "batch_size", batch_size)
+    t = as_time_grid(owner, equation, num_steps, grid)
+    batch_size = checks.positive_int(owner, "batch_size", batch_size)
     # Up to four elements wait, and two are made at a time.
     paths_fit(owner, "batch_size", equation, len(t) - 1, batch_size, dtype, copies=8)
-    seed = _checks.seed_int(owner, seed)
-    start_step = _checks.positive_int(owner, "start_step", start_step, minimum=0)
+    seed = checks.seed_int(owner, seed)
+    start_step = checks.positive_int(owner, "start_step", start_step, minimum=0)
     if num_batches is not None:
-        num_batches = _checks.positive_int(owner, "num_batches", num_batches)
-    jitter = _checks.boolean(owner, "jitter", jitter)
+        num_batches = checks.positive_int(owner, "num_batches", num_batches)
+    jitter = checks.boolean(owner, "jitter", jitter)
     indices, count = (0,), 1
     if share is not None:
         indices, count = _share(owner, share)
         if batch_size % count:
             fewer = batch_size - batch_size % count
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     "batch_size",
                     f"a multiple of the {count} parts that share a batch",
@@ -116,12 +118,12 @@ def _share(owner, share):
         for k in (*indices, count)
     )
     if not whole or not indices or not all(0 <= k < count for k in indices):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "share",
                 "a pair (index, count) of integers with 0 <= index < count",
-                f"share={_checks.describe(share)}",
+                f"share={checks.describe(share)}",
             )
         )
     return indices, int(count)

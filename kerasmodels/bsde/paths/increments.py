@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.paths.grid import as_tensor
 
 # TensorFlow's number of the generator.
@@ -24,8 +24,8 @@ def brownian_increments(t, batch_size, dim, seed, dtype=None, first_path=None):
             with the same seed, bit for bit, without drawing those before. Not under XLA,
             whose numbers are others.
     """
-    seed = _checks.seed_pair("brownian_increments", seed)
-    dtype = _checks.float_type("brownian_increments", dtype)
+    seed = checks.seed_pair("brownian_increments", seed)
+    dtype = checks.float_type("brownian_increments", dtype)
     grid = as_tensor(t, "float64")
     root_dt = tf.cast(tf.sqrt(grid[1:] - grid[:-1])[:, None], dtype)
     shape = (batch_size, grid.shape[0] - 1, dim)

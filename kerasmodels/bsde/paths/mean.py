@@ -21,7 +21,7 @@ def mean_of_terminal(equation, grid, seed, dtype=None, num_paths=8192):
     means, squares, blocks = [], [], -(-num_paths // block)
     for k in range(blocks):
         x, _ = sample_paths(
-            equation, grid, block, (seed, streams.before_training(k)), dtype
+            equation, block, (seed, streams.before_training(k)), dtype, grid=grid
         )
         g = np.asarray(equation.terminal(x[:, -1]))
         means.append(float(np.mean(g)))

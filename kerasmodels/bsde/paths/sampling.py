@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.coefficients import check_shapes
 from kerasmodels.bsde.paths.grid import as_tensor, as_time_grid, paths_fit
 from kerasmodels.bsde.paths.increments import brownian_increments
@@ -62,7 +62,7 @@ def forward_paths(equation, t, dw, unroll):
     return tf.transpose(path.stack(), (1, 0, 2))
 
 
-def sample_paths(equation, t, batch_size, seed, dtype=None):
+def sample_paths(equation, batch_size, seed, dtype=None, *, num_steps=None, grid=None):
     """Samples Brownian increments and the forward paths that they drive.
 
     The same arguments give the same paths, in Python and inside a `tf.function`. Under
@@ -71,12 +71,13 @@ def sample_paths(equation, t, batch_size, seed, dtype=None):
 
     Args:
         equation: `Equation`.
-        t: int or sequence of floats. Number of equal time steps N, or the N + 1 grid
-            times from 0 to the terminal time; they need not be equally spaced.
         batch_size: int. Number of paths.
         seed: int, or a pair (seed, step) of ints or int tensors. An int s is (s, 0).
             Batch k of `path_dataset(..., seed=s)` is drawn with the pair (s, k).
         dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
+        num_steps: None or int. Number of equal time steps N.
+        grid: None or sequence of floats. The N + 1 times from 0 to the terminal time, in
+            place of `num_steps`; they need not be equally spaced.
 
     Returns:
         The pair (x, dw): x `[batch_size, N + 1, dim]`, dw
@@ -87,11 +88,11 @@ def sample_paths(equation, t, batch_size, seed, dtype=None):
             cannot be called or returns another shape, or the paths do not fit into memory.
     """
     owner = "sample_paths"
-    dtype = _checks.float_type(owner, dtype)
+    dtype = checks.float_type(owner, dtype)
     check_shapes(owner, equation, dtype)
-    t = as_time_grid(owner, equation, t)
-    batch_size = _checks.positive_int(owner, "batch_size", batch_size)
-    seed = _checks.seed_pair(owner, seed)
-    paths_fit(owner, "batch_size", equation, len(t) - 1, batch_size, dtype)
-    dw = brownian_increments(t, batch_size, equation.noise_dim, seed, dtype)
-    return forward_paths(equation, t, dw, unroll=tf.executing_eagerly()), dw
+    grid = as_time_grid(owner, equation, num_steps, grid)
+    batch_size = checks.positive_int(owner, "batch_size", batch_size)
+    seed = checks.seed_pair(owner, seed)
+    paths_fit(owner, "batch_size", equation, len(grid) - 1, batch_size, dtype)
+    dw = brownian_increments(grid, batch_size, equation.noise_dim, seed, dtype)
+    return forward_paths(equation, grid, dw, unroll=tf.executing_eagerly()), dw

@@ -7,6 +7,7 @@
 | from -1 - 2^32 down | the shift of the inner times of batch k (`jitter`) |
 | from -2^40 down | the estimate, two numbers for each chunk of paths |
 | from -2^41 up | the paths that show how many steps of X are needed, one for each step |
+| from -2^42 up | the paths of a regression, one for each pass |
 """
 
 
@@ -28,3 +29,8 @@ def of_estimate(chunk, kind):
 def of_substeps(step):
     """The number of an increment of the paths in `needed_substeps`."""
     return step - 2**41
+
+
+def of_regression(number):
+    """The number of the paths of a pass of regressions."""
+    return number - 2**42

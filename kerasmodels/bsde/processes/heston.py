@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.processes.cox_ingersoll_ross import square_root_step
 
@@ -47,18 +47,18 @@ class Heston(Equation):
         owner = type(self).__name__
         super().__init__(2, terminal_time, x0)
         if not (self.x0[0] > 0 and self.x0[1] >= 0):
-            received = f"x0={_checks.describe(x0)}"
+            received = f"x0={checks.describe(x0)}"
             expected = "a price above 0 and a variance of at least 0"
-            raise _checks.ArgumentError(_checks.message(owner, "x0", expected, received))
-        self.drift_rate = _checks.finite_float(owner, "drift_rate", drift_rate)
-        self.reversion = _checks.finite_float(owner, "reversion", reversion, at_least=0.0)
-        self.level = _checks.finite_float(owner, "level", level, at_least=0.0)
-        self.vol_of_vol = _checks.finite_float(owner, "vol_of_vol", vol_of_vol, above=0.0)
-        self.correlation = _checks.finite_float(owner, "correlation", correlation)
+            raise checks.ArgumentError(checks.message(owner, "x0", expected, received))
+        self.drift_rate = checks.finite_float(owner, "drift_rate", drift_rate)
+        self.reversion = checks.finite_float(owner, "reversion", reversion, at_least=0.0)
+        self.level = checks.finite_float(owner, "level", level, at_least=0.0)
+        self.vol_of_vol = checks.finite_float(owner, "vol_of_vol", vol_of_vol, above=0.0)
+        self.correlation = checks.finite_float(owner, "correlation", correlation)
         if abs(self.correlation) > 1:
             received = f"correlation={correlation!r}"
-            raise _checks.ArgumentError(
-                _checks.message(owner, "correlation", "between -1 and 1", received)
+            raise checks.ArgumentError(
+                checks.message(owner, "correlation", "between -1 and 1", received)
             )
 
     @property

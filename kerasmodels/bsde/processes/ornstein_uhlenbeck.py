@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.curve import Curve
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.processes.parameters import Noise, constant, elapsed, numbers
@@ -58,7 +58,7 @@ class OrnsteinUhlenbeck(Equation):
         elif level.size not in (1, self.dim):
             expected = f"a curve of 1 or {self.dim} values"
             received = f"a curve of {level.size}"
-            raise _checks.ArgumentError(_checks.message(owner, "level", expected, received))
+            raise checks.ArgumentError(checks.message(owner, "level", expected, received))
         self.level = level
         self._noise = Noise.of(self, volatility, correlation)
 
@@ -119,17 +119,15 @@ class HullWhite(Equation):
 
     def __init__(self, terminal_time, forward, reversion, volatility):
         owner = type(self).__name__
-        self.forward = _checks.instance(owner, "forward", forward, Curve)
+        self.forward = checks.instance(owner, "forward", forward, Curve)
         if forward.size != 1 or forward.kind != "linear":
             expected = 'a curve of one value and of kind "linear"'
             received = f"{forward.size} values of kind {forward.kind!r}"
-            raise _checks.ArgumentError(
-                _checks.message(owner, "forward", expected, received)
-            )
+            raise checks.ArgumentError(checks.message(owner, "forward", expected, received))
         x0 = np.interp(0.0, forward.times, forward.values.ravel())
         super().__init__(1, terminal_time, x0)
-        self.reversion = _checks.finite_float(owner, "reversion", reversion)
-        self.volatility = _checks.finite_float(owner, "volatility", volatility, above=0.0)
+        self.reversion = checks.finite_float(owner, "reversion", reversion)
+        self.volatility = checks.finite_float(owner, "volatility", volatility, above=0.0)
 
     def centre(self, t):
         """a(t), the mean of the short rate."""

@@ -3,18 +3,18 @@
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 def numbers(owner, argument, value, dim, at_least=None):
     """Returns a float, or a float64 array `[dim]` where `value` has one per coordinate."""
-    if np.ndim(value if _checks.as_numbers(value) is not None else 0) == 0:
-        return _checks.finite_float(owner, argument, value, at_least=at_least)
-    array = _checks.point(owner, argument, value, dim)
+    if np.ndim(value if checks.as_numbers(value) is not None else 0) == 0:
+        return checks.finite_float(owner, argument, value, at_least=at_least)
+    array = checks.point(owner, argument, value, dim)
     if at_least is not None and np.any(array < at_least):
         expected = f"at least {at_least:g} in each coordinate"
-        received = f"{argument}={_checks.describe(value)}"
-        raise _checks.ArgumentError(_checks.message(owner, argument, expected, received))
+        received = f"{argument}={checks.describe(value)}"
+        raise checks.ArgumentError(checks.message(owner, argument, expected, received))
     return array
 
 
@@ -53,12 +53,12 @@ class Noise:
 
     def __init__(self, owner, dim, volatility, correlation):
         self.count, self._unit, self.correlation = dim, None, None
-        array = _checks.as_numbers(volatility)
+        array = checks.as_numbers(volatility)
         if array is not None and array.ndim == 2:
             self._take_loadings(owner, dim, array, correlation)
             return
         if array is None or array.ndim == 0:
-            self.size = _checks.finite_float(owner, "volatility", volatility, above=0.0)
+            self.size = checks.finite_float(owner, "volatility", volatility, above=0.0)
         else:
             self.size = numbers(owner, "volatility", volatility, dim, at_least=0.0)
         self.volatility = self.size
@@ -68,21 +68,21 @@ class Noise:
 
     def _take_loadings(self, owner, dim, loadings, correlation):
         if len(loadings) != dim or not loadings.size or not np.all(np.isfinite(loadings)):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     "volatility",
                     f"a number, {dim} numbers, or {dim} rows of loadings, all finite",
-                    f"volatility={_checks.describe(loadings)}",
+                    f"volatility={checks.describe(loadings)}",
                 )
             )
         if correlation is not None:
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     "correlation",
                     "left out where `volatility` has rows of loadings",
-                    f"correlation={_checks.describe(correlation)}",
+                    f"correlation={checks.describe(correlation)}",
                     "The loadings say how the coordinates go together.",
                 )
             )
@@ -98,17 +98,17 @@ class Noise:
 
 
 def _correlation(owner, dim, correlation):
-    array = _checks.finite_array(owner, "correlation", correlation)
+    array = checks.finite_array(owner, "correlation", correlation)
     error = f"of shape ({dim}, {dim}), symmetric, with ones on the diagonal"
     right = array.shape == (dim, dim) and np.allclose(array, array.T, atol=1e-9)
-    received = f"correlation={_checks.describe(correlation)}"
+    received = f"correlation={checks.describe(correlation)}"
     if right and np.allclose(np.diag(array), 1.0, atol=1e-9):
         smallest = float(np.linalg.eigvalsh(array)[0])
         if smallest > -1e-9:
             return array
         error = "without negative eigenvalues, as no noise is correlated so"
         received = f"a smallest eigenvalue of {smallest:.3g}"
-    raise _checks.ArgumentError(_checks.message(owner, "correlation", error, received))
+    raise checks.ArgumentError(checks.message(owner, "correlation", error, received))
 
 
 def _root(correlation):

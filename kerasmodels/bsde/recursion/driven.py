@@ -7,7 +7,7 @@ and these are drawn as dW = dW^Q + b dt. Only where the paths go changes, and wi
     b = df/dz (t, x, u, z)
 
 (-lambda z for a Hamilton-Jacobi-Bellman equation: the controlled process) the terminal
-mismatch R, divided by the slope J of u_N by u_0, has to first order the error of u0 as
+mismatch R, divided by the derivative J of u_N by u_0, has to first order the error of u0 as
 its mean, whatever the error of z. An error of u at the end is 1 / J as large at the start.
 Training therefore weights the squared mismatch R^2 of a path by 1 / J. The weight 1 / J^2
 of the estimate would leave the batch to a few paths where J varies much.
@@ -35,12 +35,12 @@ def control_drift(equation, t, dt, x, u, z):
     holds for any b, and a z that is not trained yet must not throw the paths out of the
     region that matters.
     """
-    driver, b = driver_and_slope(equation, t, x, u, z)
+    driver, b = driver_and_df_dz(equation, t, x, u, z)
     size = tf.sqrt(tf.reduce_sum(b * b, axis=-1, keepdims=True) * dt)
     return driver, b * (_LIMIT / tf.maximum(size, _LIMIT))
 
 
-def driver_and_slope(equation, t, x, u, z):
+def driver_and_df_dz(equation, t, x, u, z):
     """The pair (f, df/dz), by automatic differentiation."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(z)
@@ -52,18 +52,18 @@ class Driven(NamedTuple):
     """One driven step.
 
     x, u, z: at its end, `[batch, dim]`, `[batch, 1]`, `[batch, noise_dim]`.
-    driver, drift: f and b at its start.
+    driver, b: f and df/dz at its start.
     dw: the increment with its drift, `[batch, noise_dim]`.
-    slope: the derivative of u at the end by u at the start, `[batch, 1]`.
+    du_du_start: the derivative of u at the end by u at the start, `[batch, 1]`.
     """
 
     x: tf.Tensor
     u: tf.Tensor
     z: tf.Tensor
     driver: tf.Tensor
-    drift: tf.Tensor
+    b: tf.Tensor
     dw: tf.Tensor
-    slope: tf.Tensor
+    du_du_start: tf.Tensor
 
 
 def driven_step(
@@ -76,7 +76,7 @@ def driven_step(
     noise,
     driven=True,
     inner_steps=None,
-    extra=None,
+    iterated_integrals=None,
 ):
     """Steps X by the control, and u along it.
 
@@ -91,7 +91,7 @@ def driven_step(
         driven: bool. False leaves b out.
         inner_steps: None, or a function (x, b) -> X at the end, where X takes more than
             one step.
-        extra: as in `recursion_step`.
+        iterated_integrals: as in `recursion_step`.
 
     Returns:
         A `Driven`.
@@ -107,9 +107,9 @@ def driven_step(
     start, end = (t, x, z), (t_end, x_end, z_end)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(u)
-        u_end = recursion_step(equation, rule, start, end, dw, u, drift=b, extra=extra)
-    slope = tape.gradient(u_end, u, unconnected_gradients="zero")
-    return Driven(x_end, u_end, z_end, driver, b, dw, slope)
+        u_end = recursion_step(equation, rule, start, end, dw, u, b, iterated_integrals)
+    du_du_start = tape.gradient(u_end, u, unconnected_gradients="zero")
+    return Driven(x_end, u_end, z_end, driver, b, dw, du_du_start)
 
 
 def controlled_paths(model, t, noise):
@@ -121,8 +121,8 @@ def controlled_paths(model, t, noise):
         noise: Tensor `[batch, N, noise_dim]`. dW^Q, variance dt.
 
     Returns:
-        The triple (x, dw, slope) without derivatives: x `[batch, N + 1, dim]`; dw
-        `[batch, N, noise_dim]`, the increments with their drift; and slope `[batch, 1]`,
+        The triple (x, dw, du_du0) without derivatives: x `[batch, N + 1, dim]`; dw
+        `[batch, N, noise_dim]`, the increments with their drift; and du_du0 `[batch, 1]`,
         the derivative of u_N by u_0 along the path, kept within e^-10 and e^10.
     """
     equation, num_steps = model.equation, model.num_steps
@@ -131,7 +131,7 @@ def controlled_paths(model, t, noise):
     u0 = tf.zeros_like(t[0]) + tf.cast(model.u0, noise.dtype)
     z0 = tf.zeros_like(noise[0]) + tf.cast(model.z0, noise.dtype)
 
-    def step(n, x, u, z, slope, path, increments):
+    def step(n, x, u, z, du_du0, path, increments):
         times, state = (t[n], t[n + 1]), (x, u, z)
         end = driven_step(equation, model.z_at, "left", n, times, state, noise[n])
         return (
@@ -139,14 +139,14 @@ def controlled_paths(model, t, noise):
             end.x,
             end.u,
             end.z,
-            slope * end.slope,
+            du_du0 * end.du_du_start,
             path.write(n + 1, end.x),
             increments.write(n, end.dw),
         )
 
     path = tf.TensorArray(x0.dtype, num_steps + 1, element_shape=x0.shape).write(0, x0)
     increments = tf.TensorArray(z0.dtype, num_steps, element_shape=z0.shape)
-    *_, slope, path, increments = tf.while_loop(
+    *_, du_du0, path, increments = tf.while_loop(
         lambda n, *_: n < num_steps,
         step,
         (0, x0, u0, z0, tf.ones_like(u0), path, increments),
@@ -154,5 +154,5 @@ def controlled_paths(model, t, noise):
     )
     x, dw = (tf.transpose(value.stack(), (1, 0, 2)) for value in (path, increments))
     # Beyond, the other paths of a batch would not count any more.
-    slope = tf.clip_by_value(tf.abs(slope), math.exp(-10), math.exp(10))
-    return tuple(tf.stop_gradient(value) for value in (x, dw, slope))
+    du_du0 = tf.clip_by_value(tf.abs(du_du0), math.exp(-10), math.exp(10))
+    return tuple(tf.stop_gradient(value) for value in (x, dw, du_du0))

@@ -6,7 +6,7 @@ import tensorflow as tf
 RULES = ("left", "trapezoid")
 
 
-def recursion_step(equation, rule, start, end, dw, u, drift=None, extra=None):
+def recursion_step(equation, rule, start, end, dw, u, b=None, iterated_integrals=None):
     """u[n+1] from u[n].
 
         left:       u - f(t, x, u, z) dt + z . dW
@@ -18,7 +18,8 @@ def recursion_step(equation, rule, start, end, dw, u, drift=None, extra=None):
     Where the increments were drawn with a drift, dW = dW^Q + b dt, the term z . b dt is
     part of what is integrated, and the trapezoidal rule takes it at both ends too.
 
-    `extra` is added to z . dW: what is known of int z . dW beyond it (`grid_noise`).
+    `iterated_integrals` is added to z . dW: what is known of int z . dW beyond it
+    (`iterated_integrals_of_z`).
 
     Reference: Chassagneux (2014), https://doi.org/10.1137/130936269 (multistep schemes)
 
@@ -29,8 +30,8 @@ def recursion_step(equation, rule, start, end, dw, u, drift=None, extra=None):
             `[batch, dim]` and z `[batch, noise_dim]`. `left` does not read `end`.
         dw: Tensor `[batch, noise_dim]`.
         u: Tensor `[batch, 1]`.
-        drift: None or Tensor `[batch, noise_dim]`. b.
-        extra: None or Tensor `[batch, 1]`.
+        b: None or Tensor `[batch, noise_dim]`. The drift of the increments.
+        iterated_integrals: None or Tensor `[batch, 1]`.
 
     Returns:
         Tensor `[batch, 1]`.
@@ -39,25 +40,25 @@ def recursion_step(equation, rule, start, end, dw, u, drift=None, extra=None):
     dt = end[0] - t
     driver = equation.driver(t, x, u, z)
     martingale = tf.reduce_sum(z * dw, axis=-1, keepdims=True)
-    if extra is not None:
-        martingale += extra
+    if iterated_integrals is not None:
+        martingale += iterated_integrals
     u_end = u - driver * dt + martingale
     if rule == "left":
         return u_end
     driver += equation.driver(end[0], end[1], u_end, end[2])
     u_end = u - driver * dt / 2 + martingale
-    if drift is not None:
-        u_end += dt / 2 * tf.reduce_sum((end[2] - z) * drift, axis=-1, keepdims=True)
+    if b is not None:
+        u_end += dt / 2 * tf.reduce_sum((end[2] - z) * b, axis=-1, keepdims=True)
     return u_end
 
 
-def forward_recursion(equation, t, x, dw, u0, z, rule="left", extra=None):
+def forward_recursion(equation, t, x, dw, u0, z, rule="left", iterated_integrals=None):
     """Steps u along given paths, from u[0] = u0.
 
     The values come from a loop whose compile time does not grow with the number of steps.
     Its derivative is taken for all steps at once: given the values, each step is a
     function of its own arguments alone, and a change of u[n] reaches u[n+1] through the
-    slope of one step. So no gradient has to be traced through the loop.
+    derivative of one step. So no gradient has to be traced through the loop.
 
     Args:
         equation: `Equation`.
@@ -67,16 +68,17 @@ def forward_recursion(equation, t, x, dw, u0, z, rule="left", extra=None):
         u0: scalar Tensor.
         z: Tensor `[batch, N + 1, noise_dim]`; `left` does not read the last time.
         rule: "left" or "trapezoid".
-        extra: None or Tensor `[batch, N, 1]`, added to z . dW in each step.
+        iterated_integrals: None or Tensor `[batch, N, 1]`, added to z . dW in each step.
 
     Returns:
         u, `[batch, N + 1, 1]`.
     """
-    extra = tf.zeros_like(dw[..., :1]) if extra is None else extra
+    iterated = iterated_integrals
+    iterated = tf.zeros_like(dw[..., :1]) if iterated is None else iterated
     # Times first, so that a step is a contiguous slice.
-    t, x, dw, z, extra = (tf.transpose(v, (1, 0, 2)) for v in (t, x, dw, z, extra))
+    t, x, dw, z, iterated = (tf.transpose(v, (1, 0, 2)) for v in (t, x, dw, z, iterated))
     u0 = tf.zeros_like(t[0]) + u0
-    values = _values(equation, rule, t, x, dw, u0, z, extra)
+    values = _values(equation, rule, t, x, dw, u0, z, iterated)
     num_steps = dw.shape[0]
 
     def flat(value):
@@ -89,25 +91,29 @@ def forward_recursion(equation, t, x, dw, u0, z, rule="left", extra=None):
             tuple(flat(value) for value in ends)
             for ends in ((t[:-1], x[:-1], z[:-1]), (t[1:], x[1:], z[1:]))
         )
-        u_end = recursion_step(equation, rule, start, end, flat(dw), u, extra=flat(extra))
-    slope = tf.stop_gradient(tape.gradient(u_end, u, unconnected_gradients="zero"))
-    u_end, slope = (tf.reshape(v, (num_steps, -1, 1)) for v in (u_end, slope))
+        u_end = recursion_step(
+            equation, rule, start, end, flat(dw), u, iterated_integrals=flat(iterated)
+        )
+    du_du_start = tf.stop_gradient(tape.gradient(u_end, u, unconnected_gradients="zero"))
+    u_end, du_du_start = (tf.reshape(v, (num_steps, -1, 1)) for v in (u_end, du_du_start))
     # Zero in value: it carries the derivatives only.
     change = tf.concat(
         [[u0 - tf.stop_gradient(u0)], u_end - tf.stop_gradient(u_end)], axis=0
     )
-    slope = tf.concat([tf.ones_like(u0)[None], slope], axis=0)
-    return tf.transpose(values + _linear_recursion(slope, change), (1, 0, 2))
+    du_du_start = tf.concat([tf.ones_like(u0)[None], du_du_start], axis=0)
+    return tf.transpose(values + _linear_recursion(du_du_start, change), (1, 0, 2))
 
 
-def _values(equation, rule, t, x, dw, u0, z, extra):
+def _values(equation, rule, t, x, dw, u0, z, iterated):
     """u `[N + 1, batch, 1]` without derivatives."""
-    t, x, dw, u0, z, extra = (tf.stop_gradient(v) for v in (t, x, dw, u0, z, extra))
+    t, x, dw, u0, z, iterated = (tf.stop_gradient(v) for v in (t, x, dw, u0, z, iterated))
     num_steps = dw.shape[0]
 
     def step(n, u, path):
         start, end = (t[n], x[n], z[n]), (t[n + 1], x[n + 1], z[n + 1])
-        u = recursion_step(equation, rule, start, end, dw[n], u, extra=extra[n])
+        u = recursion_step(
+            equation, rule, start, end, dw[n], u, iterated_integrals=iterated[n]
+        )
         return n + 1, u, path.write(n + 1, u)
 
     path = tf.TensorArray(u0.dtype, num_steps + 1, element_shape=u0.shape).write(0, u0)
@@ -117,15 +123,15 @@ def _values(equation, rule, t, x, dw, u0, z, extra):
     return tf.stop_gradient(path.stack())
 
 
-def _linear_recursion(slope, change):
-    """e[n] = slope[n] e[n-1] + change[n], e[-1] = 0, along the first axis.
+def _linear_recursion(factor, change):
+    """e[n] = factor[n] e[n-1] + change[n], e[-1] = 0, along the first axis.
 
     In log2(N) steps, each joining what the step before knew of twice as many times.
     """
     reach = 1
-    while reach < slope.shape[0]:
+    while reach < factor.shape[0]:
         before = [[reach, 0], [0, 0], [0, 0]]
-        change = change + slope * tf.pad(change[:-reach], before)
-        slope = slope * tf.pad(slope[:-reach], before, constant_values=1)
+        change = change + factor * tf.pad(change[:-reach], before)
+        factor = factor * tf.pad(factor[:-reach], before, constant_values=1)
         reach *= 2
     return change

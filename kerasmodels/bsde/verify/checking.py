@@ -5,7 +5,7 @@ import json
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.coefficients import (
     EquationError,
     coefficient,
@@ -61,9 +61,9 @@ def check_equation(equation, num_points=16, seed=0):
             much. It is a ValueError.
         ValueError: an argument is not of the form above.
     """
-    _checks.instance("check_equation", "equation", equation, Equation)
-    num_points = _checks.positive_int("check_equation", "num_points", num_points)
-    seed = _checks.seed_int("check_equation", seed)
+    checks.instance("check_equation", "equation", equation, Equation)
+    num_points = checks.positive_int("check_equation", "num_points", num_points)
+    seed = checks.seed_int("check_equation", seed)
     count = points.num_paths(equation, num_points)
     paths_fit("check_equation", "num_points", equation, 8, count, "float64")
     require_inside(equation)

@@ -80,7 +80,7 @@ def forward_paths(equation, num_points, seed, dtype):
     count = num_paths(equation, num_points)
     for num_steps in STEPS:
         grid = time_grid(equation.terminal_time, num_steps)
-        x, dw = sample_paths(equation, grid, count, (seed, 0), dtype)
+        x, dw = sample_paths(equation, count, (seed, 0), dtype, grid=grid)
         states = x.numpy()
         finite = np.all(np.isfinite(states), axis=2)
         if np.all(finite):

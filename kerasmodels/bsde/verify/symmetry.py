@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.paths.grid import paths_fit
 from kerasmodels.bsde.paths.sampling import sample_paths
@@ -29,13 +29,13 @@ def is_exchangeable(equation, num_points=8, seed=0):
     Returns:
         A bool. True for dim = noise_dim = 1.
     """
-    _checks.instance("is_exchangeable", "equation", equation, Equation)
-    num_points = _checks.positive_int("is_exchangeable", "num_points", num_points)
-    seed = _checks.seed_int("is_exchangeable", seed)
+    checks.instance("is_exchangeable", "equation", equation, Equation)
+    num_points = checks.positive_int("is_exchangeable", "num_points", num_points)
+    seed = checks.seed_int("is_exchangeable", seed)
     paths_fit("is_exchangeable", "num_points", equation, 2, num_points, "float64", 4)
     if equation.noise_dim != equation.dim:
         return False
-    path, _ = sample_paths(equation, 2, num_points, (seed, 0), "float64")
+    path, _ = sample_paths(equation, num_points, (seed, 0), "float64", num_steps=2)
     rng = np.random.default_rng(seed)
     coordinates = np.arange(equation.dim)
     swapped = coordinates.copy()

@@ -1,6 +1,6 @@
 """A trained `GlobalModel` as an approximation."""
 
-from kerasmodels import _files
+from kerasmodels._support import files
 from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.loading import load_model
 
@@ -32,8 +32,7 @@ class NetworkApproximation(Approximation):
 
     @property
     def fixed_times(self):
-        parts = (self.model.control, self.model.terminal_skip)
-        return any(getattr(part, "num_times", None) is not None for part in parts)
+        return self.model.fixed_times
 
     @property
     def u0(self):
@@ -50,16 +49,17 @@ class NetworkApproximation(Approximation):
         return self.model.z_at(index, t, x)
 
     def describe(self):
+        control = self.model.control
         return {
             **super().describe(),
             "num_parameters": self.model.count_params(),
-            "drift": self.model.drift,
-            "control": type(self.model.control).__name__,
+            "importance_sampling": self.model.importance_sampling,
+            "control": type(None).__name__ if control is None else control.label,
         }
 
     def save(self, folder):
         """Writes `model.keras` and `export/`, a SavedModel."""
-        with _files.replacing(folder / "model.keras") as temporary:
+        with files.replacing(folder / "model.keras") as temporary:
             self.model.save(temporary)
         self.model.export(folder / "export")
 

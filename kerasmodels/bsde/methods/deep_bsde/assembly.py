@@ -1,15 +1,15 @@
 """What a `GlobalModel` is put together from: its control process, its skip, its start."""
 
 import dataclasses
-import inspect
 
 import keras
 import numpy as np
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.control import PerStepControl, TerminalSkip, ZSubnet, make_control
 from kerasmodels.bsde.control.per_step import files_advice
+from kerasmodels.bsde.control.process import as_control, builds_from_two_shapes
 from kerasmodels.bsde.methods.deep_bsde.start import estimate_start
 from kerasmodels.bsde.paths.grid import tile_times
 
@@ -23,13 +23,13 @@ def check_subnets(owner, subnets):
     subnets = subnets if isinstance(subnets, (list, tuple)) else [subnets]
     advice = files_advice(subnets)
     if advice:
-        received = f"subnets={_checks.describe(subnets)}"
+        received = f"subnets={checks.describe(subnets)}"
         expected = "a list of Keras models"
-        raise _checks.ArgumentError(
-            _checks.message(owner, "subnets", expected, received, advice)
+        raise checks.ArgumentError(
+            checks.message(owner, "subnets", expected, received, advice)
         )
     layer = keras.layers.Layer
-    return [_checks.instance(owner, "subnets", subnet, layer) for subnet in subnets]
+    return [checks.instance(owner, "subnets", subnet, layer) for subnet in subnets]
 
 
 def resolve_control(equation, grid, control, seed, dtype):
@@ -53,31 +53,32 @@ def resolve_control(equation, grid, control, seed, dtype):
     if isinstance(control, (list, tuple)):
         control = PerStepControl(control, dtype=dtype)
     if not isinstance(control, keras.layers.Layer) or isinstance(control, ZSubnet):
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 "GlobalModel",
                 "control",
                 'a control process, a list of Keras models, or one of "exchangeable", '
                 '"shared", "stacked", "per-step"',
-                f"control={_checks.describe(control)}",
+                f"control={checks.describe(control)}",
             )
         )
-    expected = getattr(control, "num_times", None)
+    control = as_control(control)
+    expected = control.num_times
     if expected not in (None, num_steps - 1):
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             f"`GlobalModel` steps over {num_steps} intervals, so its control process "
             f"needs {num_steps - 1} networks, one per inner time. Received: {expected}."
             + _networks_too_many(expected - num_steps + 1)
         )
-    dim = getattr(control, "dim", equation.dim)
-    if dim != equation.dim:
-        raise _checks.ArgumentError(
+    dim = control.dim
+    if dim not in (None, equation.dim):
+        raise checks.ArgumentError(
             f"`GlobalModel` solves an equation in dimension {equation.dim}. "
             f"Received a control process for dimension {dim}."
         )
-    noise_dim = getattr(control, "noise_dim", equation.noise_dim)
-    if noise_dim != equation.noise_dim:
-        raise _checks.ArgumentError(
+    noise_dim = control.noise_dim
+    if noise_dim not in (None, equation.noise_dim):
+        raise checks.ArgumentError(
             "`GlobalModel` solves an equation with noise, and so z, of size "
             f"{equation.noise_dim}. Received: a control process whose z has size "
             f"{noise_dim}."
@@ -105,13 +106,13 @@ class Initial:
 
     u0: float
     z0: np.ndarray
-    u_unit: float
-    z_unit: float
+    u_scale: float
+    z_scale: float
     skip: TerminalSkip | None
     start: object
 
 
-def initial_values(equation, grid, control, u0, z0, units, skip, seed, policy):
+def initial_values(equation, grid, control, u0, z0, scales, skip, seed, policy):
     """Samples paths where something is to be taken from them; returns an `Initial`.
 
     Standardises a control process that is not yet.
@@ -121,7 +122,7 @@ def initial_values(equation, grid, control, u0, z0, units, skip, seed, policy):
         grid: array `[N + 1]`.
         control: a control process or None.
         u0, z0: None or where they start.
-        units: None or the pair (u_unit, z_unit).
+        scales: None or the pair (u_scale, z_scale).
         skip: bool or `TerminalSkip`.
         seed: int.
         policy: Keras dtype policy of the model.
@@ -131,15 +132,15 @@ def initial_values(equation, grid, control, u0, z0, units, skip, seed, policy):
     """
     owner, num_times = "GlobalModel", len(grid) - 2
     if z0 is not None:
-        z0 = _checks.point(owner, "z0", z0, equation.noise_dim)
+        z0 = checks.point(owner, "z0", z0, equation.noise_dim)
     if u0 is not None:
-        u0 = _checks.finite_float(owner, "u0", u0)
+        u0 = checks.finite_float(owner, "u0", u0)
     if isinstance(skip, TerminalSkip) and skip.num_times not in (None, num_times):
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             f"`GlobalModel` steps over {num_times + 1} intervals, so its `terminal_skip` "
             f"needs {num_times} inner times. Received: {skip.num_times}."
         )
-    fresh = control is not None and not getattr(control, "standardized", True)
+    fresh = control is not None and not control.standardized
     wants_skip = skip is True and num_times > 0
     start = None
     if u0 is None or z0 is None or fresh or wants_skip:
@@ -147,12 +148,12 @@ def initial_values(equation, grid, control, u0, z0, units, skip, seed, policy):
         u0 = start.u0 if u0 is None else u0
         z0 = start.z0 if z0 is None else z0
         # What does not vary keeps unit 1.
-        units = units or (start.g_std or 1.0, start.z_scale or 1.0)
+        scales = scales or (start.g_std or 1.0, start.z_scale or 1.0)
     if fresh:
         _standardize(equation, grid, control, start)
     if wants_skip:
-        # One a(t, g) where the control process can be asked at any time.
-        own = getattr(control, "num_times", None) is not None
+        # One a(t, g) where the control process takes any time.
+        own = control.num_times is not None
         skip = TerminalSkip(
             num_times if own else None,
             seed=seed,
@@ -163,42 +164,18 @@ def initial_values(equation, grid, control, u0, z0, units, skip, seed, policy):
         )
     if start is not None:
         start = dataclasses.replace(start, x_inner=None)
-    units = units or (1.0, 1.0)
-    return Initial(u0, z0, *units, skip if isinstance(skip, TerminalSkip) else None, start)
+    scales = scales or (1.0, 1.0)
+    return Initial(u0, z0, *scales, skip if isinstance(skip, TerminalSkip) else None, start)
 
 
 def _standardize(equation, grid, control, start):
     x = start.x_inner
     times = tile_times(grid[1:-1], len(x))
-    if not getattr(control, "uses_terminal", False):
+    if not control.uses_terminal:
         control.standardize(times, x, start.z_scale)
         return
     g = equation.terminal(ops.reshape(x, (-1, equation.dim)))
     control.standardize(times, x, start.z_scale, ops.reshape(g, (*x.shape[:2], 1)))
-
-
-def _builds_from_two_shapes(control):
-    """Whether a layer has a `build` of its own for the shapes of t and x."""
-    try:
-        inspect.signature(control.build).bind((), ())
-    except TypeError:
-        return False
-    return True
-
-
-def control_config(control):
-    """The config of a control process, or None for none.
-
-    Keras's note of the one shape that a layer was built for is left out where `build` is
-    not that of a control process: a layer without `build` would count as built by it, and
-    have no weights to load. The model builds it by a call.
-    """
-    if control is None:
-        return None
-    config = keras.saving.serialize_keras_object(control)
-    if not _builds_from_two_shapes(control):
-        config.pop("build_config", None)
-    return config
 
 
 def check_control(control, equation, grid, dtype):
@@ -212,21 +189,21 @@ def check_control(control, equation, grid, dtype):
     t = tile_times(grid[1:-1], 1, dtype)
     x = ops.ones(shape, dtype)
     gradient = ops.ones(expected, dtype)
-    terminal = (t, gradient) if getattr(control, "uses_terminal", False) else ()
+    terminal = (t, gradient) if control.uses_terminal else ()
     try:
-        if not control.built and _builds_from_two_shapes(control):
+        if not control.built and builds_from_two_shapes(control):
             control.build((None, times, 1), (None, times, dim))
         # Keras itself builds a layer that is plain, in its first call.
         received = tuple(control(t, x, *terminal).shape)
     except Exception as error:
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             "`GlobalModel` cannot call its control process on t of shape "
             f"{tuple(t.shape)} and x of shape {shape}. Received: {error} A model of one "
             f"time step, `[batch, {dim}]` -> `[batch, {noise_dim}]`, belongs in a list of "
             f"{times}."
         ) from error
     if received != expected:
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             f"`GlobalModel` expects its control process to return z of shape {expected} "
             f"for x of shape {shape}. Received: {received}."
         )

@@ -26,7 +26,7 @@ class Advice:
 
     def __call__(self, model, measured):
         rate = f"a smaller learning_rate (here {self.learning_rate:g})"
-        steps = f"more time steps, t (here {model.num_steps})"
+        steps = f"more time steps (here {model.num_steps})"
         if not measured:
             return f"Take {rate} or {steps}"
         cause = cause_of_divergence(model)
@@ -52,7 +52,8 @@ def cause_of_divergence(model, seed=0):
     """
     equation, grid, dtype = model.equation, model.grid, model.variable_dtype
     x, dw = (
-        tf.constant(value) for value in sample_paths(equation, grid, _PATHS, seed, dtype)
+        tf.constant(value)
+        for value in sample_paths(equation, _PATHS, seed, dtype, grid=grid)
     )
     t = tf.constant(tile_times(grid, _PATHS, dtype))
     size = np.max(np.abs(x), axis=(0, 2))
@@ -74,8 +75,8 @@ def cause_of_divergence(model, seed=0):
         with tf.GradientTape() as tape:
             tape.watch(point[2])
             driver = equation.driver(*point, tf.constant(z[:, n]))
-        slope = tape.gradient(driver, point[2], unconnected_gradients="zero")
-        change = -(grid[n + 1] - grid[n]) * np.asarray(slope, "float64")[:, 0]
+        df_du = tape.gradient(driver, point[2], unconnected_gradients="zero")
+        change = -(grid[n + 1] - grid[n]) * np.asarray(df_du, "float64")[:, 0]
         growth, fallen = growth + np.log(np.abs(1 + change) + 1e-300), fallen + change
         most = np.max(growth)
         if not most <= _LARGE:

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from kerasmodels._files import replacing
+from kerasmodels._support.files import replacing
 
 
 def export_saved_model(model, filepath, verbose=False, **kwargs):

@@ -5,13 +5,12 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks, _registered
+from kerasmodels._support import checks, registered
 from kerasmodels.bsde.coefficients import check_shapes
-from kerasmodels.bsde.control import TerminalSkip, control_at
+from kerasmodels.bsde.control import TerminalSkip
 from kerasmodels.bsde.methods.deep_bsde.approximation import NetworkApproximation
 from kerasmodels.bsde.methods.deep_bsde.assembly import (
     check_control,
-    control_config,
     initial_values,
     resolve_control,
 )
@@ -20,7 +19,7 @@ from kerasmodels.bsde.methods.deep_bsde.path_model import PathModel
 from kerasmodels.bsde.paths.grid import as_time_grid
 from kerasmodels.bsde.recursion.driven import controlled_paths
 from kerasmodels.bsde.recursion.forward import RULES, forward_recursion
-from kerasmodels.bsde.recursion.grid_noise import grid_noise, probes
+from kerasmodels.bsde.recursion.iterated_integrals import iterated_integrals_of_z, probes
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -47,8 +46,6 @@ class GlobalModel(PathModel):
     Args:
         equation: `Equation`, of a class that is registered for Keras serialization
             (`keras.saving.register_keras_serializable`): the model's file names it.
-        t: int or sequence of floats. Number of equal time steps N, or the N + 1 grid
-            times from 0 to the terminal time.
         control: "stacked" (default), "per-step", "shared" or "exchangeable" for a fresh
             control process of the default architecture; or a control process, which any
             Keras layer with `call(t, x)` is; or a list of N - 1 Keras models, one per
@@ -61,21 +58,26 @@ class GlobalModel(PathModel):
         rule: "left" (the recursion above) or "trapezoid", which takes the driver at both
             ends of a step (`recursion_step`): the error of the grid is then of second
             order.
-        milstein: bool. Whether the noise that a finite step leaves in z . dW is taken out
-            as far as four more evaluations of z show it (`grid_noise.py`): it has mean
-            zero, and training then sees little but the error of z.
-        drift: bool. Whether `fit` and `evaluate` drive the paths by the control: of the
-            inputs they then take dw as noise, add b dt with b = df/dz, and step x anew
+        iterated_integrals: bool. Whether the noise that a finite step leaves in z . dW is
+            taken out as far as four more evaluations of z show it
+            (`iterated_integrals.py`): it has mean zero, and the loss then holds little but
+            the error of z.
+        importance_sampling: bool. Whether `fit` and `evaluate` draw the paths under the
+            measure in which they are driven by b = df/dz of the control: of the
+            inputs they then take dw as noise, add b dt, and step x anew
             (`recursion/driven.py`), and weight each path by 1 / J with J the derivative of
             u_N by u_0 along it. A call of the model takes paths as they are.
         u0: None or float. Start of u0; None is the mean of g(x_N) over a sample.
         z0: None or `noise_dim` floats. Start of z0; None is the mean of
             sigma^T grad g(x_N).
-        units: None or a pair of floats > 0. The weights behind u0 and z0 count the
+        scales: None or a pair of floats > 0. The weights behind u0 and z0 count the
             distance from the start in these units, so that one learning rate suits
             solutions of any size. None is the standard deviation of g(x_N) and the root
             mean square of sigma^T grad g(x_N), or 1 where nothing is sampled.
         seed: int. Seed of the initial weights and of that sample.
+        num_steps: None or int. Number of equal time steps N.
+        grid: None or sequence of floats. The N + 1 times from 0 to the terminal time, in
+            place of `num_steps`.
 
     Call arguments:
         inputs: the tuple (x, dw, t): x `[batch, N + 1, dim]`; dw `[batch, N, noise_dim]`
@@ -97,43 +99,49 @@ class GlobalModel(PathModel):
     def __init__(
         self,
         equation,
-        t=20,
         control="stacked",
         terminal_skip=False,
         train_control=True,
         rule="left",
-        milstein=False,
-        drift=False,
+        iterated_integrals=False,
+        importance_sampling=False,
         u0=None,
         z0=None,
-        units=None,
+        scales=None,
         seed=0,
+        *,
+        num_steps=None,
+        grid=None,
         **kwargs,
     ):
         # Paths keep their precision in a model whose networks compute in bfloat16.
         owner = "GlobalModel"
-        _checks.policy(owner, kwargs.get("dtype"))
+        checks.policy(owner, kwargs.get("dtype"))
         super().__init__(**{"autocast": False, **kwargs})
         check_shapes(owner, equation, self.variable_dtype)
-        _registered.require_registered(type(equation), "equation")
+        registered.require_registered(type(equation), "equation")
         self.equation = equation
-        self.grid = as_time_grid(owner, equation, t)
+        self.grid = as_time_grid(owner, equation, num_steps, grid)
         self.num_steps = len(self.grid) - 1
-        self.seed = _checks.seed_int(owner, seed)
+        self.seed = checks.seed_int(owner, seed)
         if not isinstance(terminal_skip, TerminalSkip):
-            terminal_skip = _checks.boolean(owner, "terminal_skip", terminal_skip)
-        self._train_control = _checks.boolean(owner, "train_control", train_control)
-        self.rule = _checks.one_of(owner, "rule", rule, RULES)
-        self.milstein = _checks.boolean(owner, "milstein", milstein)
-        self.drift = _checks.boolean(owner, "drift", drift)
-        if units is not None:
-            if not isinstance(units, (tuple, list)) or len(units) != 2:
-                received = f"units={_checks.describe(units)}"
-                raise _checks.ArgumentError(
-                    _checks.message(owner, "units", "a pair of numbers", received)
+            terminal_skip = checks.boolean(owner, "terminal_skip", terminal_skip)
+        self._train_control = checks.boolean(owner, "train_control", train_control)
+        self.rule = checks.one_of(owner, "rule", rule, RULES)
+        self.iterated_integrals = checks.boolean(
+            owner, "iterated_integrals", iterated_integrals
+        )
+        self.importance_sampling = checks.boolean(
+            owner, "importance_sampling", importance_sampling
+        )
+        if scales is not None:
+            if not isinstance(scales, (tuple, list)) or len(scales) != 2:
+                received = f"scales={checks.describe(scales)}"
+                raise checks.ArgumentError(
+                    checks.message(owner, "scales", "a pair of numbers", received)
                 )
-            units = tuple(
-                _checks.finite_float(owner, "units", unit, above=0.0) for unit in units
+            scales = tuple(
+                checks.finite_float(owner, "scales", scale, above=0.0) for scale in scales
             )
         self.control = resolve_control(
             equation, self.grid, control, self.seed, self.dtype_policy
@@ -144,7 +152,7 @@ class GlobalModel(PathModel):
             self.control,
             u0,
             z0,
-            units,
+            scales,
             terminal_skip,
             self.seed,
             self.dtype_policy,
@@ -156,7 +164,7 @@ class GlobalModel(PathModel):
         self._initial = {
             "u0": float(initial.u0),
             "z0": np.asarray(initial.z0, "float64").tolist(),
-            "units": [float(initial.u_unit), float(initial.z_unit)],
+            "scales": [float(initial.u_scale), float(initial.z_scale)],
         }
         for name, shape in (("u0", ()), ("z0", (equation.noise_dim,))):
             weight = self.add_weight(
@@ -168,7 +176,7 @@ class GlobalModel(PathModel):
     @property
     def u0(self):
         """u(0, x0) as it stands, a scalar Tensor."""
-        return self._initial["u0"] + self._initial["units"][0] * tf.convert_to_tensor(
+        return self._initial["u0"] + self._initial["scales"][0] * tf.convert_to_tensor(
             self._u0
         )
 
@@ -176,7 +184,7 @@ class GlobalModel(PathModel):
     def z0(self):
         """sigma^T grad u(0, x0) as it stands, a Tensor `[noise_dim]`."""
         start = ops.convert_to_tensor(self._initial["z0"], self.variable_dtype)
-        return start + self._initial["units"][1] * tf.convert_to_tensor(self._z0)
+        return start + self._initial["scales"][1] * tf.convert_to_tensor(self._z0)
 
     @property
     def approximation(self):
@@ -185,9 +193,9 @@ class GlobalModel(PathModel):
 
     def set_u0(self, value):
         """Sets u0, for example to a better estimate of it (`estimate_u0`)."""
-        value = _checks.finite_float("GlobalModel.set_u0", "value", value)
+        value = checks.finite_float("GlobalModel.set_u0", "value", value)
         with self.distribute_strategy.scope():
-            self._u0.assign((value - self._initial["u0"]) / self._initial["units"][0])
+            self._u0.assign((value - self._initial["u0"]) / self._initial["scales"][0])
 
     @property
     def train_control(self):
@@ -195,7 +203,7 @@ class GlobalModel(PathModel):
 
     @train_control.setter
     def train_control(self, value):
-        self._train_control = _checks.boolean("GlobalModel", "train_control", value)
+        self._train_control = checks.boolean("GlobalModel", "train_control", value)
         self._apply_train_control()
 
     def _apply_train_control(self):
@@ -228,12 +236,14 @@ class GlobalModel(PathModel):
         x, dw, t = validated_inputs(self, inputs)
         z = self._control_path(t, x, training)
         u0 = ops.cast(self.u0, x.dtype)
-        extra = self._grid_noise(t, x, dw, z) if self.milstein else None
-        u = forward_recursion(self.equation, t, x, dw, u0, z, self.rule, extra)
+        iterated = None
+        if self.iterated_integrals:
+            iterated = self._iterated_integrals(t, x, dw, z)
+        u = forward_recursion(self.equation, t, x, dw, u0, z, self.rule, iterated)
         return u, z[:, :-1]
 
-    def _grid_noise(self, t, x, dw, z):
-        """`grid_noise` of every step, `[batch, N, 1]`, as a number: it trains nothing."""
+    def _iterated_integrals(self, t, x, dw, z):
+        """`iterated_integrals_of_z` of every step, `[batch, N, 1]`, without derivatives."""
 
         def flat(value):
             return ops.reshape(value, (-1, value.shape[-1]))
@@ -250,7 +260,7 @@ class GlobalModel(PathModel):
         # The probes are four more paths, of which z at x0 is not read.
         states = ops.concatenate([states[:, :1], states], axis=1)
         z = self._control_path(ops.tile(t, (4, 1, 1)), states, training=False)[:, 1:]
-        noise = grid_noise(dt, along, flat(tf.stop_gradient(z)), flat(dw))
+        noise = iterated_integrals_of_z(dt, along, flat(tf.stop_gradient(z)), flat(dw))
         return ops.reshape(noise, (-1, self.num_steps, 1))
 
     def z(self, t, x):
@@ -265,12 +275,12 @@ class GlobalModel(PathModel):
             z = sigma^T grad u, `[batch, noise_dim]`.
         """
         owner, dim = "GlobalModel.z", self.equation.dim
-        x = ops.cast(_checks.tensor(owner, "x", x), self.variable_dtype)
-        t = _checks.tensor(owner, "t", t)
-        if not _checks.same_shape((*t.shape[:1], 1), t.shape) or not _checks.same_shape(
+        x = ops.cast(checks.tensor(owner, "x", x), self.variable_dtype)
+        t = checks.tensor(owner, "t", t)
+        if not checks.same_shape((*t.shape[:1], 1), t.shape) or not checks.same_shape(
             x.shape, (*t.shape[:1], dim)
         ):
-            raise _checks.ArgumentError(
+            raise checks.ArgumentError(
                 f"`{owner}` expects `t` of shape (batch, 1) and `x` of shape (batch, "
                 f"{dim}). Received: t.shape={tuple(t.shape)}, x.shape={tuple(x.shape)}."
             )
@@ -290,7 +300,7 @@ class GlobalModel(PathModel):
         inner, dim = self.num_steps - 1, self.equation.dim
         # Only what is read is computed: not every g has a gradient that costs nothing.
         last = ops.zeros_like(z0)
-        if self.rule != "left" or self.milstein:
+        if self.rule != "left" or self.iterated_integrals:
             last = self._terminal(t[:, -1], x[:, -1])[1][:, None]
         if self.control is None:
             return ops.concatenate([z0, last], axis=1)
@@ -300,7 +310,7 @@ class GlobalModel(PathModel):
             g, gradient = self._terminal(ops.reshape(t, (-1, 1)), ops.reshape(x, (-1, dim)))
             g = ops.reshape(g, (-1, inner, 1))
             gradient = ops.reshape(gradient, (-1, inner, self.equation.noise_dim))
-        terminal = (g, gradient) if getattr(self.control, "uses_terminal", False) else ()
+        terminal = (g, gradient) if self.control.uses_terminal else ()
         z = ops.cast(self.control(t, x, *terminal, training=training), x.dtype)
         if self.terminal_skip is not None:
             z = z + ops.cast(self.terminal_skip(t, g, gradient), x.dtype)
@@ -308,9 +318,13 @@ class GlobalModel(PathModel):
 
     @property
     def _reads_terminal(self):
-        return self.terminal_skip is not None or getattr(
-            self.control, "uses_terminal", False
-        )
+        return self.terminal_skip is not None or self.control.uses_terminal
+
+    @property
+    def fixed_times(self):
+        """Whether a network, or a function a_n of the skip, belongs to each grid time."""
+        parts = [part for part in (self.control, self.terminal_skip) if part is not None]
+        return any(part.num_times is not None for part in parts)
 
     def _terminal(self, t, x):
         """g and sigma^T grad g; an infinite slope at a single point counts as none."""
@@ -334,7 +348,7 @@ class GlobalModel(PathModel):
         if self.control is None:
             return gradient
         index = ops.minimum(index, self.num_steps - 2)
-        z = ops.cast(control_at(self.control, index, t, x, g, gradient), x.dtype)
+        z = ops.cast(self.control.at_time(index, t, x, g, gradient), x.dtype)
         if self.terminal_skip is not None:
             z = z + ops.cast(self.terminal_skip.at(index, t, g, gradient), x.dtype)
         last = t > (1 - 1e-6) * ops.cast(self.grid[-1], t.dtype)
@@ -348,13 +362,13 @@ class GlobalModel(PathModel):
         return super().test_step(self._driven(data))
 
     def _driven(self, data):
-        """The batch itself, or with `drift` the same noise on paths of the control."""
-        if not self.drift:
+        """The batch, or with `importance_sampling` its noise on paths of the control."""
+        if not self.importance_sampling:
             return data
         inputs, _, weight = keras.utils.unpack_x_y_sample_weight(data)
         _, noise, t = validated_inputs(self, inputs)
-        x, dw, slope = controlled_paths(self, t, noise)
-        weight = 1 / slope[:, 0] if weight is None else weight / slope[:, 0]
+        x, dw, du_du0 = controlled_paths(self, t, noise)
+        weight = 1 / du_du0[:, 0] if weight is None else weight / du_du0[:, 0]
         return (x, dw, t), self.equation.terminal(x[:, -1]), weight
 
     def get_config(self):
@@ -362,13 +376,14 @@ class GlobalModel(PathModel):
         return {
             **super().get_config(),
             "equation": serialize(self.equation),
-            "t": self.grid.tolist(),
-            "control": control_config(self.control),
+            "num_steps": None,
+            "grid": self.grid.tolist(),
+            "control": None if self.control is None else serialize(self.control),
             "terminal_skip": serialize(self.terminal_skip) if self.terminal_skip else False,
             "train_control": self.train_control,
             "rule": self.rule,
-            "milstein": self.milstein,
-            "drift": self.drift,
+            "iterated_integrals": self.iterated_integrals,
+            "importance_sampling": self.importance_sampling,
             **self._initial,
             "seed": self.seed,
         }
@@ -376,16 +391,16 @@ class GlobalModel(PathModel):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        if None in (config.get("u0"), config.get("z0"), config.get("units")):
+        if None in (config.get("u0"), config.get("z0"), config.get("scales")):
             # Nothing is sampled for a config: its sizes may come from anywhere.
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     "GlobalModel.from_config",
                     "config",
-                    "one of `get_config`, with u0, z0 and units",
+                    "one of `get_config`, with u0, z0 and scales",
                     f"config of {sorted(config)}",
                 )
             )
         for name in ("equation", "control", "terminal_skip"):
-            config[name] = _registered.deserialize("GlobalModel.from_config", config[name])
+            config[name] = registered.deserialize("GlobalModel.from_config", config[name])
         return cls(**config)

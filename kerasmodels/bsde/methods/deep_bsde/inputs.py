@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 def validated_inputs(model, inputs):
@@ -23,16 +23,16 @@ def validated_inputs(model, inputs):
             when it runs: `tf.errors.InvalidArgumentError`; under XLA not even that.
     """
     if not isinstance(inputs, (tuple, list)) or len(inputs) != 3:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 "GlobalModel",
                 "inputs",
                 "the tuple (x, dw, t)",
-                f"{type(inputs).__name__} of {_checks.describe(inputs)}",
+                f"{type(inputs).__name__} of {checks.describe(inputs)}",
             )
         )
     x, dw, t = (
-        ops.cast(_checks.tensor("GlobalModel", name, value), model.variable_dtype)
+        ops.cast(checks.tensor("GlobalModel", name, value), model.variable_dtype)
         for name, value in zip(("x", "dw", "t"), inputs)
     )
     n, dim, noise_dim = model.num_steps, model.equation.dim, model.equation.noise_dim
@@ -46,7 +46,7 @@ def validated_inputs(model, inputs):
     )
     for value in (x, dw):
         if len(value.shape) == 2:
-            raise _checks.ArgumentError(
+            raise checks.ArgumentError(
                 f"{expected} Add the last axis, x[..., None] and dw[..., None]: "
                 "without it z . dW would broadcast over the batch."
             )
@@ -54,12 +54,12 @@ def validated_inputs(model, inputs):
         t = ops.broadcast_to(t[None, :, None], (ops.shape(x)[0], n + 1, 1))
     wanted = ((x, (n + 1, dim)), (dw, (n, noise_dim)), (t, (n + 1, 1)))
     if any(tuple(value.shape[1:]) != shape for value, shape in wanted):
-        raise _checks.ArgumentError(f"{expected} {_advice(n, x, dw, t)}")
+        raise checks.ArgumentError(f"{expected} {_advice(n, x, dw, t)}")
     sizes = {value.shape[0] for value in (x, dw, t)} - {None}
     if sizes == {0}:
-        raise _checks.ArgumentError(f"{expected} There are no paths in it.")
+        raise checks.ArgumentError(f"{expected} There are no paths in it.")
     if len(sizes) > 1:
-        raise _checks.ArgumentError(f"{expected} The batch sizes differ.")
+        raise checks.ArgumentError(f"{expected} The batch sizes differ.")
     if tf.executing_eagerly():
         _check_values(model, x, dw, t, received)
     else:
@@ -82,8 +82,7 @@ def _advice(n, x, dw, t):
     if noise in (n, n + 1) and n in (x_times, t_times):
         advice.append(f"{n} steps have {n + 1} times: x and t need the terminal time too.")
     return " ".join(advice) or (
-        "Sample the paths on the grid of this model: "
-        "`sample_paths(equation, model.grid, ...)`."
+        "Sample the paths on the grid of this model: `sample_paths(..., grid=model.grid)`."
     )
 
 
@@ -97,18 +96,17 @@ def _check_values(model, x, dw, t, received):
     for name, value in (("x", x), ("dw", dw), ("t", t)):
         bad = np.argwhere(~np.isfinite(np.asarray(value)))
         if len(bad):
-            raise _checks.ArgumentError(
+            raise checks.ArgumentError(
                 f"`GlobalModel` expects finite inputs. Received {len(bad)} NaN or "
                 f"infinite values in {name}, the first at index "
                 f"{tuple(bad[0].tolist())}: {received}."
             )
-    parts = (model.control, model.terminal_skip)
-    if all(getattr(part, "num_times", None) is None for part in parts):
+    if not model.fixed_times:
         return
     # Here a network (or a function a_n) belongs to each time of the model's grid.
     gap = float(np.max(np.abs(np.asarray(t)[:, :, 0] - model.grid)))
     if gap > 1e-5 * model.grid[-1]:
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             "`GlobalModel` has networks that belong to one time each, so it expects `t` to "
             f"be its own grid. Received times up to {gap:.3g} away from it: {received}. "
             'Sample on `model.grid`, or use the control process "shared" without a skip.'

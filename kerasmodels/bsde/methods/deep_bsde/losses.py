@@ -6,7 +6,7 @@ The mean squared mismatch is `keras.losses.MeanSquaredError`, `loss="mse"`.
 import keras
 from keras import ops
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -29,17 +29,17 @@ def clipped_squared_error(y_true, y_pred, threshold=50.0):
     Returns:
         Tensor `[batch]`, the mean over the last axis.
     """
-    threshold = _checks.finite_float(
+    threshold = checks.finite_float(
         "clipped_squared_error", "threshold", threshold, above=0.0
     )
     owner = "clipped_squared_error"
-    y_pred = _checks.tensor(owner, "y_pred", y_pred)
-    y_true = ops.cast(_checks.tensor(owner, "y_true", y_true), y_pred.dtype)
-    if not _checks.same_shape(y_true.shape, y_pred.shape):
+    y_pred = checks.tensor(owner, "y_pred", y_pred)
+    y_true = ops.cast(checks.tensor(owner, "y_true", y_true), y_pred.dtype)
+    if not checks.same_shape(y_true.shape, y_pred.shape):
         # It would broadcast without a word.
         received = f"shapes `y_pred` {tuple(y_pred.shape)}, `y_true` {tuple(y_true.shape)}"
-        raise _checks.ArgumentError(
-            _checks.message(owner, "y_true", "of the shape of `y_pred`", received)
+        raise checks.ArgumentError(
+            checks.message(owner, "y_true", "of the shape of `y_pred`", received)
         )
     return 2 * keras.losses.huber(y_true, y_pred, delta=threshold)
 
@@ -64,7 +64,7 @@ class ClippedSquaredError(keras.losses.Loss):
         dtype=None,
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        self.threshold = _checks.finite_float(
+        self.threshold = checks.finite_float(
             "ClippedSquaredError", "threshold", threshold, above=0.0
         )
 

@@ -6,10 +6,11 @@ from typing import ClassVar
 
 import keras
 
-from kerasmodels import _checks
-from kerasmodels._workers import agreed
+from kerasmodels._support import checks
+from kerasmodels._support.workers import agreed
 from kerasmodels.bsde.control import CONTROLS, make_control
 from kerasmodels.bsde.control.network import layer_widths
+from kerasmodels.bsde.control.process import ControlProcess, as_control
 from kerasmodels.bsde.methods.base import Method
 from kerasmodels.bsde.methods.deep_bsde.approximation import NetworkApproximation
 from kerasmodels.bsde.methods.deep_bsde.assembly import check_subnets
@@ -17,7 +18,7 @@ from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
 from kerasmodels.bsde.methods.deep_bsde.optimizer import description, start_of
 from kerasmodels.bsde.methods.deep_bsde.settings import default_settings
 from kerasmodels.bsde.methods.deep_bsde.training import train
-from kerasmodels.bsde.paths.grid import as_time_grid, check_steps_or_times, paths_fit
+from kerasmodels.bsde.paths.grid import as_time_grid, check_steps_or_grid, paths_fit
 from kerasmodels.bsde.recursion.forward import RULES
 from kerasmodels.bsde.verify.symmetry import is_exchangeable
 from kerasmodels.runs.progress_line import TrainingLine
@@ -40,8 +41,9 @@ class DeepBSDE(Method):
     of the networks rather than of the time grid, it trains another round.
 
     Args:
-        t: None, int or sequence of floats. Number of equal time steps or the grid; None
-            is the default of the equation.
+        num_steps: None or int. Number of equal time steps; None is the default of the
+            equation, unless `grid` is given.
+        grid: None or sequence of floats. The times of the steps, in place of `num_steps`.
         control: None, "exchangeable", "shared", "stacked" or "per-step"; or a Keras layer
             called as `layer(t, x)` on t `[batch, times, 1]` and x `[batch, times, dim]`,
             which returns z `[batch, times, noise_dim]` and takes any times. None is
@@ -50,15 +52,15 @@ class DeepBSDE(Method):
         hidden: None or list of int. Hidden widths of the networks, which then are dense
             ("shared" unless `control` says otherwise); None is two of d + 10.
         subnets: None or list of N - 1 trained Keras models (`fit_subnets`,
-            `load_subnets`), for the grid `t`. They replace `control`; the first half of
+            `load_subnets`), for the inner times. They replace `control`; the first half of
             the training then fits u0 and z0 alone, and the second half everything.
         frozen: bool. Keep `subnets` as they are in the second half too.
         rule: "trapezoid" or "left". Rule of the training; the estimate takes the first.
-        drift: None or bool. Whether training paths are driven by the control
+        importance_sampling: None or bool. Whether training paths are driven by the control
             (`GlobalModel`). None turns it on at once where the drift of the untrained
             model moves paths by more than their deviation (and takes five times as many
-            steps where it is strong, unless `t` is given), and after a round where the
-            mismatch on driven paths is larger than that on the training's.
+            steps where it is strong, unless their number is given), and after a round where
+            the mismatch on driven paths is larger than that on the training's.
         steps: None or int. Training steps per round, rounded up to a multiple of the
             number of points in the history; with `subnets`, each half is.
         batch_size: None or int. Paths per training step.
@@ -79,13 +81,14 @@ class DeepBSDE(Method):
     """
 
     approximation: ClassVar[type] = NetworkApproximation
-    t: object = None
+    num_steps: int | None = None
+    grid: object = None
     control: object = None
     hidden: object = None
     subnets: object = None
     frozen: bool = False
     rule: str = "trapezoid"
-    drift: bool | None = None
+    importance_sampling: bool | None = None
     steps: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
@@ -95,47 +98,46 @@ class DeepBSDE(Method):
 
     def __post_init__(self):
         owner = "solve"
-        _checks.one_of(owner, "dtype", self.dtype, ("float32", "float64", "mixed_bfloat16"))
-        _checks.one_of(owner, "rule", self.rule, RULES)
-        if self.t is not None:
-            check_steps_or_times(owner, self.t)
+        checks.one_of(owner, "dtype", self.dtype, ("float32", "float64", "mixed_bfloat16"))
+        checks.one_of(owner, "rule", self.rule, RULES)
+        check_steps_or_grid(owner, self.num_steps, self.grid)
         if self.hidden is not None:
             layer_widths(owner, self.hidden)
         for name in ("max_rounds", "steps", "batch_size"):
             if getattr(self, name) is not None or name == "max_rounds":
-                _checks.positive_int(owner, name, getattr(self, name))
+                checks.positive_int(owner, name, getattr(self, name))
         start_of(owner, self.optimizer, self.learning_rate)
-        if self.drift is not None:
-            _checks.boolean(owner, "drift", self.drift)
+        if self.importance_sampling is not None:
+            checks.boolean(owner, "importance_sampling", self.importance_sampling)
         if self.subnets is not None:
             object.__setattr__(self, "subnets", check_subnets(owner, self.subnets))
         elif self.control is not None:
             _check_control(owner, self.control, self.hidden)
-        if _checks.boolean(owner, "frozen", self.frozen) and self.subnets is None:
+        if checks.boolean(owner, "frozen", self.frozen) and self.subnets is None:
             advice = "`frozen=True` needs `subnets`: only trained networks can be frozen."
-            raise _checks.ArgumentError(
-                _checks.message(owner, "frozen", "False", "frozen=True", advice)
+            raise checks.ArgumentError(
+                checks.message(owner, "frozen", "False", "frozen=True", advice)
             )
 
-    def work(self, equation):
-        return default_settings(equation).work
+    def cost_factor(self, equation):
+        return default_settings(equation).cost_factor
 
     def fit(self, equation, run):
         defaults = default_settings(equation)
-        grid = self.grid(equation)
+        grid = self._times(equation)
         steps = defaults.steps if self.steps is None else self.steps
         batch_size = defaults.batch_size if self.batch_size is None else self.batch_size
         paths_fit("solve", "batch_size", equation, len(grid) - 1, batch_size, "float32", 8)
         learning_rate = start_of("solve", self.optimizer, self.learning_rate)
         first_stage = 1 if self.subnets is None else 0
-        keeper = run.begin(
+        checkpointer = run.begin(
             self._identity(equation, grid, steps, batch_size, run), first_stage
         )
         approximation = self._untrained(equation, grid, run)
-        model, progress = approximation.model, keeper.progress
-        if keeper.loaded:
-            model.drift = progress.drift
-        progress.drift = model.drift
+        model, progress = approximation.model, checkpointer.progress
+        if checkpointer.loaded:
+            model.importance_sampling = progress.importance_sampling
+        progress.importance_sampling = model.importance_sampling
         approximation.history = progress.history
         approximation.settings = {
             "batch_size": batch_size,
@@ -151,7 +153,7 @@ class DeepBSDE(Method):
                 seed=run.seed,
                 callbacks=[*run.callbacks, TrainingLine(run.line, name)],
                 verbose=run.verbose,
-                keeper=keeper,
+                checkpointer=checkpointer,
                 optimizer=self.optimizer,
             )
 
@@ -159,7 +161,7 @@ class DeepBSDE(Method):
             steps = -(-steps // 2)
             if progress.stage == 0:
                 train_once("training of u0 and z0", steps)
-                progress.next_stage(model.drift)
+                progress.next_stage(model.importance_sampling)
                 model.compiled = False
             model.train_control = not self.frozen
         while True:
@@ -168,49 +170,64 @@ class DeepBSDE(Method):
             if not self._worth_another(progress, found):
                 return
             rms = math.sqrt(progress.history["loss"][-1])
-            if self.drift is None and not model.drift and found.estimate.mismatch_std > rms:
-                model.drift = True
+            if (
+                self.importance_sampling is None
+                and not model.importance_sampling
+                and found.estimate.mismatch_std > rms
+            ):
+                model.importance_sampling = True
                 model.compiled = False
-            progress.next_stage(model.drift, found.reachable)
+            progress.next_stage(model.importance_sampling, found.attainable_half_width)
 
-    def grid(self, equation):
+    @property
+    def _free_grid(self):
+        """Whether the caller has left the time steps to the method."""
+        return self.num_steps is None and self.grid is None
+
+    def _times(self, equation):
         """The times of the training, unless the drift turns out to be strong."""
-        num_steps = default_settings(equation).num_steps
-        return as_time_grid("solve", equation, num_steps if self.t is None else self.t)
+        num_steps = self.num_steps
+        if self._free_grid:
+            num_steps = default_settings(equation).num_steps
+        return as_time_grid("solve", equation, num_steps, self.grid)
 
     def _worth_another(self, progress, found):
         """Whether another round may narrow the interval by a fifth."""
         # What the time grid leaves in the mismatch no training takes out.
         trainable = found.estimate.z_std > found.estimate.mismatch_std / 2
-        before = math.inf if progress.reachable is None else progress.reachable
-        narrower = found.reachable < 0.8 * before
+        before = progress.attainable_half_width
+        before = math.inf if before is None else before
+        narrower = found.attainable_half_width < 0.8 * before
         return progress.stage < self.max_rounds and trainable and narrower
 
     def _untrained(self, equation, grid, run):
         """The approximation before training, on paths that suit the drift it shows."""
         run.line.phase("start: sampling paths")
         approximation = NetworkApproximation(
-            self._model(equation, grid, bool(self.drift), run.seed)
+            self._model(equation, grid, bool(self.importance_sampling), run.seed)
         )
         estimator = run.estimator(approximation)
-        run.line.phase("start: a first look at paths")
-        drift_size, milstein = _look(estimator)
+        run.line.phase("start: a pilot run of paths")
+        drift_size, iterated_integrals = _pilot_run(estimator)
         model = approximation.model
-        if self.drift is None:
-            model.drift = drift_size > _DRIVEN
-        strong = self.drift is not False and drift_size > _STRONG * model.num_steps
-        fixed = getattr(self.control, "num_times", None) is not None
+        if self.importance_sampling is None:
+            model.importance_sampling = drift_size > _DRIVEN
+        strong = (
+            self.importance_sampling is not False and drift_size > _STRONG * model.num_steps
+        )
+        named = self.control is None or isinstance(self.control, str)
+        fixed = not named and as_control(self.control).num_times is not None
         any_grid = self.subnets is None and not fixed
-        if self.drift is None and self.t is None and any_grid and strong:
+        if self.importance_sampling is None and self._free_grid and any_grid and strong:
             # The paths that matter are rare: look for them from the start, in small steps.
             grid = as_time_grid("solve", equation, 5 * default_settings(equation).num_steps)
             model = self._model(equation, grid, True, run.seed)
             approximation = NetworkApproximation(model)
         # Where the drift moves paths further than their noise does, z bends in a step.
-        model.milstein = milstein and not strong
+        model.iterated_integrals = iterated_integrals and not strong
         return approximation
 
-    def _model(self, equation, grid, drift, seed):
+    def _model(self, equation, grid, importance_sampling, seed):
         """The `GlobalModel` to train."""
         control = self.control if self.subnets is None else self.subnets
         named = not isinstance(control, keras.layers.Layer)
@@ -232,14 +249,14 @@ class DeepBSDE(Method):
             control = "stacked"  # not used: there are no inner times
         return GlobalModel(
             equation,
-            grid,
             control=control,
+            grid=grid,
             # Trained subnets already hold the whole of z.
             terminal_skip=self.subnets is None
-            and not getattr(control, "uses_terminal", False),
+            and not (isinstance(control, ControlProcess) and control.uses_terminal),
             train_control=self.subnets is None,
             rule=self.rule,
-            drift=drift,
+            importance_sampling=importance_sampling,
             seed=seed,
             dtype=self.dtype,
         )
@@ -251,13 +268,13 @@ class DeepBSDE(Method):
         return {
             "equation": type(equation).__name__,
             "equation_config": equation.get_config(),
-            "t": grid.tolist(),
+            "grid": grid.tolist(),
             "control": control if named else type(control).__name__,
             "hidden": self.hidden,
             "subnets": None if subnets is None else len(subnets),
             "frozen": self.frozen,
             "rule": self.rule,
-            "drift": self.drift,
+            "importance_sampling": self.importance_sampling,
             "steps": steps,
             "batch_size": batch_size,
             "seed": run.seed,
@@ -269,17 +286,17 @@ class DeepBSDE(Method):
 def _check_control(owner, control, hidden):
     """Raises ValueError unless `control` is a name, or a layer without `hidden`."""
     if not isinstance(control, keras.layers.Layer):
-        _checks.one_of(owner, "control", control, CONTROLS, ", or a layer of (t, x)")
+        checks.one_of(owner, "control", control, CONTROLS, ", or a layer of (t, x)")
     elif hidden is not None:
-        received = f"hidden={_checks.describe(hidden)} beside control={control.name!r}"
+        received = f"hidden={checks.describe(hidden)} beside control={control.name!r}"
         expected = "left out where the control process is a layer"
-        raise _checks.ArgumentError(_checks.message(owner, "hidden", expected, received))
+        raise checks.ArgumentError(checks.message(owner, "hidden", expected, received))
 
 
-def _look(estimator):
-    """`Estimator.look` before training."""
+def _pilot_run(estimator):
+    """`Estimator.pilot_run` before training."""
     try:
-        return agreed(estimator.look())
+        return agreed(estimator.pilot_run())
     except FloatingPointError:
         # Training will say so, and what to change.
         return agreed((0.0, False))

@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 def decaying_adam(learning_rate, steps):
@@ -17,10 +17,10 @@ def decaying_adam(learning_rate, steps):
     Raises:
         ValueError: an argument is not of the form above.
     """
-    learning_rate = _checks.finite_float(
+    learning_rate = checks.finite_float(
         "decaying_adam", "learning_rate", learning_rate, above=0.0
     )
-    steps = _checks.positive_int("decaying_adam", "steps", steps)
+    steps = checks.positive_int("decaying_adam", "steps", steps)
     return adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01))
 
 
@@ -68,20 +68,20 @@ def start_of(owner, optimizer, learning_rate):
         learning_rate: None or float. None is that of the optimizer, or 1e-2.
     """
     if optimizer is not None:
-        _checks.instance(owner, "optimizer", optimizer, keras.optimizers.Optimizer)
+        checks.instance(owner, "optimizer", optimizer, keras.optimizers.Optimizer)
         if learning_rate is not None and has_schedule(optimizer):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     "learning_rate",
                     "None beside an optimizer that has a schedule",
-                    f"learning_rate={_checks.describe(learning_rate)}",
+                    f"learning_rate={checks.describe(learning_rate)}",
                     "Give the optimizer a number instead, or leave learning_rate out.",
                 )
             )
     if learning_rate is None:
         learning_rate = 1e-2 if optimizer is None else float(optimizer.learning_rate)
-    return _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
+    return checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
 
 
 def description(optimizer):

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import special
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 # Increments that are read, at most.
 _MOST_NUMBERS = 2**18
@@ -45,8 +45,8 @@ def require_end(owner, argument, data, number):
     else:
         endless = isinstance(data, keras.utils.PyDataset) and data.num_batches is None
     if endless:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 argument,
                 "a number of batches where the data set never ends",
@@ -107,7 +107,7 @@ def _as_arrays(model, inputs):
     for value, shape in zip(inputs, ((n + 1, dim), (n, dim), (n + 1, 1))):
         if not hasattr(value, "shape") or tuple(value.shape[1:]) != shape:
             return None
-        array = _checks.as_numbers(value[:count])
+        array = checks.as_numbers(value[:count])
         if array is None or not array.size or not np.all(np.isfinite(array)):
             return None
         arrays.append(array)
@@ -117,7 +117,7 @@ def _as_arrays(model, inputs):
 
 def _check_start(model, x):
     """Warns where x `[paths, times, dim]` does not start at x0."""
-    if model.drift:
+    if model.importance_sampling:
         # The model steps its own x, from x0.
         return
     x0 = np.asarray(model.equation.x0, "float64")

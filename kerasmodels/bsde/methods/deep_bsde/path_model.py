@@ -6,8 +6,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kerasmodels import _checks
-from kerasmodels._batches import is_data_set
+from kerasmodels._support import checks
+from kerasmodels._support.batches import is_data_set
 from kerasmodels.bsde.methods.deep_bsde import export as export_module
 from kerasmodels.bsde.methods.deep_bsde.inputs import validated_inputs
 from kerasmodels.bsde.methods.deep_bsde.path_law import inspected, require_end
@@ -81,7 +81,7 @@ class PathModel(DistributedModel):
             return inputs
         x, dw, t = validated_inputs(self, inputs)
         if y is not None:
-            y = _checks.finite_array("GlobalModel", "y", y)
+            y = checks.finite_array("GlobalModel", "y", y)
             if y.shape != (len(x), 1):
                 _refuse_target(f"shape {y.shape}")
         return x, dw, t
@@ -98,7 +98,7 @@ class PathModel(DistributedModel):
             format: str. "tf_saved_model", or another format of Keras.
             **kwargs: passed on to Keras.
         """
-        _checks.path("GlobalModel.export", "filepath", filepath)
+        checks.path("GlobalModel.export", "filepath", filepath)
         if format != "tf_saved_model" or kwargs.get("input_signature") is not None:
             return super().export(filepath, format=format, **kwargs)
         return export_module.export_saved_model(self, filepath, **kwargs)
@@ -119,6 +119,6 @@ def _is_tensor(value):
 def _refuse_target(received):
     expected = "the terminal values g(x_N) of shape (batch, 1)"
     advice = "`equation.terminal(x[:, -1])` computes them."
-    raise _checks.ArgumentError(
-        _checks.message("GlobalModel", "y", expected, received, advice)
+    raise checks.ArgumentError(
+        checks.message("GlobalModel", "y", expected, received, advice)
     )

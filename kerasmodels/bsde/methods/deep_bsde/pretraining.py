@@ -3,7 +3,7 @@
 The workflow, each step one function: `z_samples` makes pairs (x_n, z_n), `fit_subnets`
 trains one `ZSubnet` per inner time on them, `save_subnets` and `load_subnets` keep them
 as one `.keras` file each (`load_subnets` takes files from elsewhere too), and
-`GlobalModel(equation, t, control=subnets, train_control=False)` stacks them, so that
+`GlobalModel(equation, subnets, train_control=False, grid=grid)` stacks them, so that
 fitting it finds (u0, z0) alone. Setting `model.train_control = True` and compiling again
 fine-tunes everything.
 """
@@ -15,8 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks
-from kerasmodels._files import replacing
+from kerasmodels._support import checks
+from kerasmodels._support.files import replacing
 from kerasmodels.bsde.coefficients import check_shapes
 from kerasmodels.bsde.control import ZSubnet
 from kerasmodels.bsde.control.network import init_seeds
@@ -30,7 +30,16 @@ from kerasmodels.loading import load_model
 LABELS = ("exact", "pathwise", "malliavin")
 
 
-def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
+def z_samples(
+    equation,
+    num_paths,
+    seed=0,
+    labels="pathwise",
+    dtype=None,
+    *,
+    num_steps=None,
+    grid=None,
+):
     """Samples pairs (x_n, z_n) at the inner times t_1, ..., t_{N-1}.
 
     The mean of z_n given x_n is what a subnet regresses on. `labels` says where it comes
@@ -50,11 +59,11 @@ def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
 
     Args:
         equation: `Equation`.
-        t: int or sequence of floats. As in `sample_paths`.
         num_paths: int.
         seed: int, or a pair (seed, step).
         labels: "exact", "pathwise" or "malliavin".
         dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
+        num_steps, grid: as in `sample_paths`.
 
     Returns:
         The pair (x, z) of arrays, x `[num_paths, N - 1, dim]` and z
@@ -65,17 +74,17 @@ def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
             exact solution; or another argument is not of the form above.
     """
     owner = "z_samples"
-    dtype = _checks.float_type(owner, dtype)
+    dtype = checks.float_type(owner, dtype)
     check_shapes(owner, equation, dtype)
-    t = as_time_grid(owner, equation, t)
-    seed = _checks.seed_pair(owner, seed)
-    _checks.one_of(owner, "labels", labels, LABELS)
-    num_paths = _checks.positive_int(owner, "num_paths", num_paths)
+    t = as_time_grid(owner, equation, num_steps, grid)
+    seed = checks.seed_pair(owner, seed)
+    checks.one_of(owner, "labels", labels, LABELS)
+    num_paths = checks.positive_int(owner, "num_paths", num_paths)
     # With their gradients.
     paths_fit(owner, "num_paths", equation, len(t) - 1, num_paths, dtype, copies=4)
     if labels == "exact" and not equation.has_exact_solution:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 "labels",
                 '"pathwise" or "malliavin" where there is no exact solution',
@@ -83,10 +92,9 @@ def z_samples(equation, t, num_paths, seed=0, labels="pathwise", dtype=None):
             )
         )
     if len(t) < 3:
-        raise _checks.ArgumentError(
-            _checks.message(
-                owner, "t", "a grid with inner times", f"{len(t) - 1} time step"
-            )
+        argument = "num_steps" if grid is None else "grid"
+        raise checks.ArgumentError(
+            checks.message(owner, argument, "one with inner times", "one time step")
         )
     dw = brownian_increments(t, num_paths, equation.noise_dim, seed, dtype)
     label = {"exact": _exact, "pathwise": _pathwise, "malliavin": _malliavin}[labels]
@@ -152,10 +160,10 @@ def fit_subnets(x, z, epochs=10, batch_size=32, learning_rate=1e-3, seed=0, **op
     """
     owner = "fit_subnets"
     for name, value in (("x", x), ("z", z)):
-        _checks.finite_array(owner, name, value)
+        checks.finite_array(owner, name, value)
     x, z = np.asarray(x), np.asarray(z)
     if x.ndim != 3 or z.ndim != 3 or x.shape[:2] != z.shape[:2] or not x.size * z.size:
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             "`fit_subnets` expects `x` of shape (num_paths, num_times, dim) and `z` of "
             f"shape (num_paths, num_times, noise_dim). Received: x.shape={x.shape}, "
             f"z.shape={z.shape}."
@@ -181,10 +189,10 @@ def fit_subnets(x, z, epochs=10, batch_size=32, learning_rate=1e-3, seed=0, **op
 
 
 def _check_fit(owner, epochs, batch_size, learning_rate, seed):
-    _checks.positive_int(owner, "epochs", epochs)
-    _checks.positive_int(owner, "batch_size", batch_size)
-    _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
-    _checks.seed_int(owner, seed)
+    checks.positive_int(owner, "epochs", epochs)
+    checks.positive_int(owner, "batch_size", batch_size)
+    checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
+    checks.seed_int(owner, seed)
 
 
 def save_subnets(subnets, folder):
@@ -199,14 +207,14 @@ def save_subnets(subnets, folder):
     Raises:
         ValueError: an argument is not of that form.
     """
-    folder = _checks.path("save_subnets", "folder", folder)
+    folder = checks.path("save_subnets", "folder", folder)
     if not isinstance(subnets, (list, tuple)) or not subnets:
-        received = f"subnets={_checks.describe(subnets)}"
-        raise _checks.ArgumentError(
-            _checks.message("save_subnets", "subnets", "a list of Keras models", received)
+        received = f"subnets={checks.describe(subnets)}"
+        raise checks.ArgumentError(
+            checks.message("save_subnets", "subnets", "a list of Keras models", received)
         )
     for subnet in subnets:
-        _checks.instance("save_subnets", "subnets", subnet, keras.Model)
+        checks.instance("save_subnets", "subnets", subnet, keras.Model)
     paths = [folder / _file_name(n) for n in range(1, len(subnets) + 1)]
     for subnet, path in zip(subnets, paths):
         with replacing(path) as temporary:
@@ -241,12 +249,12 @@ def load_subnets(folder):
         return [load_model(path) for path in _files(owner, folder)]
     if isinstance(folder, Iterable) and not isinstance(folder, (str, bytes, os.PathLike)):
         expected = "a folder, or a list of files in the order of their times"
-        received = f"folder={_checks.describe(folder)}"
+        received = f"folder={checks.describe(folder)}"
         advice = "`list(...)` or `sorted(...)` makes one; a set has no order."
-        raise _checks.ArgumentError(
-            _checks.message(owner, "folder", expected, received, advice)
+        raise checks.ArgumentError(
+            checks.message(owner, "folder", expected, received, advice)
         )
-    folder = _checks.path(owner, "folder", folder)
+    folder = checks.path(owner, "folder", folder)
     if folder.is_file() or (folder / "saved_model.pb").is_file():
         # One network, or one that `load_model` refuses by its kind.
         return [load_model(folder)]
@@ -261,7 +269,7 @@ def load_subnets(folder):
         found = (
             f"{there[:8]}{' and more' * (len(there) > 8)}" if folder.is_dir() else "a file"
         )
-    raise _checks.ArgumentError(
+    raise checks.ArgumentError(
         "`load_subnets` expects files z_001.keras, z_002.keras, ... without gaps in "
         f"`folder`. Received: folder={str(folder)!r} with {found}. Files with other names "
         "are handed in as a list, in the order of their times: "
@@ -273,8 +281,8 @@ def _files(owner, paths):
     """A list of names of files, or an error."""
     for path in paths:
         if isinstance(path, keras.layers.Layer):
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     owner,
                     "folder",
                     "a list of files",
@@ -282,16 +290,26 @@ def _files(owner, paths):
                     "Networks in memory need no loading: `GlobalModel(control=networks)`.",
                 )
             )
-        _checks.path(owner, "folder", path)
+        checks.path(owner, "folder", path)
     if not paths:
         received = f"folder={paths!r}"
-        raise _checks.ArgumentError(
-            _checks.message(owner, "folder", "a list of one file per inner time", received)
+        raise checks.ArgumentError(
+            checks.message(owner, "folder", "a list of one file per inner time", received)
         )
     return paths
 
 
-def pretrain_subnets(equation, t, folder, num_paths=4096, seed=0, labels=None, **options):
+def pretrain_subnets(
+    equation,
+    folder,
+    num_paths=4096,
+    seed=0,
+    labels=None,
+    *,
+    num_steps=None,
+    grid=None,
+    **options,
+):
     """Samples, trains, saves, and loads again: the subnets come back from their files.
 
     Args:
@@ -311,10 +329,10 @@ def pretrain_subnets(equation, t, folder, num_paths=4096, seed=0, labels=None, *
         ValueError: as `z_samples` and `fit_subnets`.
     """
     owner, dtype = "pretrain_subnets", options.get("dtype")
-    _checks.instance(owner, "equation", equation, Equation)
+    checks.instance(owner, "equation", equation, Equation)
     # Found now, not after the sampling.
-    seed = _checks.seed_int(owner, seed)
-    _checks.path(owner, "folder", folder)
+    seed = checks.seed_int(owner, seed)
+    checks.path(owner, "folder", folder)
     fit = {"epochs": 1, "batch_size": 1, "learning_rate": 1.0, "seed": seed}
     _check_fit(owner, **{name: options.get(name, value) for name, value in fit.items()})
     named = ("hidden", "activation", "batch_norm")
@@ -322,7 +340,9 @@ def pretrain_subnets(equation, t, folder, num_paths=4096, seed=0, labels=None, *
     ZSubnet(equation.dim, noise_dim=equation.noise_dim, **named)
     if labels is None:
         labels = "exact" if equation.has_exact_solution else "pathwise"
-    x, z = z_samples(equation, t, num_paths, seed, labels, dtype)
+    x, z = z_samples(
+        equation, num_paths, seed, labels, dtype, num_steps=num_steps, grid=grid
+    )
     subnets, losses = fit_subnets(x, z, seed=seed, **options)
     save_subnets(subnets, folder)
     return load_subnets(folder), losses

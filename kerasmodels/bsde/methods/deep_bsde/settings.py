@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import Burgers, DifferentRates
 
@@ -13,7 +13,7 @@ class Settings(NamedTuple):
 
     num_steps: N, equal time steps of the training; the estimate takes twice as many.
     per_time: time steps per unit of time, at least.
-    work: how much more work the estimate may take than others.
+    cost_factor: how much more the estimate may cost than that of other equations.
     steps: training steps per round.
     batch_size: paths per training step.
     """
@@ -22,7 +22,7 @@ class Settings(NamedTuple):
     steps: int = 600
     batch_size: int = 64
     per_time: int = 0
-    work: float = 1.0
+    cost_factor: float = 1.0
 
 
 # One line per equation that needs other settings, with the reason.
@@ -30,7 +30,7 @@ SETTINGS = {
     # A steep wave crosses the whole range of u, and the paths follow it.
     Burgers: Settings(num_steps=40, steps=1000, per_time=80),
     # z jumps with the asset that is dearest: what a network leaves of it, paths must.
-    DifferentRates: Settings(steps=900, work=2.5),
+    DifferentRates: Settings(steps=900, cost_factor=2.5),
 }
 
 
@@ -40,7 +40,7 @@ def default_settings(equation):
     Raises:
         ValueError: it is no `Equation`.
     """
-    _checks.instance("default_settings", "equation", equation, Equation)
+    checks.instance("default_settings", "equation", equation, Equation)
     settings = Settings()
     for cls, found in SETTINGS.items():
         if isinstance(equation, cls):

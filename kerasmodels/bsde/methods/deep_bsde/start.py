@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks
-from kerasmodels._workers import agreed
+from kerasmodels._support import checks
+from kerasmodels._support.workers import agreed
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.grid import paths_fit, time_grid
@@ -49,13 +49,13 @@ def estimate_start(equation, t, seed, dtype=None):
     """
     per_path = (len(t) - 1) * max(equation.dim, equation.noise_dim)
     block = int(np.clip(2**21 // per_path, 16, 4096))
-    paths_fit("GlobalModel", "t", equation, len(t) - 1, block, dtype)
+    paths_fit("GlobalModel", "num_steps", equation, len(t) - 1, block, dtype)
     num_blocks = max(1, min(2**14, _MAX_NORMALS // per_path) // block)
 
     # Nothing in it is Python control flow on tensors.
     @tf.function(autograph=False)
     def sample(number):
-        x, _ = sample_paths(equation, t, block, (seed, number), dtype)
+        x, _ = sample_paths(equation, block, (seed, number), dtype, grid=t)
         end = x[:, -1]
         time = tf.fill((block, 1), tf.constant(t[-1], x.dtype))
         return *equation.terminal_and_z(time, end), x[:, 1:-1]
@@ -68,7 +68,7 @@ def estimate_start(equation, t, seed, dtype=None):
         x_inner = x_k if x_inner is None else x_inner
     g = np.concatenate(g).astype("float64")
     if not np.all(np.isfinite(g)):
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             f"{equation!r} gives NaN or infinite values of g(x_N) on "
             f"{np.mean(~np.isfinite(g)):.1%} of the sampled paths. Check its terminal "
             "condition and the size of x0, the volatility and the terminal time."
@@ -102,9 +102,9 @@ def baseline(equation, num_steps=20, seed=0, num_paths=8192):
     Returns:
         A float.
     """
-    _checks.instance("baseline", "equation", equation, Equation)
-    seed = _checks.seed_int("baseline", seed)
-    num_steps = _checks.positive_int("baseline", "num_steps", num_steps)
-    num_paths = _checks.positive_int("baseline", "num_paths", num_paths)
+    checks.instance("baseline", "equation", equation, Equation)
+    seed = checks.seed_int("baseline", seed)
+    num_steps = checks.positive_int("baseline", "num_steps", num_steps)
+    num_paths = checks.positive_int("baseline", "num_paths", num_paths)
     grid = time_grid(equation.terminal_time, num_steps)
     return mean_of_terminal(equation, grid, seed, num_paths=num_paths)[0]

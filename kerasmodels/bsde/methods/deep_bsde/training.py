@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 from kerasmodels.bsde.methods.deep_bsde.causes import Advice
 from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
 from kerasmodels.bsde.methods.deep_bsde.optimizer import (
@@ -14,8 +14,8 @@ from kerasmodels.bsde.methods.deep_bsde.optimizer import (
     start_again,
 )
 from kerasmodels.bsde.paths.distributed import distributed_paths
-from kerasmodels.runs.progress import Keeper, Progress
-from kerasmodels.runs.watch import Watch
+from kerasmodels.runs.monitor import TrainingMonitor
+from kerasmodels.runs.progress import Checkpointer, Progress
 
 
 def train(
@@ -29,7 +29,7 @@ def train(
     verbose=0,
     num_points=25,
     jitter=True,
-    keeper=None,
+    checkpointer=None,
     optimizer=None,
 ):
     """Fits a `GlobalModel` on fresh paths, and appends to `history`.
@@ -49,51 +49,49 @@ def train(
         num_points: int. Points of the history, one Keras epoch each.
         jitter: bool. Whether the inner times of the paths move from step to step, as in
             `path_dataset`, where the control process takes any time.
-        keeper: None or `Keeper`. Its progress has the history, says which points are done
-            already, and is moved on; it writes the checkpoints.
+        checkpointer: None or `Checkpointer`. Its progress has the history and the number of
+            points that are done, and is moved on; it writes the checkpoints.
         optimizer: None or Keras optimizer, for a model that is not compiled: a new one of
             its config takes the place of Adam, and starts again with each new stage of
-            the keeper's progress. A schedule in it takes the place of the cosine.
+            the checkpointer's progress. A schedule in it takes the place of the cosine.
 
     Raises:
         ValueError: an argument is not of the form above.
         FloatingPointError: the loss, u0 or a weight is no longer a finite number.
     """
     owner = "train"
-    _checks.instance(owner, "model", model, GlobalModel)
-    steps = _checks.positive_int(owner, "steps", steps)
-    batch_size = _checks.positive_int(owner, "batch_size", batch_size)
-    learning_rate = _checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
-    seed = _checks.seed_int(owner, seed)
-    num_points = _checks.positive_int(owner, "num_points", num_points)
-    jitter = _checks.boolean(owner, "jitter", jitter)
+    checks.instance(owner, "model", model, GlobalModel)
+    steps = checks.positive_int(owner, "steps", steps)
+    batch_size = checks.positive_int(owner, "batch_size", batch_size)
+    learning_rate = checks.finite_float(owner, "learning_rate", learning_rate, above=0.0)
+    seed = checks.seed_int(owner, seed)
+    num_points = checks.positive_int(owner, "num_points", num_points)
+    jitter = checks.boolean(owner, "jitter", jitter)
     history = Progress().history if history is None else history
     if not isinstance(history, dict) or not {"step", "loss", "u0"} <= set(history):
-        received = f"history={_checks.describe(history)}"
+        received = f"history={checks.describe(history)}"
         expected = 'a dict of lists "step", "loss", "u0"'
-        raise _checks.ArgumentError(_checks.message(owner, "history", expected, received))
-    if keeper is not None:
-        _checks.instance(owner, "keeper", keeper, Keeper)
+        raise checks.ArgumentError(checks.message(owner, "history", expected, received))
+    if checkpointer is not None:
+        checks.instance(owner, "checkpointer", checkpointer, Checkpointer)
     if optimizer is not None:
-        _checks.instance(owner, "optimizer", optimizer, keras.optimizers.Optimizer)
+        checks.instance(owner, "optimizer", optimizer, keras.optimizers.Optimizer)
     num_points = min(num_points, steps)
     per_point = math.ceil(steps / num_points)
     num_points = math.ceil(steps / per_point)
-    if keeper is None:
-        keeper = Keeper(Progress(history=history))
-    own_times = getattr(model.control, "num_times", None) is not None
-    skip_times = getattr(model.terminal_skip, "num_times", None) is not None
+    if checkpointer is None:
+        checkpointer = Checkpointer(Progress(history=history))
 
     def data(start_step):
         return distributed_paths(
             model.equation,
-            model.grid,
             batch_size,
+            grid=model.grid,
             seed=seed,
             start_step=start_step,
             dtype=model.variable_dtype,
             # What takes the time as an input must learn what lies between the grid times.
-            jitter=jitter and not (own_times or skip_times or model.num_steps == 1),
+            jitter=jitter and not (model.fixed_times or model.num_steps == 1),
         )
 
     compiled = model.compiled
@@ -107,24 +105,24 @@ def train(
         )
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    if compiled and optimizer is not None and keeper.progress.point == 0:
+    if compiled and optimizer is not None and checkpointer.progress.point == 0:
         weights = model.trainable_variables
         with model.distribute_strategy.scope():
             start_again(model.optimizer, optimizer, learning_rate, weights)
-    keeper.begin(model)
-    if keeper.progress.point == num_points:
+    checkpointer.begin(model)
+    if checkpointer.progress.point == num_points:
         return
     cosine = keras.optimizers.schedules.CosineDecay(learning_rate, num_points, alpha=0.01)
     falling = keras.callbacks.LearningRateScheduler(lambda k: float(cosine(k)))
     model.fit(
-        data(keeper.progress.step),
-        initial_epoch=keeper.progress.point,
+        data(checkpointer.progress.step),
+        initial_epoch=checkpointer.progress.point,
         epochs=num_points,
         steps_per_epoch=per_point,
         callbacks=[
             *([] if has_schedule(model.optimizer) else [falling]),
             # Before the caller's, so that none of them keeps what is not finite.
-            Watch(keeper, per_point, Advice(learning_rate), data),
+            TrainingMonitor(checkpointer, per_point, Advice(learning_rate), data),
             *callbacks,
         ],
         verbose=verbose,

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 class CheckedBatches:
@@ -41,7 +41,7 @@ class CheckedBatches:
 
     def _batch(self, name, value):
         if not isinstance(value, (keras.KerasTensor, keras.Variable)):
-            value = _checks.tensor(type(self).__name__, name, value)
+            value = checks.tensor(type(self).__name__, name, value)
         # In a graph the rank may be unknown.
         if name == "x" and getattr(value.shape, "rank", 0) is not None:
             self.check_x(value)
@@ -57,8 +57,8 @@ class CheckedBatches:
         if y is not None:
             y = _array(owner, "y", y)
             if len(y) != len(x):
-                raise _checks.ArgumentError(
-                    _checks.message(
+                raise checks.ArgumentError(
+                    checks.message(
                         owner,
                         "y",
                         "as long as x",
@@ -78,17 +78,15 @@ def is_data_set(x):
 
 def _array(owner, name, value):
     """An array or a tensor with samples in it, or an error."""
-    if not _checks.numeric(value):
-        received = f"{name}={_checks.describe(value)}"
-        raise _checks.ArgumentError(
-            _checks.message(owner, name, "an array of numbers", received)
+    if not checks.numeric(value):
+        received = f"{name}={checks.describe(value)}"
+        raise checks.ArgumentError(
+            checks.message(owner, name, "an array of numbers", received)
         )
     value = value if hasattr(value, "shape") else np.asarray(value)
     if len(value.shape) == 0 or value.shape[0] == 0:
         received = f"shape {tuple(value.shape)}"
-        raise _checks.ArgumentError(
-            _checks.message(
-                owner, name, "an array with the samples as first axis", received
-            )
+        raise checks.ArgumentError(
+            checks.message(owner, name, "an array with the samples as first axis", received)
         )
     return value

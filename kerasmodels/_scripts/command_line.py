@@ -12,7 +12,8 @@ import pathlib
 import re
 import sys
 
-from kerasmodels import _checks, _files, _interrupt
+from kerasmodels._support import checks, files
+from kerasmodels.runs import interrupt
 
 
 class Parser(argparse.ArgumentParser):
@@ -134,10 +135,10 @@ def execute(parser, args, run, plot, line, extends=False, check=None):
         args.out = default_folder(parser, args, parser.prog.removesuffix(".py"))
     missing = [path for path in (args.out, *args.out.parents) if not path.exists()]
     try:
-        _checks.seed_int(parser.prog, args.seed)
+        checks.seed_int(parser.prog, args.seed)
         # Fails now, not after the work, where nothing can be written.
         args.out.mkdir(parents=True, exist_ok=True)
-        _files.remove_stale(args.out)
+        files.remove_stale(args.out)
         path, figure = args.out / "result.json", args.out / "figure.png"
         result = None if args.overwrite or extends else _finished(path)
         if result is not None and not getattr(args, "resume", False):
@@ -148,15 +149,15 @@ def execute(parser, args, run, plot, line, extends=False, check=None):
                 "or pass --overwrite to lose it."
             )
         if result is None:
-            with _interrupt.signals(), _set_aside(path):
+            with interrupt.signals(), _set_aside(path):
                 result = {**run(args), "complete": True}
-                _files.write_json(path, result)
+                files.write_json(path, result)
                 plot(result, figure)
         elif not figure.exists():
             plot(result, figure)
     except KeyboardInterrupt as stop:
         _stopped(parser, args.out, stop)
-    except _checks.ArgumentError as error:
+    except checks.ArgumentError as error:
         text = " ".join(str(error).split()) + flags_of(parser, str(error))
         for folder in missing:
             with contextlib.suppress(OSError):
@@ -167,7 +168,7 @@ def execute(parser, args, run, plot, line, extends=False, check=None):
         parser.error(f"cannot write to --out {args.out}: {error}")
     except FloatingPointError as error:
         parser.exit(1, f"{parser.prog}: {error}{flags_of(parser, str(error))}\n")
-    except (_checks.RunError, ImportError) as error:
+    except (checks.RunError, ImportError) as error:
         text = " ".join(str(error).split()) + flags_of(parser, str(error))
         print(f"{parser.prog}: {text}", file=sys.stderr, flush=True)
         if getattr(error, "hangs", False):
@@ -213,7 +214,7 @@ def _set_aside(path):
         path.replace(aside)
     try:
         yield
-    except _checks.ArgumentError:
+    except checks.ArgumentError:
         if aside.exists():
             aside.replace(path)
         raise
@@ -224,7 +225,7 @@ def _set_aside(path):
 def _finished(path):
     """The finished result at `path`, or None."""
     try:
-        result = _files.read_json(path)
+        result = files.read_json(path)
     except ValueError:
         return None
     whole = isinstance(result, dict) and result.get("complete", True)
@@ -233,19 +234,13 @@ def _finished(path):
 
 def _stopped(parser, out, stop):
     """Writes what there is, says how to go on, and ends the program."""
-    terminated = isinstance(stop, _interrupt.Terminated)
+    terminated = isinstance(stop, interrupt.Terminated)
     name = "SIGTERM" if terminated else "SIGINT"
     partial = getattr(stop, "partial", {})
-    _files.write_json(
+    files.write_json(
         out / "result.json", {"complete": False, "interrupted_by": name, **partial}
     )
     text = f"stopped by {name}"
     if partial.get("checkpoint_step"):
         text += f" and saved at step {partial['checkpoint_step']}: --resume goes on"
     parser.exit(143 if terminated else 130, f"{parser.prog}: {text}\n")
-
-
-def save_figure(figure, path):
-    """Writes a figure atomically, at the resolution that the pages use."""
-    with _files.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=150)

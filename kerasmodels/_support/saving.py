@@ -1,6 +1,6 @@
 """Files of models: `.keras` alone, since HDF5 loses what a model here is made of."""
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 _HDF5 = (".h5", ".hdf5")
 
@@ -20,8 +20,8 @@ class SavedAsKeras:
         """
         if str(filepath).lower().endswith(_HDF5):
             stem = str(filepath).rpartition(".")[0]
-            raise _checks.ArgumentError(
-                _checks.message(
+            raise checks.ArgumentError(
+                checks.message(
                     f"{type(self).__name__}.save",
                     "filepath",
                     "the name of a .keras file",

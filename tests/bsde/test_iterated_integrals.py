@@ -5,20 +5,20 @@ import pytest
 import tensorflow as tf
 
 from kerasmodels import bsde
-from kerasmodels.bsde.recursion.grid_noise import grid_noise, probes
+from kerasmodels.bsde.recursion.iterated_integrals import iterated_integrals_of_z, probes
 
 # The heat equation has sigma = 1, so that A = dz/dx.
 BATCH, DT = 7, 0.04
 
 
 def noise_of(z, equation, x, dw, seed=0):
-    """`grid_noise` of one step from x for a function z(x)."""
+    """`iterated_integrals_of_z` of one step from x for a function z(x)."""
     rng = np.random.default_rng(seed)
     shape = x.shape
     t, dt = (tf.fill((len(x), 1), tf.constant(v, "float64")) for v in (0.1, DT))
     other = DT**0.5 * rng.normal(size=shape)
     states, along = probes(equation, t, dt, tf.constant(x), z(tf.constant(x)), other)
-    return grid_noise(dt, along, z(states), tf.constant(dw)).numpy()
+    return iterated_integrals_of_z(dt, along, z(states), tf.constant(dw)).numpy()
 
 
 def iterated(a, dw):
@@ -97,7 +97,7 @@ def exact_model(num_steps, **options):
     z0 = equation.exact_z(tf.zeros((1, 1), "float64"), tf.constant(equation.x0[None]))
     return bsde.GlobalModel(
         equation,
-        num_steps,
+        num_steps=num_steps,
         control=bsde.ExactControl(equation, dtype="float64"),
         rule="trapezoid",
         u0=equation.reference().value,
@@ -107,9 +107,11 @@ def exact_model(num_steps, **options):
     )
 
 
-def mismatch_std(num_steps, milstein):
-    model = exact_model(num_steps, milstein=milstein)
-    x, dw = bsde.sample_paths(model.equation, num_steps, 2_000, seed=2, dtype="float64")
+def mismatch_std(num_steps, iterated_integrals):
+    model = exact_model(num_steps, iterated_integrals=iterated_integrals)
+    x, dw = bsde.sample_paths(
+        model.equation, 2_000, num_steps=num_steps, seed=2, dtype="float64"
+    )
     return np.std(model((x, dw, model.grid)) - model.equation.terminal(x[:, -1]))
 
 
@@ -124,9 +126,15 @@ def test_mismatch_with_exact_z_falls_with_the_step_and_not_with_its_root():
 @pytest.mark.parametrize("num_steps", [1, 4])
 def test_a_path_does_not_depend_on_the_others_of_its_batch(num_steps):
     model = bsde.GlobalModel(
-        bsde.HJB(3), num_steps, control="stacked", milstein=True, dtype="float64"
+        bsde.HJB(3),
+        num_steps=num_steps,
+        control="stacked",
+        iterated_integrals=True,
+        dtype="float64",
     )
-    x, dw = bsde.sample_paths(model.equation, num_steps, 6, seed=1, dtype="float64")
+    x, dw = bsde.sample_paths(
+        model.equation, 6, num_steps=num_steps, seed=1, dtype="float64"
+    )
     together = model((x, dw, model.grid)).numpy()
     alone = [model((x[k : k + 1], dw[k : k + 1], model.grid)).numpy() for k in range(6)]
     np.testing.assert_allclose(together, np.concatenate(alone), rtol=1e-12)
@@ -134,7 +142,7 @@ def test_a_path_does_not_depend_on_the_others_of_its_batch(num_steps):
 
 def test_estimate_takes_it_out_where_that_helps():
     estimate = bsde.estimate_u0(exact_model(8), num_paths=2_000, chunk_size=256)
-    assert estimate.milstein
+    assert estimate.iterated_integrals
     low, high = estimate.interval
     assert low < 1.6 < high
     # 9e-4; with the noise of the grid left in, 4e-3.

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
 def guard(value, wrong, text):
@@ -16,5 +16,5 @@ def guard(value, wrong, text):
             value = tf.identity(value)
         return tf.where(wrong, tf.cast(float("nan"), value.dtype), value)
     if bool(wrong):
-        raise _checks.ArgumentError(text)
+        raise checks.ArgumentError(text)
     return value

@@ -1,4 +1,4 @@
-"""What watches a training: the history, numbers that go wrong, and the last good state."""
+"""The monitor of a training: its history, numbers gone wrong, the last finite state."""
 
 import math
 import statistics
@@ -6,7 +6,7 @@ import warnings
 
 import keras
 
-from kerasmodels import _interrupt
+from kerasmodels.runs import interrupt
 from kerasmodels.runs.checkpoints import finite
 from kerasmodels.runs.progress import restore, snapshot
 
@@ -20,11 +20,12 @@ class DivergenceWarning(UserWarning):
     """The loss has been rising for a while, though every number is still finite."""
 
 
-class Watch(keras.callbacks.Callback):
+class TrainingMonitor(keras.callbacks.Callback):
     """Appends to the history at the end of each epoch, and stops at numbers gone wrong.
 
     Args:
-        keeper: `Keeper`. Its progress is moved on, and it holds the last finite state.
+        checkpointer: `Checkpointer`. Its progress is moved on, and it holds the last finite
+            state.
         per_point: int. Training steps per epoch.
         advice: function (model, measured) -> str: what to change, and where `measured` is
             True the cause, which takes seconds to find.
@@ -35,9 +36,9 @@ class Watch(keras.callbacks.Callback):
             model is then set to its state before that step.
     """
 
-    def __init__(self, keeper, per_point, advice, data):
+    def __init__(self, checkpointer, per_point, advice, data):
         super().__init__()
-        self.keeper = keeper
+        self.checkpointer = checkpointer
         self.per_point = per_point
         self.advice = advice
         self.data = data
@@ -45,7 +46,7 @@ class Watch(keras.callbacks.Callback):
         self._warned = False
 
     def on_epoch_end(self, epoch, logs=None):
-        progress = self.keeper.progress
+        progress = self.checkpointer.progress
         values = snapshot(self.model)
         if not _all_finite(logs, values):
             self._stop()
@@ -53,18 +54,18 @@ class Watch(keras.callbacks.Callback):
         progress.history["loss"].append(float(logs["loss"]))
         progress.history["u0"].append(float(logs["u0"]))
         progress.point = epoch + 1
-        self.keeper.point(values)
+        self.checkpointer.point(values)
         self._losses.append(float(logs["loss"]))
         if not self._warned and _rising(self._losses):
             self._warn()
-        _interrupt.check()
+        interrupt.check()
 
     def _stop(self):
         """Names the step, by repeating the epoch step by step from its start."""
         rate = self.model.optimizer.learning_rate
         value = float(rate.numpy())
-        self.keeper.roll_back(self.model)
-        step, what = self.keeper.progress.step, "The loss or a weight"
+        self.checkpointer.roll_back(self.model)
+        step, what = self.checkpointer.progress.step, "The loss or a weight"
         where = f"training steps {step + 1} to {step + self.per_point}"
         if self.model.distribute_strategy.num_replicas_in_sync == 1:
             # That of a schedule is set by the step.
@@ -75,8 +76,8 @@ class Watch(keras.callbacks.Callback):
                 step += found[0]
                 where, what = f"training step {step + 1}", found[1]
         kept = ""
-        if self.keeper.save() is not None:
-            newest = self.keeper.checkpoints.paths[-1]
+        if self.checkpointer.save() is not None:
+            newest = self.checkpointer.checkpoints.paths[-1]
             kept = f" The last finite state is in {str(newest)!r}."
         raise FloatingPointError(
             f"{what} of {self.model.equation!r} is no longer a finite number after "
@@ -88,7 +89,7 @@ class Watch(keras.callbacks.Callback):
         self._warned = True
         warnings.warn(
             f"The loss of {self.model.equation!r} has risen by more than a factor of "
-            f"{_FACTOR:g} up to training step {self.keeper.progress.step}. "
+            f"{_FACTOR:g} up to training step {self.checkpointer.progress.step}. "
             f"{self.advice(self.model, False)}.",
             DivergenceWarning,
             stacklevel=2,

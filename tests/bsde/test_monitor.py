@@ -7,11 +7,11 @@ import pytest
 from kerasmodels import bsde
 from kerasmodels.bsde.solution import supported_digits
 from kerasmodels.runs import watch
-from kerasmodels.runs.progress import Keeper, Progress, snapshot
+from kerasmodels.runs.progress import Checkpointer, Progress, snapshot
 
 
 def model():
-    return bsde.GlobalModel(bsde.AllenCahn(2), 3, control="shared", seed=1)
+    return bsde.GlobalModel(bsde.AllenCahn(2), num_steps=3, control="shared", seed=1)
 
 
 # u^3 in the driver, and long steps: u soon leaves the range of float32.
@@ -25,7 +25,7 @@ def first_bad_step():
     # As `train` compiles; its rate falls only from point to point.
     single.compile(keras.optimizers.Adam(RATE, epsilon=1e-12), loss="mse")
     single.optimizer.build(single.trainable_variables)
-    data = bsde.path_dataset(single.equation, single.grid, 8, seed=0, jitter=True)
+    data = bsde.path_dataset(single.equation, 8, grid=single.grid, seed=0, jitter=True)
     for step, (x, y) in enumerate(data.take(40), 1):
         before = snapshot(single)
         single.train_on_batch(x, y)
@@ -38,16 +38,16 @@ def test_the_step_is_named_and_the_state_before_it_kept(tmp_path):
     step, before = first_bad_step()
     assert step > 2
     wild = model()
-    keeper = Keeper(Progress(), tmp_path, every=1)
+    checkpointer = Checkpointer(Progress(), tmp_path, every=1)
     with pytest.raises(FloatingPointError) as error:
         # Two points of 20 steps: the step lies inside of the first.
-        bsde.train(wild, 40, **WILD, num_points=2, keeper=keeper)
+        bsde.train(wild, 40, **WILD, num_points=2, checkpointer=checkpointer)
     text = str(error.value)
     assert f"after training step {step};" in text
     # u - u^3.
     for words in (
         "learning_rate (here 20",
-        "more time steps, t (here",
+        "more time steps (here",
         "faster than linearly in u",
     ):
         assert words in text
@@ -67,7 +67,7 @@ def test_the_last_finite_point_is_written(tmp_path):
     ):
         bsde.solve(
             bsde.HJB(2),
-            t=3,
+            num_steps=3,
             steps=8,
             batch_size=8,
             num_paths=64,
@@ -94,7 +94,7 @@ def test_divergence_of_a_training_is_a_warning_with_advice():
             self.model._u0.assign_add(2.0**epoch)
 
     equation = bsde.Heat(1)
-    pushed = bsde.GlobalModel(equation, 3)
+    pushed = bsde.GlobalModel(equation, num_steps=3)
     with pytest.warns(bsde.DivergenceWarning, match="smaller learning_rate") as caught:
         bsde.train(pushed, 40, 8, 1e-4, 0, callbacks=[Push()], num_points=20)
     assert sum(w.category is bsde.DivergenceWarning for w in caught) == 1

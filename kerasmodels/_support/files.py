@@ -12,7 +12,7 @@ import shutil
 import socket
 import tempfile
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 # No result or history of this package comes near; in memory JSON takes 25 times as much.
 _LARGEST_JSON = 2**25
@@ -102,7 +102,7 @@ def write_json(path, value):
 def refuse(owner, path, expected, received, advice=""):
     """Raises the error of the one form for a file."""
     received = f"path={str(path)!r}, {received}"
-    raise _checks.ArgumentError(_checks.message(owner, "path", expected, received, advice))
+    raise checks.ArgumentError(checks.message(owner, "path", expected, received, advice))
 
 
 def regular_file(owner, path, expected):
@@ -181,3 +181,9 @@ def _each_name_once(pairs):
     if len(result) < len(pairs):
         raise ValueError("a name stands twice in one object")
     return result
+
+
+def save_figure(figure, path):
+    """Writes a figure atomically, at the resolution that the pages use."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150)

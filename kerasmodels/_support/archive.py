@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _files, _memory
+from kerasmodels._support import files, memory
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 # What runs code of the file's author, or of another format, whatever Keras allows.
@@ -41,7 +41,7 @@ def inspect(owner, path):
     Raises:
         Unfit, ValueError: what it is that Keras should not be given.
     """
-    size, available = path.stat().st_size, _memory.available()
+    size, available = path.stat().st_size, memory.available()
     if available is not None and 2 * size > available:
         raise Unfit(
             f"which is {size} bytes long, where {available} are available",
@@ -49,8 +49,8 @@ def inspect(owner, path):
         )
     with zipfile.ZipFile(path) as archive:
         _check_members(archive)
-        config = _files.parse_json(archive.read(CONFIG), owner, path, CONFIG)
-        metadata = _files.parse_json(archive.read(METADATA), owner, path, METADATA)
+        config = files.parse_json(archive.read(CONFIG), owner, path, CONFIG)
+        metadata = files.parse_json(archive.read(METADATA), owner, path, METADATA)
         weights = archive.read(WEIGHTS)
     if not isinstance(metadata, dict) or "keras_version" not in metadata:
         raise Unfit(f"whose {METADATA} does not name the version of Keras")

@@ -8,10 +8,10 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 
-class WorkerLost(_checks.RunError):
+class WorkerLost(checks.RunError):
     """Another process of this training is gone; nothing can go on without it.
 
     TensorFlow may wait for that process when this one ends: leave by `os._exit`.
@@ -39,8 +39,8 @@ def config_of_cluster():
         config = None
     if not isinstance(config, dict) or not isinstance(config.get("cluster", {}), dict):
         expected = 'a JSON object with "cluster" and "task"'
-        raise _checks.ArgumentError(
-            _checks.message("environment", "TF_CONFIG", expected, text)
+        raise checks.ArgumentError(
+            checks.message("environment", "TF_CONFIG", expected, text)
         )
     return config
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 # Keras imports classes of these packages by itself.
 _OF_KERAS = ("builtins", "keras", "keras_hub", "keras_cv", "keras_nlp")
@@ -39,8 +39,8 @@ def deserialize(owner, config):
         if unknown is None:
             raise
         found, advice = unknown
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner, "config", "one of classes that are imported", f"one {found}", advice
             )
         ) from error
@@ -64,10 +64,10 @@ def _registered_name(config):
 def _in_words(config):
     kind = "function" if config["class_name"] == "function" else "class"
     name, module = _registered_name(config), config["module"]
-    found = f"which needs the {kind} {_checks.describe(name)}, which is not imported"
+    found = f"which needs the {kind} {checks.describe(name)}, which is not imported"
     if ">" not in name:
         # Registered names have a package in front, which a later decorator would add.
-        told = _checks.describe(name)
+        told = checks.describe(name)
         return found, (
             f"The {kind} was not registered with Keras when it was saved: load the file "
             f"within `keras.saving.custom_object_scope({{{told}: ...}})`, with the {kind} "
@@ -92,7 +92,7 @@ def require_registered(cls, what):
     registered = keras.saving.get_registered_object(keras.saving.get_registered_name(cls))
     name = cls.__name__
     if registered is None:
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             f"`{name}` is not registered with Keras, so no file of a model with this "
             f"{what} could be read back. Write "
             '`@keras.saving.register_keras_serializable(package="mine")` in the line above '
@@ -100,7 +100,7 @@ def require_registered(cls, what):
         )
     # A cell of a notebook or a script that ran again defines the same class anew.
     if _place(registered) != _place(cls):
-        raise _checks.ArgumentError(
+        raise checks.ArgumentError(
             f"`{name}` is registered with Keras under a name that now belongs to "
             f"`{'.'.join(_place(registered))}`, so that a file of a model with this {what} "
             "would be read back as that one. Give one of them another `package` or `name` "

@@ -3,7 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from kerasmodels import _script, by_hand
+from kerasmodels import by_hand
+from kerasmodels._support import files
 
 COLORS = {"as asked": "tab:red", "as fixed": "tab:blue"}
 
@@ -95,7 +96,7 @@ def plot(result, path, panels=0, draw=None):
         axes[1].set(xlabel="epoch", ylabel="training accuracy", ylim=(0, 1.02))
     if draw is not None:
         draw(list(axes[1 + with_accuracy : count]), result)
-    _script.save_figure(figure, path)
+    files.save_figure(figure, path)
 
 
 def summary(result):

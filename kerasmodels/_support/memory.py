@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 
-from kerasmodels import _checks
+from kerasmodels._support import checks
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
@@ -69,8 +69,8 @@ def fits(owner, argument, numbers, dtype, what, advice):
     free = available()
     size = numbers * np.dtype(dtype).itemsize
     if free is not None and size > free:
-        raise _checks.ArgumentError(
-            _checks.message(
+        raise checks.ArgumentError(
+            checks.message(
                 owner,
                 argument,
                 f"small enough for the {in_words(free)} of memory that are left",

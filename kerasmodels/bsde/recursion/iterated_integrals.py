@@ -23,7 +23,7 @@ _ACROSS = 0.25
 
 
 def probes(equation, t, dt, x, z, other):
-    """The states at which `grid_noise` wants z at the end of the step.
+    """The states at which `iterated_integrals_of_z` wants z at the end of the step.
 
     Args:
         equation: `Equation`.
@@ -53,7 +53,7 @@ def probes(equation, t, dt, x, z, other):
     return tf.concat(states, axis=0), along
 
 
-def grid_noise(dt, along, z_probed, dw):
+def iterated_integrals_of_z(dt, along, z_probed, dw):
     """What int z . dW is more than z_n . dW, as far as the probes show it.
 
     Args:

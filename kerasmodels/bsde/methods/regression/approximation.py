@@ -1,0 +1,138 @@
+"""Regressions at the times of a grid as an approximation of u and z."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasmodels._support import files, registered
+from kerasmodels.bsde.approximation import Approximation
+from kerasmodels.bsde.methods.regression.backward import Pass
+from kerasmodels.bsde.methods.regression.features import Features
+
+# How much further from the undriven paths those of an estimate may be than those of the
+# regression, and how much larger their mismatch may be than what the regression leaves.
+_FURTHER, _WORSE = 1.5, 3.0
+# Mean of int |b|^2 dt below which driven paths are as good as undriven ones.
+SMALL_DRIFT = 0.05
+
+
+class Regressed(Approximation):
+    """u = features(t_n, x) . coefficients, and z = sigma^T grad u, at the times t_n.
+
+    Args:
+        features: `Features`.
+        found: `Pass`.
+    """
+
+    fixed_times = True
+
+    def __init__(self, features, found):
+        super().__init__()
+        self.equation, self.features, self.found = features.equation, features, found
+        self.grid, self.dtype = features.statistics["time"], features.dtype
+        self._coefficients = tf.constant(found.coefficients, self.dtype)
+        self._z0 = tf.constant(found.z0, self.dtype)
+        # A variable, because compiled paths read it anew.
+        self._u0 = tf.Variable(found.u0, dtype=self.dtype, trainable=False)
+
+    @property
+    def u0(self):
+        return tf.convert_to_tensor(self._u0)
+
+    def set_u0(self, value):
+        self._u0.assign(value)
+
+    @property
+    def z0(self):
+        return self._z0
+
+    @property
+    def trained_u0(self):
+        return self.found.u0
+
+    def value_and_z(self, k, t, x):
+        """u and z at the k-th time of the grid, from the first on."""
+        k = tf.clip_by_value(k, 1, self.num_steps)
+        return self.features.value_and_z(k, t, x, self._coefficients[k])
+
+    def z(self, index, t, x):
+        return self.value_and_z(index + 1, t, x)[1]
+
+    def u(self, t, x):
+        """Between two times of the grid on the straight line between their values."""
+        t, x = (tf.cast(value, self.dtype) for value in (t, x))
+        inner = tf.constant(self.grid[2:-1], self.dtype)
+        k = 1 + tf.searchsorted(inner, t[:1, 0], side="right")[0]
+        before, after = (self.value_and_z(j, t, x)[0] for j in (k, k + 1))
+        grid = tf.constant(self.grid, self.dtype)
+        share = (t - grid[k]) / (grid[k + 1] - grid[k])
+        return before + share * (after - before)
+
+    def contradicted_by(self, estimate):
+        """Why an estimate on fresh paths shows that the regression cannot be trusted."""
+        ours, theirs = self.found.b_square, estimate.drift_size
+        if theirs > SMALL_DRIFT and not theirs < _FURTHER * max(ours, SMALL_DRIFT):
+            return (
+                f"the driver moves fresh paths by int |df/dz|^2 dt = {theirs:.2g}, and "
+                f"those of the regression by {ours:.2g}: these miss the region that matters"
+            )
+        if not estimate.mismatch_std <= _WORSE * self.found.residual + 1e-300:
+            return (
+                f"u_N - g(X_N) deviates by {estimate.mismatch_std:.2g} on fresh paths, and "
+                f"the regressions leave {self.found.residual:.2g}: the features do not "
+                "carry over"
+            )
+        return None
+
+    def describe(self):
+        return {
+            **super().describe(),
+            "num_features": self.features.size,
+            "residual": self.found.residual,
+            "b_square": self.found.b_square,
+        }
+
+    def save(self, folder):
+        """Writes `approximation.json` and `approximation.npz`."""
+        features = self.features
+        record = {
+            "dtype": self.dtype,
+            "seed": features.seed,
+            "num_random": features.num_random,
+            "own": keras.saving.serialize_keras_object(features.own),
+            "u0": float(self._u0),
+        }
+        files.write_json(folder / "approximation.json", record)
+        arrays = {f"found.{k}": v for k, v in self.found._asdict().items()}
+        arrays |= {f"statistics.{k}": v for k, v in features.statistics.items()}
+        with files.replacing(folder / "approximation.npz") as temporary:
+            with open(temporary, "wb") as file:
+                np.savez(file, **arrays)
+
+    @classmethod
+    def load(cls, folder, equation):
+        record = files.read_json(folder / "approximation.json")
+        with np.load(folder / "approximation.npz") as arrays:
+            of = {
+                kind: {
+                    name.removeprefix(f"{kind}."): arrays[name]
+                    for name in arrays
+                    if name.startswith(f"{kind}.")
+                }
+                for kind in ("found", "statistics")
+            }
+        own = record["own"]
+        if own is not None:
+            own = registered.deserialize("Solution.load", own)
+        features = Features(
+            equation,
+            of["statistics"],
+            record["num_random"],
+            record["seed"],
+            record["dtype"],
+            own,
+        )
+        numbers = {k: v if v.ndim else float(v) for k, v in of["found"].items()}
+        approximation = cls(features, Pass(**numbers))
+        approximation.set_u0(record["u0"])
+        return approximation

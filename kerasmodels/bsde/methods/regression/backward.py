@@ -1,0 +1,134 @@
+"""One pass of regressions from the terminal time back to the start.
+
+On paths x_n with the noises dW^Q_n and the drift b_n, dW_n = dW^Q_n + b_n dt, the function
+u_N is g, and u_n is the regression on the features of x_n of
+
+    u_{n+1} + (f_n + f_{n+1}) dt / 2 - (z_n + z_{n+1}) . b_n dt / 2 - z~ . dW^Q_n
+
+with z~ = sigma^T grad u_{n+1} at (t_n, x_n), which no later noise enters, so that the last
+term has mean zero; it takes most of the variance out. f_n and z_n come from u_{n+1} as a
+function of x_n first, and from u_n in a second regression.
+
+Reference: Gobet, Lemor and Warin (2005), https://doi.org/10.1214/105051605000000412
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from kerasmodels.bsde.methods.regression.features import finite
+from kerasmodels.bsde.methods.regression.least_squares import LeastSquares
+from kerasmodels.bsde.recursion.driven import driver_and_df_dz
+
+
+class Paths(NamedTuple):
+    """Paths on which a pass works, with the times first.
+
+    x: Tensor `[N + 1, batch, dim]`.
+    noise: Tensor `[N, batch, noise_dim]`. dW^Q, variance dt.
+    b: None, or Tensor `[N, batch, noise_dim]`, the drift of dW.
+    """
+
+    x: tf.Tensor
+    noise: tf.Tensor
+    b: tf.Tensor | None
+
+
+class Pass(NamedTuple):
+    """What a pass has found.
+
+    coefficients: array `[N + 1, features]`; those of time 0 are not used.
+    u0: float.
+    z0: array `[noise_dim]`.
+    residual: float. Root of the mean squares that the regressions leave, summed over time,
+        on paths held out.
+    b_square: float. Mean of int |df/dz|^2 dt at the u and z found, for the whole driver.
+    stiffness: float. Largest mean of |df/du| dt in one step.
+    """
+
+    coefficients: np.ndarray
+    u0: float
+    z0: np.ndarray
+    residual: float
+    b_square: float
+    stiffness: float
+
+    @property
+    def is_finite(self):
+        """Whether every number is one."""
+        return all(np.all(np.isfinite(value)) for value in self)
+
+
+def backward_pass(equation, grid, features, paths, strength=1.0):
+    """One `Pass`.
+
+    Args:
+        equation: `Equation`.
+        grid: array `[N + 1]`.
+        features: `Features` on that grid.
+        paths: `Paths`.
+        strength: float. Factor of the driver, up to 1: a weaker one on the way.
+    """
+    x, noise, b = paths
+    one = tf.ones_like(x[0][:, :1])
+    num_steps, dtype = len(grid) - 1, one.dtype
+    value_and_z = tf.function(features.value_and_z, autograph=False)
+
+    def function(k, n, weights):
+        t = one * tf.constant(grid[n], dtype)
+        return value_and_z(tf.constant(k), t, x[n], tf.constant(weights, dtype))
+
+    def half_step(n, u, z, drift, dt):
+        """What the trapezoidal rule takes at the n-th time."""
+        driver = strength * equation.driver(one * tf.constant(grid[n], dtype), x[n], u, z)
+        return dt / 2 * (driver if drift is None else driver - _dot(z, drift))
+
+    u, z = equation.terminal_and_z(one * tf.constant(grid[-1], dtype), x[-1])
+    z = finite(z)
+    coefficients = np.zeros((num_steps + 1, features.size))
+    statistics = features.statistics
+    coefficients[-1, :2] = statistics["g_mean"][-1], statistics["g_deviation"][-1]
+    left, b_square, stiffness = [], 0.0, 0.0
+    for n in range(num_steps - 1, -1, -1):
+        dt, drift = float(grid[n + 1] - grid[n]), None if b is None else b[n]
+        u_start, z_start = z_tilde = function(n + 1, n, coefficients[n + 1])
+        end = u + half_step(n + 1, u, z, drift, dt) - _dot(z_tilde[1], noise[n])
+        wanted = _array(end + half_step(n, u_start, z_start, drift, dt))
+        if not np.all(np.isfinite(wanted)):
+            return Pass(coefficients, math.nan, 0 * noise[0][0].numpy(), *3 * (math.nan,))
+        if n > 0:
+            values = features(n, one * tf.constant(grid[n], dtype), x[n])
+            fit = LeastSquares(np.asarray(values, "float64"), features.num_base)
+            u, z = function(n, n, fit(wanted)[0])
+            coefficients[n], unseen = fit(_array(end + half_step(n, u, z, drift, dt)))
+            u, z = function(n, n, coefficients[n])
+            u_start, z_start = u, z
+            left.append(unseen)
+        square, slope = _slopes(equation, grid[n], x[n], u_start, z_start)
+        b_square += square * dt
+        stiffness = max(stiffness, slope * dt)
+    left.append(np.var(wanted))
+    z0 = np.asarray(z_start[0], "float64")
+    residual = float(np.sqrt(np.sum(left)))
+    return Pass(coefficients, float(np.mean(wanted)), z0, residual, b_square, stiffness)
+
+
+def _slopes(equation, t, x, u, z):
+    """The means of |df/dz|^2 and of |df/du|."""
+    t = tf.zeros_like(u) + tf.constant(t, u.dtype)
+    _, b = driver_and_df_dz(equation, t, x, u, z)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(u)
+        driver = equation.driver(t, x, u, z)
+    slope = tape.gradient(driver, u, unconnected_gradients="zero")
+    return float(tf.reduce_mean(_dot(b, b))), float(tf.reduce_mean(tf.abs(slope)))
+
+
+def _array(value):
+    return np.asarray(value, "float64")[:, 0]
+
+
+def _dot(a, b):
+    return tf.reduce_sum(a * b, axis=-1, keepdims=True)

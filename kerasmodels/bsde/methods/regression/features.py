@@ -1,0 +1,171 @@
+"""Features of the state on which u is regressed, chosen from what the equation declares.
+
+| feature | where it helps |
+|---|---|
+| q, the standardised g(x); q^2; tanh q; tanh 2q | u is near a function of g |
+| m, the standardised sum of x; m^2; q m; tanh(m - 1), tanh m, tanh(m + 1) | sums |
+| the mean of y^2, where y are the standardised coordinates | norms |
+| s, the mean of g one step over the time left later; s^2; tanh s; s m | kinks, jumps |
+| tanh(w . y + c) with random w and c | the rest |
+
+Each is a function of (t, x), so that z = sigma^T grad u follows by automatic
+differentiation. Squares stop to grow beyond the states of the sample, because a polynomial
+leaves every bound there.
+
+Reference: Neufeld, Schmocker and Wu (2024), https://arxiv.org/abs/2405.05192 (random
+features in a backward scheme)
+"""
+
+import math
+
+import numpy as np
+import scipy.stats
+import tensorflow as tf
+
+# Noises behind s, and coordinates of the states that they make of one x, at most.
+_NODES, _MOST_COORDINATES = 16, 80
+# Deviations beyond which a square no longer grows.
+_FAR = 5.0
+
+
+class Features:
+    """The features at the times of a grid.
+
+    Args:
+        equation: `Equation`.
+        statistics: dict of arrays, as `statistics_of` makes it.
+        num_random: int. Number of random features.
+        seed: int. Of the random features, and of the noises behind s.
+        dtype: "float32" or "float64".
+        own: None, or a function (t, x) -> `[batch, k]` of further features.
+
+    Call arguments:
+        k: int Tensor. The number of the time in the grid.
+        t: Tensor `[batch, 1]`. That time.
+        x: Tensor `[batch, dim]`.
+
+    Returns:
+        Tensor `[batch, size]`; the first column is one, the second q.
+
+    Attributes:
+        size: int. Number of features.
+        num_base: int. How many of them come before the random ones.
+    """
+
+    def __init__(self, equation, statistics, num_random, seed, dtype, own=None):
+        self.equation, self.statistics = equation, statistics
+        self.num_random, self.seed, self.dtype, self.own = num_random, seed, dtype, own
+        rng = np.random.default_rng((seed, 1))
+        directions = rng.normal(size=(equation.dim, num_random)) / math.sqrt(equation.dim)
+        self._directions = tf.constant(directions, dtype)
+        self._offsets = tf.constant(rng.normal(size=num_random), dtype)
+        self._tensors = {k: tf.constant(v, dtype) for k, v in statistics.items()}
+        times = statistics["time"]
+        self._left = tf.constant(times[-1] - times, dtype)
+        nodes = _nodes(equation, seed)
+        self._nodes = None if nodes is None else tf.constant(nodes, dtype)
+        start = tf.constant(equation.x0[None, :], dtype)
+        self.size = self(0, tf.zeros((1, 1), dtype), start).shape[-1]
+        self.num_base = self.size - num_random
+
+    def __call__(self, k, t, x):
+        at = {name: value[k] for name, value in self._tensors.items()}
+        q = (self.equation.terminal(x) - at["g_mean"]) / at["g_deviation"]
+        y = (x - at["mean"]) / at["deviation"]
+        m = tf.reduce_mean(y, axis=-1, keepdims=True) / at["m_deviation"]
+        square = tf.reduce_mean(y * y, axis=-1, keepdims=True)
+        near_q, near_m = _bounded(q), _bounded(m)
+        columns = [tf.ones_like(q), q, near_q**2, tf.tanh(q), tf.tanh(2 * q)]
+        columns += [m, near_m**2, near_q * near_m]
+        columns += [tf.tanh(m - 1), tf.tanh(m), tf.tanh(m + 1)]
+        columns += [_FAR**2 * tf.tanh(square / _FAR**2)]
+        if self._nodes is not None:
+            s = (self._later_g(k, t, x) - at["g_mean"]) / at["g_deviation"]
+            near_s = _bounded(s)
+            columns += [s, near_s**2, tf.tanh(s), near_s * near_m]
+        if self.own is not None:
+            columns.append(tf.cast(self.own(t, x), x.dtype))
+        if self.num_random:
+            columns.append(tf.tanh(tf.matmul(y, self._directions) + self._offsets))
+        return tf.concat(columns, axis=-1)
+
+    def _later_g(self, k, t, x):
+        """The mean of g after one step over the time left, over the noises."""
+        count, left = self._nodes.shape[0], self._left[k]
+        noise = tf.repeat(self._nodes, tf.shape(x)[0], axis=0) * tf.sqrt(left)
+        states, times = tf.tile(x, (count, 1)), tf.tile(t, (count, 1))
+        end = self.equation.step(times, left[None, None], states, noise)
+        # So long a step may leave the region where the scheme means anything.
+        low, high = self._tensors["low"][-1], self._tensors["high"][-1]
+        end = tf.clip_by_value(finite(end), low, high)
+        return tf.reduce_mean(
+            tf.reshape(self.equation.terminal(end), (count, -1, 1)), axis=0
+        )
+
+    def value_and_z(self, k, t, x, weights):
+        """u = features . weights and sigma^T grad u at the k-th time; weights `[size]`."""
+        u, z = self.equation.value_and_z(
+            lambda t, x: tf.matmul(self(k, t, x), weights[:, None]), t, x
+        )
+        return finite(u), finite(z)
+
+
+def statistics_of(equation, grid, x):
+    """What standardises the features, from a sample of paths.
+
+    Args:
+        equation: `Equation`.
+        grid: array `[N + 1]`.
+        x: Tensor `[N + 1, batch, dim]`.
+
+    Returns:
+        dict of arrays, `[N + 1]` or `[N + 1, dim]`.
+    """
+    g = np.stack([np.asarray(equation.terminal(states)) for states in x])
+    x = np.asarray(x)
+    mean, deviation = _moments(x)
+    g_mean, g_deviation = _moments(np.nan_to_num(g, posinf=0.0, neginf=0.0))
+    m = np.mean((x - mean[:, None]) / deviation[:, None], axis=-1)
+    m_deviation = np.maximum(np.std(m, axis=1), 0.1 / math.sqrt(x.shape[-1]))
+    low, high = (f(x, axis=1).astype("float64") for f in (np.min, np.max))
+    return {
+        "time": np.asarray(grid),
+        "mean": mean,
+        "deviation": deviation,
+        "low": (3 * low - high) / 2,
+        "high": (3 * high - low) / 2,
+        "m_deviation": m_deviation,
+        "g_mean": g_mean[:, 0],
+        "g_deviation": g_deviation[:, 0],
+    }
+
+
+def _moments(values):
+    """Means and deviations of values `[N + 1, batch, k]` at each time."""
+    mean, deviation = (f(values, axis=1, dtype="float64") for f in (np.mean, np.std))
+    # All paths start at one point, and no noise may reach a coordinate.
+    largest = np.max(deviation, axis=0)
+    scale = np.maximum(largest, 1e-6 * (1 + np.max(np.abs(mean), axis=0)))
+    return mean, np.maximum(deviation, 1e-2 * scale)
+
+
+def _nodes(equation, seed):
+    """Noises `[nodes, noise_dim]` of mean zero and variance one; None if x is large."""
+    size = equation.noise_dim
+    if _NODES * max(size, equation.dim) > _MOST_COORDINATES:
+        return None
+    if size == 1:
+        nodes = scipy.stats.norm.ppf((np.arange(_NODES) + 0.5) / _NODES)[:, None]
+    else:
+        half = np.random.default_rng((seed, 2)).normal(size=(_NODES // 2, size))
+        nodes = np.concatenate([half, -half])
+    return nodes / np.sqrt(np.mean(nodes**2, axis=0))
+
+
+def _bounded(value):
+    return _FAR * tf.tanh(value / _FAR)
+
+
+def finite(value):
+    """`value`, and zero where it is no number, as a gradient at a kink may be."""
+    return tf.where(tf.math.is_finite(value), value, tf.zeros_like(value))

@@ -1,0 +1,195 @@
+"""Regression: u and z from least squares backward in time, without training."""
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import keras
+import numpy as np
+
+from kerasmodels._support import checks
+from kerasmodels.bsde.methods.base import Method, MethodFailed
+from kerasmodels.bsde.methods.regression.approximation import SMALL_DRIFT, Regressed
+from kerasmodels.bsde.methods.regression.backward import backward_pass
+from kerasmodels.bsde.methods.regression.features import Features, statistics_of
+from kerasmodels.bsde.methods.regression.paths import sample
+from kerasmodels.bsde.paths.grid import as_time_grid, check_steps_or_grid, paths_fit
+from kerasmodels.bsde.paths.mean import mean_of_terminal
+
+_NUM_STEPS, _MOST_STEPS = 40, 320
+_NUM_PATHS, _MOST_PATHS, _FEWEST_PATHS = 2000, 32_000, 64
+# Numbers in the states of a pass, at most.
+_MOST_NUMBERS = 2**28
+# Passes of a round, at most.
+_MOST_PASSES = 20
+# int |df/dz|^2 dt up to which paths of one drift hold the region that another one matters
+# in; and the factor by which the driver grows from pass to pass where it is larger.
+_LARGE_DRIFT, _GROWTH = 4.0, 1.5
+# Share by which that integral may still change in the last pass.
+_SETTLED = 0.2
+# |df/du| dt above which a step is too long for the driver.
+_STIFF = 0.5
+
+
+@keras.saving.register_keras_serializable(package="kerasmodels")
+@dataclasses.dataclass(frozen=True)
+class Regression(Method):
+    """u as a combination of features at each time, by least squares, last time first.
+
+    Nothing is trained, so that the first answer takes seconds. The features are functions
+    of g, of sums and norms of the coordinates, and random ones (`features.py`); how many of
+    them are used is decided on paths held out. Where the driver moves the paths that
+    matter, the regressions are made again on paths driven by the z just found; where it
+    moves them far, with a weaker driver first. Each round takes more paths, or more time
+    steps, whichever limits the interval.
+
+    The method stops with an error where its regressions do not settle, or where fresh
+    paths contradict them: there a network has to be trained (`DeepBSDE`).
+
+    Args:
+        num_steps: None or int. Number of equal time steps of the first round; None is 40,
+            unless `grid` is given.
+        grid: None or sequence of floats. The times of all rounds, in place of `num_steps`.
+        num_paths_per_pass: None or int. Paths of a pass in the first round; None is 2000.
+        num_random: int. Number of random features.
+        features: None, or a function (t `[batch, 1]`, x `[batch, dim]`) -> `[batch, k]` of
+            further features, registered for Keras serialization.
+        max_rounds: int. Rounds, at most.
+        dtype: "float32" or "float64".
+
+    Raises:
+        ValueError: an argument is not of the form above.
+
+    References: Gobet, Lemor and Warin (2005), https://doi.org/10.1214/105051605000000412;
+    Neufeld, Schmocker and Wu (2024), https://arxiv.org/abs/2405.05192
+    """
+
+    approximation: ClassVar[type] = Regressed
+    num_steps: int | None = None
+    grid: object = None
+    num_paths_per_pass: int | None = None
+    num_random: int = 50
+    features: object = None
+    max_rounds: int = 3
+    dtype: str = "float32"
+
+    def __post_init__(self):
+        owner = "Regression"
+        check_steps_or_grid(owner, self.num_steps, self.grid)
+        if self.num_paths_per_pass is not None:
+            checks.positive_int(
+                owner, "num_paths_per_pass", self.num_paths_per_pass, minimum=_FEWEST_PATHS
+            )
+        checks.positive_int(owner, "num_random", self.num_random, minimum=0)
+        checks.positive_int(owner, "max_rounds", self.max_rounds)
+        if self.features is not None and not callable(self.features):
+            received = checks.describe(self.features)
+            expected = "None or a function (t, x) of features"
+            raise checks.ArgumentError(
+                checks.message(owner, "features", expected, received)
+            )
+        checks.one_of(owner, "dtype", self.dtype, ("float32", "float64"))
+
+    def fit(self, equation, run):
+        num_steps = self.num_steps or (_NUM_STEPS if self.grid is None else None)
+        grid = as_time_grid("solve", equation, num_steps, self.grid)
+        num_paths = self.num_paths_per_pass or _at_most(_NUM_PATHS, equation, grid)
+        argument = "num_paths_per_pass"
+        paths_fit("solve", argument, equation, len(grid) - 1, num_paths, self.dtype)
+        baseline = mean_of_terminal(equation, grid, run.seed, self.dtype)
+        passes = _Passes(self, equation, run)
+        found, last = None, math.inf
+        for _ in range(self.max_rounds):
+            found = passes(grid, num_paths, found)
+            while found.found.stiffness > _STIFF:
+                if self.grid is not None or 2 * num_steps > _MOST_STEPS:
+                    rate = found.found.stiffness / float(np.max(np.diff(grid)))
+                    raise MethodFailed(
+                        f"the driver is stiff: df/du is about {rate:.3g}, and "
+                        f"{len(grid) - 1} time steps are too few for it"
+                    )
+                num_steps *= 2
+                grid = as_time_grid("solve", equation, num_steps)
+                found = passes(grid, num_paths, None)
+            found.baseline = baseline
+            result = yield found
+            if not result.attainable_half_width < 0.8 * last:
+                return
+            last, estimate = result.attainable_half_width, result.estimate
+            of_grid = estimate.time_grid > estimate.imperfect_z
+            noisy = estimate.mismatch_std**2 > 2 * estimate.z_std**2
+            finer = (of_grid or noisy) and self.grid is None
+            if finer and 2 * num_steps <= _MOST_STEPS:
+                num_steps *= 2
+                grid = as_time_grid("solve", equation, num_steps)
+            num_paths = max(
+                num_paths, _at_most(min(4 * num_paths, _MOST_PATHS), equation, grid)
+            )
+
+
+def _at_most(num_paths, equation, grid):
+    """`num_paths`, or as many as fit."""
+    numbers = len(grid) * max(equation.dim, equation.noise_dim)
+    return max(_FEWEST_PATHS, min(num_paths, _MOST_NUMBERS // numbers))
+
+
+class _Passes:
+    """The passes of a round, until one has the paths that the next would have."""
+
+    def __init__(self, method, equation, run):
+        self._method, self._equation, self._run = method, equation, run
+        self._done = 0
+
+    def __call__(self, grid, num_paths, before):
+        """The `Regressed` of the last pass.
+
+        Raises:
+            MethodFailed: a pass is no finite number, or the passes do not settle.
+        """
+        found = before
+        if before is None:
+            found = self._undriven(grid, num_paths)
+            if found.found.b_square <= SMALL_DRIFT:
+                return found
+        for _ in range(_MOST_PASSES):
+            last = found.found.b_square
+            found = self._one(grid, num_paths, found if last > SMALL_DRIFT else None)
+            if not found.found.is_finite:
+                raise MethodFailed("its regressions are no longer finite numbers")
+            change = abs(found.found.b_square - last)
+            if change <= _SETTLED * max(last, SMALL_DRIFT):
+                return found
+        raise MethodFailed(
+            f"its regressions do not settle: int |df/dz|^2 dt went from {last:.3g} to "
+            f"{found.found.b_square:.3g} in the last of {_MOST_PASSES} passes"
+        )
+
+    def _undriven(self, grid, num_paths):
+        """A first pass, on undriven paths, or the end of some with weaker drivers."""
+        first = self._one(grid, num_paths)
+        if first.found.is_finite and first.found.b_square <= _LARGE_DRIFT:
+            return first
+        found, strength = self._one(grid, num_paths, strength=0.0), 0.0
+        while strength < 1.0:
+            b_square = found.found.b_square
+            if not found.found.is_finite or self._done > _MOST_PASSES:
+                raise MethodFailed(
+                    f"its regressions are no longer finite numbers at {strength:.2g} times "
+                    "the driver"
+                )
+            grown = strength * _GROWTH or math.sqrt(_LARGE_DRIFT / b_square)
+            strength = min(1.0, grown)
+            found = self._one(grid, num_paths, found, strength)
+        return found
+
+    def _one(self, grid, num_paths, before=None, strength=1.0):
+        method, equation, run = self._method, self._equation, self._run
+        self._done += 1
+        run.line.phase(f"regression on {num_paths} paths, pass {self._done}")
+        key, dtype = (run.seed, self._done), method.dtype
+        paths = sample(equation, grid, num_paths, key, dtype, before, strength)
+        statistics = statistics_of(equation, grid, paths.x)
+        features = Features(
+            equation, statistics, method.num_random, run.seed, dtype, method.features
+        )
+        return Regressed(features, backward_pass(equation, grid, features, paths, strength))

@@ -1,0 +1,46 @@
+"""Paths of a pass: undriven, or driven by what the pass before found."""
+
+import numpy as np
+import tensorflow as tf
+
+from kerasmodels.bsde.methods.regression.backward import Paths
+from kerasmodels.bsde.paths import streams
+from kerasmodels.bsde.paths.increments import brownian_increments
+from kerasmodels.bsde.paths.sampling import start_states
+from kerasmodels.bsde.recursion.driven import control_drift
+
+
+def sample(equation, grid, num_paths, key, dtype, before=None, strength=1.0):
+    """`Paths` of one pass.
+
+    Args:
+        equation: `Equation`.
+        grid: array `[N + 1]`.
+        num_paths: int.
+        key: the pair (seed, number of the pass).
+        dtype: "float32" or "float64".
+        before: None, or `Regressed`, which drives the paths by b = df/dz at its u and z.
+        strength: float. Factor of the driver.
+    """
+    seed = key[0], streams.of_regression(key[1])
+    noise = brownian_increments(grid, num_paths, equation.noise_dim, seed, dtype)
+    noise = tf.transpose(noise, (1, 0, 2))
+    x = start_states(equation, noise[0])
+    one = tf.ones_like(x[:, :1])
+    if before is not None:
+        # The times of both grids may differ.
+        nearest = np.abs(grid[:, None] - before.grid).argmin(axis=1)
+        value_and_z = tf.function(before.value_and_z, autograph=False)
+        u, z = one * before.u0, tf.zeros_like(noise[0]) + before.z0
+    states, drifts = [x], []
+    for n, dw in enumerate(noise):
+        t = one * tf.constant(grid[n], dtype)
+        dt = tf.constant([[grid[n + 1] - grid[n]]], dtype)
+        if before is not None:
+            if n > 0:
+                u, z = value_and_z(tf.constant(nearest[n]), t, x)
+            drifts.append(strength * control_drift(equation, t, dt, x, u, z)[1])
+            dw += drifts[-1] * dt
+        x = equation.step(t, dt, x, dw)
+        states.append(x)
+    return Paths(tf.stack(states), noise, tf.stack(drifts) if drifts else None)

@@ -1,0 +1,129 @@
+"""The rounds of one method after another, until an interval is narrow enough."""
+
+import math
+import warnings
+from typing import NamedTuple
+
+from kerasmodels.bsde.approximation import Approximation
+from kerasmodels.bsde.estimate.estimator import Estimator
+from kerasmodels.bsde.estimate.interval import Estimate
+from kerasmodels.bsde.estimate.newton import (
+    NewtonWarning,
+    attainable_half_width,
+    newton_iteration,
+)
+from kerasmodels.bsde.methods.base import Method, MethodFailed, Round
+
+# Paths of the estimate times dimension and time steps, at most; and paths.
+_MAX_NUMBERS = 20 * 100 * 2**17
+_MAX_PATHS = 2**20
+
+
+class Answer(NamedTuple):
+    """What the rounds of a method end with."""
+
+    method: Method
+    approximation: Approximation
+    estimate: Estimate
+
+
+def best_answer(equation, methods, active, tolerance, num_paths):
+    """The `Answer` with the narrowest interval, of the first methods that it takes.
+
+    A method that refuses the equation, or fails, gives way to the next; the last one's
+    error is raised where there is no answer.
+
+    Args:
+        equation: `Equation`.
+        methods: list of `Method`.
+        active: `ActiveRun`.
+        tolerance: float. Relative half-width at which no other method is tried.
+        num_paths: None or int. Paths of the estimate, at most.
+    """
+    best, failure = None, None
+    for method in methods:
+        if method.refuses(equation):
+            continue
+        try:
+            with warnings.catch_warnings():
+                if method is not methods[-1]:
+                    # The next method may do better.
+                    warnings.simplefilter("ignore", NewtonWarning)
+                answer = _rounds(equation, method, active, tolerance, num_paths)
+        except MethodFailed as error:
+            failure = MethodFailed(_text(equation, method, error))
+            continue
+        except FloatingPointError as error:
+            failure = error
+            continue
+        width = answer.estimate.half_width
+        if best is None or width < best.estimate.half_width:
+            best = answer
+        if width <= tolerance * abs(answer.estimate.u0):
+            break
+    if best is None:
+        raise failure
+    return best
+
+
+def _text(equation, method, reason):
+    name = type(method).__name__
+    advice = "" if name == "DeepBSDE" else ' method="deep_bsde" trains networks.'
+    return f"`{name}` cannot solve {equation!r}, because {reason}.{advice}"
+
+
+def _rounds(equation, method, active, tolerance, num_paths):
+    """The `Answer` of one method."""
+    rounds = method.fit(equation, active)
+    approximation = next(rounds)
+    while True:
+        active.line.phase("estimate: compiling the paths")
+        estimator = active.estimator(approximation)
+        estimator.on_chunk = active.line.estimate
+        most_paths = num_paths or _most_paths(equation, method, approximation, estimator)
+        estimate = newton_iteration(approximation, estimator, tolerance)
+        attainable = attainable_half_width(estimate, most_paths)
+        doubt = approximation.contradicted_by(estimate)
+        if not (doubt or attainable > tolerance * abs(estimate.u0)):
+            break
+        try:
+            approximation = rounds.send(Round(estimate, math.inf if doubt else attainable))
+        except StopIteration:
+            break
+    if doubt:
+        raise MethodFailed(doubt)
+    wide = not estimate.half_width <= tolerance * abs(estimate.u0)
+    if wide and not estimate.refused and estimate.num_paths < most_paths:
+        try:
+            estimate = estimator(most_paths, tolerance)
+        except FloatingPointError:
+            # The few paths were finite, and their interval is as wide as that.
+            pass
+    return Answer(method, approximation, estimate)
+
+
+def _most_paths(equation, method, approximation, estimator):
+    """As many paths as are the work of 2^17 in dimension 100 with 20 steps."""
+    # A step of X alone costs about half of one with its networks.
+    per_step = max(equation.dim, equation.noise_dim) * (1 + estimator.substeps) / 2
+    paths = (
+        method.cost_factor(equation) * _MAX_NUMBERS / (per_step * approximation.num_steps)
+    )
+    return min(_MAX_PATHS, max(1, int(paths)))
+
+
+class Estimators:
+    """The `Estimator` of each approximation, made when it is first wanted."""
+
+    def __init__(self, seed, most_paths):
+        self.seed, self.most_paths = seed, most_paths
+        self._found = []
+
+    def __call__(self, approximation):
+        for known, estimator in self._found:
+            if known is approximation:
+                return estimator
+        estimator = Estimator(approximation, seed=self.seed, most_paths=self.most_paths)
+        # The last one alone: another approximation takes its place.
+        self._found = [(approximation, estimator)]
+        return estimator
