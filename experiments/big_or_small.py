@@ -1,8 +1,9 @@
-"""Two numbers up to 100, big or small? Right formulas on dead inputs.
+"""Two numbers up to 100, big or small: right formulas on inputs that saturate sigmoids.
 
-Inputs of that size times weights between 0 and 1 put both hidden sigmoids at 1, for almost
-every pair: their derivative is next to zero, and the output's three weights learn as one.
-Divided by 100 the same network gets nearly all of them right. About half a minute.
+Inputs of that size times weights between 0 and 1 put both hidden sigmoids at 1 for almost
+every pair. Their derivative is then next to zero, and the three weights of the output act
+as one. With inputs divided by 100 the same network gets nearly all pairs right. About half
+a minute.
 """
 
 import _start  # noqa: F401

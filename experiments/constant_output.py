@@ -1,8 +1,8 @@
-"""Every output is the share of its class: the input never reached it.
+"""A network whose outputs are the shares of the classes, because it ignores the input.
 
 Weights drawn from [0, 1) on 256 black and white pixels add up to 40, and every hidden
-sigmoid is 1 for every image. The output biases learn all there is left to learn, how
-frequent each digit is, and the answer is always the commonest. About half a minute.
+sigmoid is 1 for every image. The output biases can only learn how frequent each digit is,
+and the answer is always the commonest. About half a minute.
 """
 
 import _start  # noqa: F401
@@ -19,7 +19,7 @@ def run(args):
 
 
 def outputs(variants, args):
-    """What both say on average, how much it varies, and what hidden units looked like."""
+    """Outputs of both variants, their spread, and hidden activations before training."""
     found = {}
     for name, variant in variants.items():
         x, y = variant.train

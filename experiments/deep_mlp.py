@@ -1,8 +1,8 @@
-"""Deeper is not better: one, two and three hidden layers with a wrong start.
+"""One, two and three hidden layers with wrong start values: deeper is not better.
 
-sqrt(6 / (n m)) stands where sqrt(6 / (n + m)) was meant. Every layer then multiplies the
-signal by a tenth, and with three of them the network gives the same answer to every
-image: 10 % right. About a minute.
+The limit of the start values is sqrt(6 / (n m)) in place of sqrt(6 / (n + m)). Every layer
+then multiplies the signal by a tenth, and with three of them the network gives the same
+answer for every image: 10 % right. About a minute.
 """
 
 import _start  # noqa: F401
@@ -21,7 +21,7 @@ STARTS = {
     "Glorot: sqrt(6 / (n + m))": keras.initializers.GlorotUniform,
     "He": keras.initializers.HeUniform,
 }
-# The wrong start in red and Glorot's in blue, as both variants are.
+# The wrong start in red and Glorot's in blue, the colors of the two variants.
 COLORS = ("tab:red", "tab:blue", "tab:green")
 
 
@@ -33,7 +33,7 @@ def depths(variants, args):
     """Test accuracy by start and depth, and the signal in each layer before training."""
     (x, y), (x_test, y_test) = digits()
     accuracy, signal = {}, {}
-    # A quick run has the depth of the question alone.
+    # A quick run trains the depth of the question alone.
     sizes = (3,) if args.quick else (1, 2, 3)
     for name, start in STARTS.items():
         accuracy[name] = []

@@ -1,8 +1,8 @@
-"""From an image to a class: what are the rows, what is the target, what comes out?
+"""A network from images to classes: its rows, its targets, and its outputs.
 
-An image of 8 x 8 pixels is one row of 64 numbers, its class a unit vector of ten, the
-batch a matrix. The gradient of a weight matrix is a product of matrices, and not one of
-entries. About fifteen seconds.
+An image of 8 x 8 pixels is one row of 64 numbers, its class a unit vector of ten, and a
+batch a matrix. The gradient of a weight matrix is a matrix product, not a product entry by
+entry. About fifteen seconds.
 """
 
 import _start  # noqa: F401
@@ -18,7 +18,7 @@ def run(args):
 
 
 def predictions(variants, args):
-    """The first 25 test images with their answers, and who is taken for whom."""
+    """The first 25 test images with their answers, and the confusion matrix."""
     fixed = variants["as fixed"]
     x, y = fixed.test
     outputs = np.asarray(fixed.model(x))
@@ -27,7 +27,7 @@ def predictions(variants, args):
     np.add.at(confusion, (true, said), 1)
     print(f"one image: a row of {x.shape[1]} numbers, {np.round(x[0, :8], 2)} ...")
     print(f"its class, {true[0]}, as a unit vector: {y[0].astype(int)}")
-    print(f"what the network says:  {np.round(outputs[0], 2)}\n")
+    print(f"outputs of the network: {np.round(outputs[0], 2)}\n")
     return {
         "images": x[:25].tolist(),
         "said": said[:25].tolist(),

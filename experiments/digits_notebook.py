@@ -1,8 +1,8 @@
-"""Two gradients for one loss: softmax with squared error, and the slip that helps.
+"""Two gradients for the squared error of a softmax, of which the wrong one trains better.
 
-The notebook writes the gradient 2 (softmax - y), without the softmax's derivative. That is
-no gradient of its squared error but twice that of the cross-entropy, and it trains better.
-Then its pictures: weights before and after, the pixels where the first layer puts them, and
+The notebook has the gradient 2 (softmax - y), without the softmax's derivative. That is not
+the gradient of its squared error but twice that of the cross-entropy. The script then draws
+the notebook's pictures: weights before and after, the pixels placed by the first layer, and
 the images in the plane. About a minute.
 """
 
@@ -48,7 +48,7 @@ def plain(found):
 
 
 def inner_steps(args, x, y):
-    """The notebook's way: many steps on each batch, the loss of each of them."""
+    """The loss of every step in the notebook's loop, with many steps on each batch."""
     batches, steps = (3, 5) if args.quick else (20, 40)
     model = by_hand.recipe("digits_notebook").network(args.seed, False)
     optimizer = by_hand.recipe("digits_notebook").optimizer(False)

@@ -1,10 +1,11 @@
-"""Segmentation with rare classes: the generalized dice loss, broken and right.
+"""Segmentation with rare classes by the generalized dice loss, broken and right.
 
-Handwritten digits on an empty canvas, background plus ten classes: one small U-Net,
-trained from the same weights with cross-entropy, with the generalized dice loss as people
-write it, with unweighted dice, and with `kerasmodels.losses.GeneralizedDice`. Then the
-question as it was asked, in 3-D: why does the network only predict background? About two
-and a half minutes on two cores. `--mnist` downloads larger digits.
+The images are handwritten digits on an empty canvas, with background and ten classes. One
+small U-Net is trained from the same weights with cross-entropy, with a common broken
+version of the generalized dice loss, with unweighted dice, and with
+`kerasmodels.losses.GeneralizedDice`. Then the script runs the original question, in 3-D:
+why does the network only predict background? About two and a half minutes on two cores.
+`--mnist` downloads larger digits.
 """
 
 import _start  # noqa: F401
@@ -21,10 +22,10 @@ from kerasmodels._support import files
 
 
 def as_written(y_true, y_pred):
-    """The loss as people write it, class weights by NumPy. Only runs eagerly.
+    """The loss of the question, with class weights by NumPy, which only runs eagerly.
 
     Under TensorFlow 1 `y_true[..., k] == 1` was Python's False and every count zero, so
-    every class weighed 1e5 and the weights cancelled: unweighted dice, without a word.
+    every class had the weight 1e5 and the weights cancelled: unweighted dice, and no error.
     """
     weights = np.zeros(y_pred.shape[-1])
     for k in range(len(weights)):
@@ -33,10 +34,10 @@ def as_written(y_true, y_pred):
 
 
 def broken(labels, y_pred):
-    """`as_written` as it would run: counts over the batch, 1e-5 against dividing by zero.
+    """`as_written` by tensors, with counts over the batch and 1e-5 against 1 / 0.
 
-    A class that no image of the batch holds weighs 1e5, the others 1e-6 or less. A softmax
-    leaves something on every class, so the loss stays at 1 whatever the network does.
+    A class in no image of the batch has the weight 1e5, the others 1e-6 or less. A softmax
+    gives every class some probability, so the loss stays at 1 for any prediction.
     """
     y_true = one_hot(labels, y_pred)
     count = tf.reduce_sum(y_true, axis=tuple(range(len(y_true.shape) - 1)))
@@ -44,7 +45,7 @@ def broken(labels, y_pred):
 
 
 def as_under_tensorflow_1(labels, y_pred):
-    """`as_written` as it did run then: all counts zero."""
+    """`as_written` with the result of TensorFlow 1, where all counts were zero."""
     y_true = one_hot(labels, y_pred)
     return ratio(tf.fill((y_pred.shape[-1],), 1e5), y_true, y_pred)
 
@@ -127,7 +128,7 @@ def digits(args):
 
 
 def class_weights(y):
-    """What each class weighs in one image, per rule."""
+    """The weight of each class in one image, per rule."""
     count = np.bincount(y.ravel(), minlength=11)
     rules = {"broken": (1 / (count**2 + 1e-5)).tolist()}
     for name, absent in (("largest present", "largest"), ("generalized dice", "image")):
@@ -149,7 +150,7 @@ def graph_error():
 
 
 def spheres(args):
-    """The 3-D question: as asked, with the right weights, and with batch norm as well."""
+    """The 3-D question: its own loss, the right weights, and batch norm as well."""
     train = segmentation.spheres(
         4 if args.quick else 40, 16, (3.0, 2.0, 1.5), seed=args.seed
     )
@@ -227,7 +228,7 @@ def main(argv=None):
 
 
 def summary(result):
-    """The one line at the end."""
+    """The line at the end of the output."""
     ours, bad = result["losses"]["generalized dice"], result["losses"]["broken"]
     asked, fixed = result["spheres"]["as asked"], result["spheres"]["and batch norm"]
     return (

@@ -1,9 +1,10 @@
 """A GRU worked out on paper, checked against Keras and diagnosed.
 
-Weights one, biases zero, x = (1, 1): Keras gives h = 0.20482421, 0.34675308. Whoever gets
-0.55 has swapped the update gate. The script prints that diagnosis, then makes every known
-mistake on purpose, for a GRU, an LSTM and a simple recurrent cell with random weights,
-and shows that each is named from values rounded to four decimals. About half a minute.
+With weights one, biases zero and x = (1, 1) Keras gives h = 0.20482421, 0.34675308. The
+value 0.55 comes from a swapped update gate. The script prints that diagnosis. Then it makes
+every known mistake on purpose, for a GRU, an LSTM and a simple recurrent cell with random
+weights, and shows that each is named from values rounded to four decimals. About half a
+minute.
 """
 
 import _start  # noqa: F401
@@ -19,7 +20,7 @@ from kerasmodels._support import files
 
 
 def run(args):
-    """The classic case, what one mistake does over ten steps, and every mistake made."""
+    """The case of weights one, one mistake over ten steps, and every mistake in turn."""
     ones = {"kernel_initializer": "ones", "recurrent_initializer": "ones"}
     layer = keras.layers.GRU(1, **ones, dtype="float64")
     verifier = recurrent.GRUStepVerifier(layer)
@@ -51,7 +52,7 @@ def run(args):
 
 
 def make_every_mistake(units, seed):
-    """Works out h with each mistake in turn, rounds it, and asks for the diagnosis."""
+    """Computes h with each mistake in turn, rounds it, and diagnoses it."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(4, units))
     rows = []
@@ -71,7 +72,7 @@ def make_every_mistake(units, seed):
             paper = {"h": np.round(values["h"], 4).tolist()}
             report = verify(layer, x, paper)
             if report["agrees"]:
-                # Another reading of z, which does not show in h.
+                # A mistake in the meaning of z alone does not change h.
                 paper["z"] = np.round(values["z"], 4).tolist()
                 report = verify(layer, x, paper)
             rows.append(
@@ -111,7 +112,7 @@ def main(argv=None):
 
 
 def summary(result):
-    """The one line at the end."""
+    """The line at the end of the output."""
     named = sum(row["named"] for row in result["mistakes"])
     h = ", ".join(f"{value:.8f}" for value in result["h"][:2])
     return (

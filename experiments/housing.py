@@ -1,8 +1,9 @@
-"""A regression by a hand-made graph: is it better than a straight line?
+"""A regression by a graph of nodes, compared with the mean and with least squares.
 
-A small training error says nothing by itself. The script prints what the mean and linear
-least squares do on the same held-out rows. --csv FILE takes a table of your own (last
-column: the target), --table california downloads one. About ten seconds.
+A small training error alone does not show that a network predicts well. The script prints
+the errors of the mean and of linear least squares on the same held-out rows. --csv FILE
+takes a table of your own (last column: the target), --table california downloads one. About
+ten seconds.
 """
 
 import _start  # noqa: F401
@@ -19,7 +20,7 @@ from kerasmodels._support import checks, files
 
 
 def prepare(args):
-    """The network and its rows, once no argument has a value that no run could take."""
+    """The network and its rows, after a check of all arguments."""
     checks.positive_int("housing.py", "epochs", args.epochs)
     checks.finite_float("housing.py", "learning_rate", args.learning_rate, above=0.0)
     if args.csv is not None:

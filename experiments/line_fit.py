@@ -1,8 +1,8 @@
-"""A line fitted by single samples, and its way over the true cost.
+"""A line fitted by single samples, and the path of its weights over the true cost.
 
 The cost of slope m and intercept c is a paraboloid whose axes are those of m and c, 1.7
-times as long along m: that is what the path has to be drawn on, not on some other function
-and not among the data. About fifteen seconds.
+times as long along m. The path of (m, c) belongs on the contours of this cost, not on those
+of another function and not among the data. About fifteen seconds.
 """
 
 import _start  # noqa: F401

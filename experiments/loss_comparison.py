@@ -1,8 +1,8 @@
 """Squared error, log-likelihood and two cross-entropies of the same two predictions.
 
-Names and formulas: the log-likelihood takes the probability as it stands, Keras's
-categorical cross-entropy divides it by the sum of its row first, the binary one asks every
-output for itself. Rows that do not sum to one tell them apart. About five seconds.
+The log-likelihood uses the given probability; Keras's categorical cross-entropy first
+divides it by the sum of its row; the binary cross-entropy treats every output separately.
+They differ for rows that do not sum to one. About five seconds.
 """
 
 import _start  # noqa: F401

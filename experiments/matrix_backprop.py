@@ -1,8 +1,8 @@
-"""Backpropagation by matrices, right only because the batch is as large as the output.
+"""Backpropagation by matrices, with an error that a batch as large as the output hides.
 
-delta without its transpose has the shape (batch, classes) where (classes, batch) is
-needed. With a batch of ten and ten digits both fit, nothing complains, and the network
-stays at 10 %. Try another batch size. About half a minute.
+delta without its transpose has the shape (batch, classes) in place of (classes, batch).
+With a batch of ten and ten digits both shapes fit, no error is raised, and the network
+stays at 10 %. The script tries other batch sizes. About half a minute.
 """
 
 import _start  # noqa: F401
@@ -22,7 +22,7 @@ def run(args):
 
 
 def batch_sizes(variants, args):
-    """Error of the gradient against the batch size, for both ways; None where it stops."""
+    """Error of the gradient by batch size, for both variants; None where it stops."""
     x, y = variants["as fixed"].train
     found = {}
     for name, as_asked in (("as asked", True), ("as fixed", False)):

@@ -1,8 +1,8 @@
 """Backpropagation as a walk through a graph: forward in order, back in reverse.
 
-Input, Linear, Sigmoid and MSE nodes, a topological sort, and a gradient that adds up where
-a node is used more than once. The same network in Keras gives the same gradients. About ten
-seconds.
+The parts are Input, Linear, Sigmoid and MSE nodes, a topological sort, and gradients that
+are added where a node is used more than once. The same network in Keras gives the same
+gradients. About ten seconds.
 """
 
 import _start  # noqa: F401

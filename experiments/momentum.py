@@ -1,8 +1,9 @@
-"""Momentum starts at zero: what a velocity of one does to the weights.
+"""Momentum with a start velocity of one in place of zero, and its effect on the weights.
 
-v0 moves every weight by v0 momentum / (1 - momentum) without any gradient: by 9 at 0.9.
-Weights meant to lie around zero then lie around nine, every sigmoid is flat, and a network
-on a set with 16 % positives calls all of them positive. About fifteen seconds.
+A start velocity v0 moves every weight by v0 momentum / (1 - momentum) without any gradient:
+by 9 for v0 = 1 at momentum 0.9. Weights around zero then lie around nine, every sigmoid is
+flat, and a network on a set with 16 % positives predicts "positive" for all. About fifteen
+seconds.
 """
 
 import _start  # noqa: F401
@@ -46,7 +47,7 @@ def run(args):
 
 
 def measure_kick(momentum):
-    """How far a weight goes when its gradient is zero."""
+    """The distance that a weight moves when its gradient is zero."""
     weight = keras.Variable(0.0)
     optimizer = descent.SGD(0.1, momentum=momentum, velocity_initializer="ones")
     for _ in range(300):
@@ -87,7 +88,7 @@ def classify(start, seed, epochs):
 
 
 def plot(result, path):
-    """The kick, the paths in a bowl, and what a classifier makes of it."""
+    """The kick, the paths in a bowl, and the accuracy of a classifier."""
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     step = np.arange(60)

@@ -1,7 +1,8 @@
-"""Gradient descent on x^2 + 5: the rate alone decides what happens.
+"""Gradient descent on x^2 + 5, where the learning rate alone decides on convergence.
 
-x_k = x_0 (1 - 2 rate)^k: it falls, jumps there at once, changes sides, cycles or leaves,
-as |1 - 2 rate| says. The published print-out calls the gradient "x". About ten seconds.
+After k steps x_k = x_0 (1 - 2 rate)^k. By the value of 1 - 2 rate x falls, is zero after
+one step, alternates, cycles or diverges. A published print-out has the gradient in a column
+called "x". About ten seconds.
 """
 
 import _start  # noqa: F401
@@ -26,7 +27,7 @@ def run(args):
     for rate in RATES:
         model = descent.Well(START, dtype="float64")
         path, ones = descent.WeightPath(), np.ones((1, 1))
-        # The optimizer holds its rate in Keras's default type.
+        # The optimizer stores its rate in Keras's default type.
         keras.config.set_floatx("float64")
         model.compile(keras.optimizers.SGD(rate), descent.Well.cost)
         model.fit(ones, ones, epochs=steps, verbose=0, callbacks=[path])

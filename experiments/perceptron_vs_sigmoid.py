@@ -1,10 +1,10 @@
 """One neuron on five points: linear, perceptron, sigmoid and threshold; loss or accuracy?
 
-x = 0, 0, 2, 2, 9 with labels 0, 0, 1, 1, 0. The published answer trains a linear unit
-(3 of 5 right) and a sigmoid (4 of 5) and credits the sigmoid. The script repeats that run,
-then asks what the answer does not: what the start alone scores, what the loss does, what
-400 random starts do, what no single neuron can do; and trains for accuracy itself, here
-and on a real imbalanced set. About a minute and a half.
+The points are x = 0, 0, 2, 2, 9 with labels 0, 0, 1, 1, 0. A published answer trains a
+linear unit (3 of 5 right) and a sigmoid (4 of 5) and credits the sigmoid. The script
+repeats that run. Then it measures the accuracy of the start alone, the effect of the loss,
+of 400 random starts and of a hidden layer, and trains for accuracy itself, here and on a
+real imbalanced set. About a minute and a half.
 """
 
 import _start  # noqa: F401
@@ -30,7 +30,7 @@ LOSSES = {
 
 
 def run(args):
-    """The published start and the random ones together, then the two other questions."""
+    """The published and the random starts, other rules, and the imbalanced set."""
     steps = 255 if args.quick else 9999
     starts = 20 if args.quick else 400
     rng = np.random.default_rng(args.seed)
@@ -83,20 +83,20 @@ def run(args):
 
 def train(model, loss, x, y, steps):
     """Every unit of the model from its own start, at the published rate each."""
-    # A loss computes in its own type, float32 unless told.
+    # A loss computes in its own type, by default float32.
     loss = loss(dtype="float64")
     callbacks = []
     if isinstance(loss, neurons.SmoothAccuracy):
-        # Logits of size one are the scale of the starts.
+        # A temperature of one, because the starts give logits of about that size.
         callbacks.append(neurons.AnnealTemperature(1.0, 0.1, steps))
     targets = np.repeat(y[:, None], model.units, axis=1)
-    # The loss is a mean over units; each is to see its own.
+    # The rate is multiplied, because the loss is a mean over units.
     model.compile(keras.optimizers.SGD(RATE * model.units), loss)
     return neurons.descend(model, x, targets, steps, callbacks=callbacks)
 
 
 def right(prediction, y):
-    """How many of the five each unit gets right."""
+    """The number of the five points that each unit gets right."""
     return np.sum((prediction > 0.5) == (y[:, None] > 0.5), axis=0)
 
 
@@ -250,7 +250,7 @@ def line(row):
 
 
 def plot(result, path):
-    """Fitted curves, what the random starts reach, and loss against accuracy."""
+    """Fitted curves, results of the random starts, and loss against accuracy."""
     x, y = neurons.five_points()
     fig, (left, middle, right_axes) = plt.subplots(
         1, 3, figsize=(12, 3.8), layout="constrained"
@@ -300,7 +300,7 @@ def main(argv=None):
 
 
 def summary(result):
-    """The one line at the end."""
+    """The line at the end of the output."""
     rows = {row["model"]: row for row in result["rows"]}
     linear, mse, entropy = (
         rows[name]

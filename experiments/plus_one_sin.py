@@ -1,8 +1,8 @@
 """An LSTM on a sequence that counts up and falls back through a sine.
 
-next(v) = v + 1 below 10, sin(v) from there on: does the LSTM train, or only the layer
-behind it? All of it does. What is hard is the jump of 11.5 at 10, and not the raw values up
-to 11 or the `elu` output, which reaches -1 only at minus infinity. About two minutes.
+The sequence is next(v) = v + 1 below 10, and sin(v) from 10 on. All weights train, those of
+the LSTM too. The errors come from the jump of 11.5 at 10, not from raw values up to 11 or
+the `elu` output, which reaches -1 only at minus infinity. About two minutes.
 """
 
 import _start  # noqa: F401

@@ -1,8 +1,8 @@
-"""The softmax loss by loops and by matrices, and the overflow in it.
+"""The softmax loss by loops and by matrices, and its overflow.
 
-dL/ds_j = p_j - [j = y], and s_j = w_j . x, so that the gradient is the error of the
-prediction times the input. exp(s) overflows from 89 on (710 in float64), unless the
-largest score is subtracted first. About ten seconds.
+By a score the loss has the derivative dL/ds_j = p_j - [j = y], and s_j = w_j . x, so the
+gradient is the error of the prediction times the input. exp(s) overflows from 89 on (710 in
+float64), unless the largest score is subtracted first. About ten seconds.
 """
 
 import _start  # noqa: F401

@@ -1,8 +1,9 @@
-"""A two-layer network on digits: why the gradient of the weights is a^T dz.
+"""A two-layer network on digits, and why the gradient of its weights is a^T dz.
 
-s = a W + b, so one sample changes W by the outer product of its a and its dz, and the
-product a^T dz is the sum of these over the batch. The question had it right; without the
-transpose, shown beside it, the sizes do not even fit. About ten seconds.
+With s = a W + b the gradient of one sample is the outer product of its a and its dz, and
+the product a^T dz is the sum of these over the batch. The code of the question had it
+right. The script also runs it without the transpose, where the sizes do not fit. About ten
+seconds.
 """
 
 import _start  # noqa: F401
@@ -20,9 +21,9 @@ def run(args):
 
 
 def outer_products(variants, args):
-    """What three samples give to dW2, and their sum, for the first hidden units."""
+    """The parts of three samples in dW2, and their sum, for the first hidden units."""
     fixed = variants["as fixed"]
-    # Before training, when every sample still has something to say.
+    # Before training, because afterwards the errors of most samples are near zero.
     fixed.model.set_weights(fixed.start)
     x, y = (part[:3] for part in fixed.train)
     a = pair_script.hidden(fixed.model, x)

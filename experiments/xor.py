@@ -1,8 +1,8 @@
-"""XOR with one hidden layer: does the weight carry the error back, or its gradient?
+"""XOR with one hidden layer, where the error goes back through the weight.
 
 The error of a hidden unit is dz W^T: net2 = layer_1 W, so d net2 / d layer_1 = W. The
-product layer_1^T dz is the gradient of W itself. It has a fitting shape only because there
-are as many samples as hidden units, four. About half a minute.
+product layer_1^T dz is the gradient of W itself. Its shape fits only because there are as
+many samples as hidden units, four. About half a minute.
 """
 
 import _start  # noqa: F401
@@ -22,7 +22,7 @@ def maps(variants, args):
     found = {}
     for name, variant in variants.items():
         outputs = variant.model(variant.train[0]).numpy()[:, 0]
-        print(f"{name}: outputs {outputs.round(3)}, wanted 0, 1, 1, 0")
+        print(f"{name}: outputs {outputs.round(3)}, targets 0, 1, 1, 0")
         values = pair_script.decision_map(variant.model, *BOX)
         found[name] = {"outputs": outputs.tolist(), "map": values.tolist()}
     print()

@@ -1,4 +1,4 @@
-"""A zoo of Keras models; its flagship, `kerasmodels.bsde`, solves parabolic PDEs."""
+"""Keras models: `kerasmodels.bsde` solves parabolic PDEs, the rest is a zoo of networks."""
 
 import keras
 

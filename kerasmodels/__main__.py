@@ -1,4 +1,4 @@
-"""`python -m kerasmodels`: what there is, and the command that runs it."""
+"""Command `python -m kerasmodels`: all systems, each with the command that runs it."""
 
 import argparse
 

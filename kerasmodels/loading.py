@@ -1,4 +1,4 @@
-"""Models from files that somebody else may have made: whole and harmless, or refused."""
+"""Loading of model files that need not be trusted: whole and harmless, or refused."""
 
 import contextlib
 import math
@@ -11,32 +11,33 @@ import tensorflow as tf
 from kerasmodels._support import archive, checks, files, registered
 
 _EXPECTED = "a model saved as .keras, as it was written"
-# Bytes of variables for each byte of weights: Adam's moments and averages may not be in
-# the file. And what a small model may take anyway.
+# The limits of memory: bytes of variables for each byte of weights in the file, because
+# Adam's moments and averages may be missing there; and bytes that every model may take.
 _PER_BYTE, _FREE_BYTES = 8, 2**24
 
 
 def load_model(path):
     """Loads a `.keras` file that need not be trusted.
 
-    As `keras.saving.load_model` in its safe mode, with what that passes over: files that
-    inflate in memory, sizes without the weights to go with them, weights that are NaN or
-    infinite, links, assets, and parts of the model that the file has no weights for. No
-    code of the file runs, no other file is read or written, and memory stays in proportion
-    to the length of the file. What a model computes is still up to who made it.
+    This is `keras.saving.load_model` in its safe mode, with further checks: it also refuses
+    files that inflate in memory, sizes for which the file has no weights, weights that are
+    NaN or infinite, links, assets, and models with parts that the file has no weights for.
+    No code of the file runs, no other file is read or written, and memory stays in
+    proportion to the length of the file. The outputs of a loaded model are only as
+    trustworthy as its author.
 
     A SavedModel (`GlobalModel.export`) is a program: run only those that you trust.
 
     Args:
-        path: str or path. Of a model of this package, or of Keras layers and classes that
-            are registered here. Models with assets (vocabularies) are not loaded.
+        path: str or path. The file of a model of this package, or of Keras layers and
+            classes that are registered here. Models with assets (vocabularies) are refused.
 
     Returns:
         The `keras.Model`, compiled if it was.
 
     Raises:
-        ValueError: there is no such file, it is not as Keras writes it, a class in it may
-            run code or is not registered (the error names the module to import), or its
+        ValueError: there is no such file, its format is not that of Keras, a class in it
+            may run code or is not registered (the error names the module to import), or its
             weights do not fit or are not finite.
     """
     owner = "load_model"
@@ -59,14 +60,14 @@ def load_model(path):
         config, num_bytes = archive.inspect(owner, path)
         limit = _FREE_BYTES + _PER_BYTE * num_bytes
         with _limited_variables(limit), warnings.catch_warnings():
-            # Layers without weights in the file, or not built, would keep random ones.
+            # Layers not built, or without weights in the file, would keep random weights.
             warnings.filterwarnings("error", message="Skipping nested container")
             warnings.filterwarnings("error", message="Model .* had a build config")
             model = keras.saving.load_model(path, safe_mode=True)
         if not isinstance(model, keras.Model):
             raise archive.Unfit(f"which holds a {type(model).__name__}, not a model")
         if not model.built:
-            # Keras would load none of its weights, without a word.
+            # Keras would load none of its weights, and give no warning.
             raise archive.Unfit("whose model has no weights yet, as it was never built")
     except checks.ArgumentError as error:
         if str(path) in str(error):
@@ -76,8 +77,8 @@ def load_model(path):
     except archive.Unfit as error:
         _refuse(path, error, error)
     except Exception as error:
-        # zipfile, h5py, json, Keras and every constructor: each has its own errors.
-        # Of an error within an error the last one says what it was.
+        # zipfile, h5py, json, Keras and every constructor raise errors of their own types.
+        # Of nested errors the innermost has the cause.
         text = " ".join(str(error).split()).rpartition("Exception encountered: ")[2][:300]
         found = f"which cannot be loaded ({type(error).__name__}: {text})"
         _refuse(path, _not_imported(config) or archive.Unfit(found), error)
@@ -85,13 +86,13 @@ def load_model(path):
 
 
 def _not_imported(config):
-    """Why a file was not loaded, if a class in it is not registered: no damage at all."""
+    """The `Unfit` for a file with a class that is not registered, or None."""
     unknown = registered.missing(config)
     return None if unknown is None else archive.Unfit(*unknown)
 
 
 def _refuse_saved_model(owner, path):
-    """Refuses a folder of Keras 2 or of an export, with what makes a network of it."""
+    """Refuses a SavedModel folder, with the code that makes a network of it."""
     try:
         there = (pathlib.Path(path) / "saved_model.pb").is_file()
     except (TypeError, ValueError, OSError):
@@ -118,7 +119,7 @@ def _refuse(path, unfit, cause):
 
 @contextlib.contextmanager
 def _limited_variables(limit):
-    """No more than `limit` bytes of variables, counted before they are made."""
+    """Allows at most `limit` bytes of variables, counted before they are made."""
     total, unfit = (
         0,
         archive.Unfit(f"which describes more weights than it holds: over {limit} bytes"),
@@ -135,15 +136,15 @@ def _limited_variables(limit):
         with tf.variable_creator_scope(create):
             yield
     finally:
-        # Keras may have made a warning of it.
+        # Keras may have turned the error into a warning.
         if total > limit:
             raise unfit
 
 
 def _num_bytes(initial_value, dtype):
-    """Bytes of a variable that Keras is about to make, or 0 where it does not say."""
+    """Bytes of a variable that Keras is about to make, or 0 where the shape is unknown."""
     candidates = [initial_value]
-    # Keras hands over a function without arguments that knows the variable it is for.
+    # Keras passes a function without arguments, whose closure has the variable.
     for cell in getattr(initial_value, "__closure__", None) or ():
         candidates.append(cell.cell_contents)
     for candidate in candidates:

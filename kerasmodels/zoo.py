@@ -1,4 +1,4 @@
-"""Every system of the zoo: one line each, and the script that runs it."""
+"""List of all systems of the zoo: a line for each, and the script that runs it."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ from typing import NamedTuple
 class Entry(NamedTuple):
     """A system.
 
-    name: of its script, its page and its figure.
-    title: what it is.
-    shows: what one learns from it.
+    name: the name of its script, its page and its figure.
+    title: the system in a few words.
+    shows: the lesson of it, in a line.
     """
 
     name: str
@@ -38,37 +38,37 @@ ENTRIES = (
     Entry(
         "gru_step",
         "GRU, LSTM, simple RNN step by step",
-        "a value worked out on paper is compared with Keras, and the mistake in it named",
+        "a value worked out on paper is compared with Keras, and its mistake is named",
     ),
     Entry(
         "generalized_dice",
         "generalized dice loss",
-        "why only background is predicted, and the weight of a class that is not there",
+        "why only background is predicted, and which weight an absent class needs",
     ),
     Entry(
         "perceptron_vs_sigmoid",
         "perceptron, sigmoid, threshold",
-        "the loss is not the accuracy: start, bounded loss and threshold decide",
+        "a lower loss is not a higher accuracy: start, bounded loss and threshold decide",
     ),
     Entry(
         "two_layer_net",
         "two-layer ReLU-softmax network",
-        "the transpose in dW = a^T dz is where the batch is summed",
+        "the product dW = a^T dz sums over the batch",
     ),
     Entry(
         "deep_mlp",
         "deep ReLU network at 10 %",
-        "a product for a sum in the start values silences three hidden layers",
+        "start weights sqrt(6 / (n m)) in place of sqrt(6 / (n + m)) silence the network",
     ),
     Entry(
         "matrix_backprop",
         "sigmoid network by matrices",
-        "a missing transpose runs only because the batch is as large as the output",
+        "a missing transpose raises no error where the batch is as large as the output",
     ),
     Entry(
         "digits_mlp",
         "digits from scratch",
-        "image to row, class to unit vector; a gradient that is a product of matrices",
+        "images are rows, classes unit vectors, and the gradient a product of matrices",
     ),
     Entry(
         "softmax_loss",
@@ -78,12 +78,12 @@ ENTRIES = (
     Entry(
         "xor",
         "XOR with one hidden layer",
-        "the weight carries the error back, not its gradient; equal sizes hide the slip",
+        "the error goes back through W, not through its gradient; equal sizes hide a swap",
     ),
     Entry(
         "line_fit",
         "line fit by single samples",
-        "the path of slope and intercept belongs on the true cost",
+        "a path of slope and intercept belongs on contours of its own cost",
     ),
     Entry(
         "one_weight",
@@ -93,7 +93,7 @@ ENTRIES = (
     Entry(
         "big_or_small",
         "2-2-1 network on numbers to 100",
-        "right formulas on inputs that flatten every sigmoid",
+        "the formulas are right, but inputs up to 100 saturate every sigmoid",
     ),
     Entry(
         "constant_output",
@@ -113,12 +113,12 @@ ENTRIES = (
     Entry(
         "plus_one_sin",
         "LSTM on +1 and sin",
-        "all weights train; the jump of the map is what is hard",
+        "all weights train; the errors come from the jump of the map at 10",
     ),
     Entry(
         "spiral",
         "linear softmax on a spiral",
-        "at its best and half of it wrong: capacity, not training",
+        "even the best weights are wrong on half of the points: capacity, not training",
     ),
     Entry(
         "digits_notebook",
@@ -128,17 +128,17 @@ ENTRIES = (
     Entry(
         "parabola",
         "gradient descent on x^2 + 5",
-        "the rate alone decides: falls, jumps, alternates, cycles, leaves",
+        "the learning rate alone decides whether x falls, alternates, cycles or diverges",
     ),
     Entry(
         "miniflow",
         "MiniFlow, a graph of nodes",
-        "backpropagation is the graph in reverse, with sums where a node is used twice",
+        "backpropagation is the graph in reverse, with a sum where a node is used twice",
     ),
     Entry(
         "housing",
         "regression on a table",
-        "a training error says nothing without least squares and held-out rows beside it",
+        "a training error is no result without least squares and held-out rows beside it",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Networks with hand-derived gradients, and what tells a wrong one from a right one."""
+"""Networks with hand-derived gradients, and checks that find a wrong one."""
 
 from kerasmodels.by_hand.activations import ACTIVATIONS
 from kerasmodels.by_hand.check_gradients import check_gradients

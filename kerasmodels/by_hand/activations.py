@@ -1,4 +1,4 @@
-"""Activations, each with its derivative beside its forward line."""
+"""Activation functions, each with its derivative."""
 
 from typing import Any, NamedTuple
 
@@ -33,6 +33,6 @@ ACTIVATIONS = {
     ),
     "tanh": Activation(ops.tanh, lambda z, a, upstream: upstream * (1 - a * a)),
     "softmax": Activation(keras.activations.softmax, _softmax_backward),
-    # As it is written down: infinity / infinity from z = 89 on in float32, 710 in float64.
+    # Without a shift: infinity / infinity from z = 89 on in float32, 710 in float64.
     "unshifted_softmax": Activation(_unshifted_softmax, _softmax_backward),
 }

@@ -1,8 +1,8 @@
-"""A gradient that a model computes itself, against two that nobody derived by hand.
+"""Check of a gradient that a model computes itself, by two independent derivatives.
 
-The hand gradient is what the model's `train_step` gives its optimizers, or assigns. Beside
-it stand the derivative of the same loss by `tf.GradientTape` and by central differences, in
-float64 where the model computes in it.
+The hand gradient is the one that the model's `train_step` gives its optimizers, or assigns.
+It is compared with the derivative of the same loss by `tf.GradientTape` and by central
+differences, in float64 if the model can compute in it.
 """
 
 import contextlib
@@ -26,31 +26,33 @@ def check_gradients(
 ):
     """Compares the gradient of a model's own `train_step` with automatic ones.
 
-    The model itself is checked, not a copy: its weights and all that it holds are set aside
-    meanwhile, and put back bit for bit, also after an error. A velocity, or the like, that
-    the step adds to its updates is zero meanwhile. The step may hand gradients to one or
-    several optimizers, in one or several calls, or assign its weights itself. Updates do
-    move the weights while the step runs, so that one that comes too early shows: a layer
-    whose weights change before the error goes back through them is named in `order`.
+    The model itself is checked, not a copy: its weights and the rest of its state are set
+    aside for the check, and put back bit for bit, also after an error. A velocity, or a
+    similar state that the step adds to its updates, is zero during the check. The step may
+    pass gradients to one or several optimizers, in one or several calls, or assign its
+    weights itself. Updates do move the weights while the step runs, so that an early one
+    has an effect: `order` names a layer whose weights change before the error goes back
+    through them.
 
     Args:
         model: compiled Keras model whose `train_step` or whose layers compute a gradient
             of their own.
-        x, y: one batch. Take sizes that are pairwise different (batch, features, units): a
-            forgotten transpose lives on equal ones. Layers that draw numbers, a dropout,
-            draw the same ones each time; nothing else in the model may be random.
+        x, y: one batch. Use sizes that are pairwise different (batch, features, units),
+            because a forgotten transpose raises no error between equal ones. Layers that
+            draw numbers, such as a dropout, draw the same ones each time; nothing else in
+            the model may be random.
         sample_weight: None or `[batch]`.
         tolerance: float. Relative error against the tape from which a gradient is wrong;
-            float64 leaves 1e-9. Against differences it is a hundred times that. A
-            gradient that a layer defines (`tf.custom_gradient`) deceives the tape too, and
-            only these tell. A model whose code computes in a type of its own (a cast to
-            float32) is checked in that, with half of its digits for a tolerance, and the
-            report has a note of it.
+            rounding in float64 is about 1e-9. Against differences the limit is a hundred
+            times `tolerance`. These are needed because a gradient that a layer defines
+            (`tf.custom_gradient`) is wrong in the tape too. A model whose code computes in
+            a type of its own (a cast to float32) is checked in that type, with half of its
+            digits as tolerance, and the report has a note of it.
         max_entries: int. Entries of each weight that are checked by differences.
         learning_rate: None, or the rate of a `train_step` that assigns weights itself,
-            w <- w - rate * gradient. Without it the rate is that of the optimizer, or of an
-            attribute `learning_rate`, `lr` or `eta` of the model, if the updates follow
-            that; otherwise one rate is fitted, which hides a factor that all gradients have
+            w <- w - rate * gradient. None uses the rate of the optimizer, or an attribute
+            `learning_rate`, `lr` or `eta` of the model, if the updates are proportional to
+            it. Otherwise one rate is fitted, which hides a factor that all gradients have
             in common, and the report has a note of it.
 
     Returns:
@@ -84,7 +86,7 @@ def check_gradients(
         report, told = None, str(error)
     if told is None:
         return report
-    # Its code may fit one type alone: a cast to float32, a layer of another framework.
+    # The model's code may need one type: a cast to float32, a layer of another framework.
     try:
         report = _report(model, batch, None, *options)
     except _NoLoss as error:
@@ -120,7 +122,7 @@ def _report(model, batch, dtype, tolerance, max_entries, learning_rate):
                 raise _NoLoss(words(error)) from error
             options = learning_rate, limits.tolerance
             found = hand.hand_gradients(model, data, loss.by_tape, *options)
-            # Code of its own may round to a type of its own, an array of NumPy say.
+            # The step may round its gradients to a coarser type, in NumPy for example.
             handed = coarsest({limits.dtype, *found.types})
             limits = dataclasses.replace(
                 limits, dtype=handed, tolerance=precision(handed, tolerance).tolerance
@@ -149,7 +151,7 @@ def _report(model, batch, dtype, tolerance, max_entries, learning_rate):
 
 
 def _forget(model, data):
-    """Sets to zero what a step that assigns weights carries on; returns the names of it."""
+    """Sets the state to zero that an assigning step adds to updates; returns its names."""
     step, names = run_step(model, data), []
     for number in step.carried if step.changes else ():
         weight = model.non_trainable_variables[number]
@@ -173,13 +175,13 @@ def _order(early, paths):
 
 def _build_metrics(model, x, y, sample_weight=None):
     """Makes the metrics of `compile`, as `fit` does before its first step."""
-    # One that does not fit is an error of the steps that update it, and of no other.
+    # A metric that does not fit is an error only of a step that updates it.
     with contextlib.suppress(Exception):
         model.compute_metrics(x, y, model(x, training=False), sample_weight)
 
 
 def _build(owner, model, x):
-    """Sees to it that all weights are there, with nothing else changed."""
+    """Builds the model where needed, and changes nothing else."""
     built = model.built and all(layer.built for layer in model._flatten_layers())
     with set_aside(model) if built else contextlib.nullcontext():
         checks.known(owner, "x", x, model, "a batch that the model takes")
@@ -216,7 +218,7 @@ def _check_batch(owner, x, y, sample_weight):
 
 
 def _samples(owner, name, value):
-    """How many samples are in the arrays, which must be finite."""
+    """The number of samples in the arrays, which must be finite."""
     parts = tf.nest.flatten(_arrays(value))
     shapes = [checks.finite_array(owner, name, part).shape for part in parts]
     if len({shape[:1] for shape in shapes}) != 1 or () in shapes or 0 in shapes[0]:
@@ -227,7 +229,7 @@ def _samples(owner, name, value):
 
 
 def _arrays(value):
-    """Lists of numbers as arrays; lists of arrays are several inputs."""
+    """Lists of numbers as arrays; lists of arrays, which are several inputs, unchanged."""
     if isinstance(value, (list, tuple)):
         if not any(hasattr(part, "shape") for part in tf.nest.flatten(value)):
             found = checks.as_numbers(value)
@@ -236,7 +238,7 @@ def _arrays(value):
 
 
 def _in_type(value, dtype):
-    """Arrays as tensors, those of floats in a type."""
+    """Arrays as tensors, with floats in the given type."""
 
     def tensor(part):
         part = np.asarray(part)

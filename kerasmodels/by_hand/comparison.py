@@ -1,4 +1,4 @@
-"""Hand gradients beside the tape's and beside differences, weight by weight."""
+"""Comparison of hand gradients with the tape's and with differences, weight by weight."""
 
 import math
 
@@ -13,13 +13,13 @@ def check_weights(model, data, loss, found, limits, max_entries):
 
     Args:
         model: `keras.Model`, set aside.
-        data: tuple of tensors, whose sizes the hints of the checks go by.
+        data: tuple of tensors, whose sizes are used for the hints.
         loss: `Loss` of the same batch.
         found: `HandGradients`.
         limits: `Precision`.
         max_entries: int. Entries of each weight that are checked by differences.
     """
-    # A gradient that small beside the others is rounding.
+    # A smaller gradient, relative to the largest, is rounding error.
     largest = max(np.max(np.abs(gradient), initial=0.0) for gradient in loss.by_tape)
     least = limits.least * largest + 1e-300
     samples = len(tf.nest.flatten(data[0])[0])
@@ -28,7 +28,7 @@ def check_weights(model, data, loss, found, limits, max_entries):
     for number, weight in enumerate(model.trainable_variables):
         by_tape, by_hand = loss.by_tape[number], found.gradients[number]
         if by_hand is None and not np.any(by_tape):
-            # What nobody reads has no gradient; anything else has been forgotten.
+            # An unused weight has no gradient. A used weight without one was forgotten.
             by_hand = by_tape
         scale = max(np.max(np.abs(by_tape), initial=0.0), least)
         error, apart, cosine, factor, seen = np.inf, np.inf, np.nan, np.nan, True
@@ -36,7 +36,7 @@ def check_weights(model, data, loss, found, limits, max_entries):
         if found.failure is None and shape == by_tape.shape:
             error = np.max(np.abs(by_hand - by_tape), initial=0.0)
             apart = _from_differences(loss, weight, by_hand, limits, max_entries)
-            # Rounding of the loss hides what is smaller.
+            # Smaller differences are lost in the rounding of the loss.
             noise = limits.rounding * max(1.0, abs(loss.value))
             seen = not apart <= 100 * limits.tolerance * scale + noise
             cosine, factor = _cosine_and_factor(by_hand, by_tape)
@@ -65,12 +65,12 @@ def _from_differences(loss, weight, by_hand, limits, max_entries):
         return 0.0
     low, high, entries = loss.differences(weight, max_entries, limits.step)
     found = by_hand.ravel()[entries]
-    # At a kink every slope between both sides is as good as any.
+    # At a kink every slope between those of both sides is right.
     return np.max(np.maximum(np.maximum(low - found, found - high), 0.0))
 
 
 def _cosine_and_factor(by_hand, by_tape):
-    """Both NaN where there is no right direction; the factor where it is another."""
+    """Both NaN where the tape is zero; the factor NaN where the two are not parallel."""
     length, size = np.linalg.norm(by_hand), np.linalg.norm(by_tape)
     if not size > 0:
         return np.nan, np.nan
@@ -78,5 +78,5 @@ def _cosine_and_factor(by_hand, by_tape):
     cosine = product / (length * size) if length else np.nan
     factor = product / size**2
     rest = np.linalg.norm(by_hand - factor * by_tape)
-    # A scalar is parallel to every other.
+    # Two scalars are always parallel.
     return cosine, factor if rest <= 1e-3 * length else np.nan

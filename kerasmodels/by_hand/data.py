@@ -1,4 +1,4 @@
-"""The data of the systems: embedded sets and small made-up ones."""
+"""Data of the systems: embedded sets and small generated ones."""
 
 import numpy as np
 
@@ -12,8 +12,8 @@ def one_hot(labels, classes):
 def digits(scale=16.0):
     """scikit-learn's 1797 handwritten digits, 64 pixels each, as `((x, y), (x, y))`.
 
-    The last 180 are the test set. Pixels go from 0 to 16, and are divided by `scale`; y is
-    one unit vector of ten per image.
+    The last 180 are the test set. Pixels from 0 to 16 are divided by `scale`; y has a unit
+    vector of ten per image.
 
     Source: Alpaydin, Kaynak (1998), https://doi.org/10.24432/C50P49.
     """
@@ -25,7 +25,7 @@ def digits(scale=16.0):
 
 
 def binary_digits():
-    """The same images, enlarged to 16x16 black and white pixels, `[1797, 256]`."""
+    """The images of `digits`, enlarged to 16x16 black and white pixels, `[1797, 256]`."""
     (x, y), (x_test, y_test) = digits(scale=1.0)
     x, x_test = (
         np.kron(part.reshape(-1, 8, 8) >= 8, np.ones((1, 2, 2))).reshape(-1, 256)
@@ -35,7 +35,7 @@ def binary_digits():
 
 
 def xor():
-    """The four corners with a third column of ones, and whether one alone is set."""
+    """The four corners with a third column of ones, and 1 where one input alone is 1."""
     x = np.array([[0.0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
     return x, np.array([[0.0], [1], [1], [0]])
 
@@ -63,7 +63,7 @@ RULES = {
 
 
 def big_or_small(count, rule="sum", seed=0):
-    """Pairs of numbers from 0 to 100, `[count, 2]`, and 1 where the rule calls them big.
+    """Pairs of numbers from 0 to 100, `[count, 2]`, and 1 where the rule holds.
 
     Args:
         count: int.

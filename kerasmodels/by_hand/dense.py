@@ -1,4 +1,4 @@
-"""A dense layer whose derivative stands beside its forward line."""
+"""A dense layer with a derivative that is written out."""
 
 import keras
 from keras import ops
@@ -17,8 +17,8 @@ class HandDense(CheckedBatches, keras.layers.Layer):
         backward    dz = da h'(z)                dx = dz W^T
                     dW = x^T dz                  db = sum over the batch of dz
 
-    The product x^T dz sums over the batch: that is what the transpose is for. With `l2`
-    the loss gains l2 sum W^2 (half of it with `half_l2`), and dW gains 2 l2 W (l2 W).
+    da is dL/da, and so on. By its transpose the product x^T dz sums over the batch. With
+    `l2` the loss gains l2 sum W^2 (half of it with `half_l2`), and dW gains 2 l2 W (l2 W).
 
     Args:
         units: int.
@@ -28,8 +28,7 @@ class HandDense(CheckedBatches, keras.layers.Layer):
         kernel_initializer, bias_initializer: as in `keras.layers.Dense`.
         l2: float >= 0. Weight of the penalty on W; b has none.
         half_l2: bool. Whether the penalty is l2 / 2 sum W^2.
-        mistake: None or a name of `MISTAKES`: a wrong line of the backward pass, as people
-            write it.
+        mistake: None or a name of `MISTAKES`, a wrong line for the backward pass.
 
     Call arguments:
         x: Tensor `[batch, features]`.
@@ -115,7 +114,7 @@ class HandDense(CheckedBatches, keras.layers.Layer):
         self.kernel = self.add_weight(
             shape=shape,
             initializer=self.kernel_initializer,
-            # Keras adds it to every loss; its derivative stands below.
+            # Keras adds it to every loss; `kernel_gradient` has its derivative.
             regularizer=self.penalty if self.l2 else None,
             name="kernel",
         )
@@ -129,16 +128,16 @@ class HandDense(CheckedBatches, keras.layers.Layer):
         return self.forward(x)[0]
 
     def forward(self, x):
-        """The pair (a, cache): the output, and what `backward` needs of the way to it."""
+        """The pair (a, cache): the output, and the values that `backward` needs."""
         x = ops.cast(ops.convert_to_tensor(x), self.compute_dtype)
-        # Read once: with several steps per execution TensorFlow does not order a second
-        # reading, on the way back, and the assignment that follows it.
+        # The kernel is read once, because with several steps per execution TensorFlow would
+        # not order a second reading, in `backward`, before the assignment that follows.
         kernel = ops.cast(ops.convert_to_tensor(self.kernel), x.dtype)
         z = ops.matmul(x, kernel)
         if self.bias is not None:
             z = z + ops.cast(self.bias, x.dtype)
         a = ACTIVATIONS[self.activation].forward(z)
-        # A cross-entropy is exact only where it knows them.
+        # For a cross-entropy, which is exact only if it has the logits.
         a._hand_logits = (self.activation, z)
         return a, (x, z, a, kernel)
 
@@ -149,7 +148,7 @@ class HandDense(CheckedBatches, keras.layers.Layer):
             cache: from `forward`.
             upstream: Tensor `[batch, units]`. dL/da, or with `fused` dL/dz.
             fused: bool.
-            first: bool. Whether nobody reads dL/dx, which then is None.
+            first: bool. Whether the layer is the first, whose dL/dx is not needed and None.
         """
         x, z, a, kernel = cache
         dz = upstream if fused else self.activation_gradient(z, a, upstream)
@@ -175,14 +174,14 @@ class HandDense(CheckedBatches, keras.layers.Layer):
         return self._line("bias_gradient")(self, x, dz)
 
     def input_gradient(self, x, dz, kernel):
-        """dL/dx, `[batch, features]`: the weights carry the error back."""
+        """dL/dx, `[batch, features]`."""
         return self._line("input_gradient")(self, x, dz, kernel)
 
     def _line(self, name):
         return MISTAKES.get(self.mistake, {}).get(name, _RIGHT[name])
 
     def penalty(self, kernel):
-        """The part of the loss that `l2` makes. (Keras's own L2 counts in float32.)"""
+        """The penalty in the loss. (Keras's own L2 computes in float32.)"""
         return (0.5 if self.half_l2 else 1.0) * self.l2 * ops.sum(ops.square(kernel))
 
     def compute_output_shape(self, x_shape):

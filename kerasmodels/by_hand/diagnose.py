@@ -1,4 +1,4 @@
-"""Why a network is stuck: look-alikes told apart, each by the number that shows it."""
+"""Diagnosis of a network that does not learn: possible causes, each with a number."""
 
 import dataclasses
 
@@ -11,30 +11,31 @@ from kerasmodels.by_hand.dense import HandDense
 from kerasmodels.by_hand.mistakes import MISTAKES
 from kerasmodels.by_hand.network import HandNetwork
 
-# An activation with less than this of its largest slope passes nothing back.
+# An activation counts as flat below this share of its largest slope.
 _FLAT = 1e-4
-# Share of a layer's units from which it is told. Of ReLUs behind sigmoids, half are at
-# zero for every sample, and the others learn.
+# Share of a layer's units from which there is a finding. That of dead ReLUs is higher,
+# because behind sigmoids half of them are at zero for every sample, and the others learn.
 _SATURATED, _DEAD = 0.5, 0.9
-# Spread of the logits over the samples against their size, from which the output does not
-# depend on the input.
+# Spread of the logits over the samples, relative to their size, below which the output does
+# not depend on the input.
 _SPREAD = 1e-2
 # Largest distance of the outputs from the class shares that counts as equal.
 _PRIOR = 1e-3
-# Gradient of a single layer against that at weights of zero, from which it is at its best.
+# Gradient of a single layer, relative to that at weights of zero, below which the layer is
+# at its best.
 _BEST = 0.02
-# Share of wrong answers that is worth a word.
+# Share of wrong answers above which there is a finding.
 _WRONG = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that keeps a network from learning.
+    """One cause that keeps a network from learning.
 
     Attributes:
         name: str. "NaN outputs", "dead ReLUs", "saturated units", "vanished signal",
             "class priors", "no better weights" or "wrong gradient".
-        number: float. What shows it.
+        number: float. The number that shows it.
         text: str. A sentence with the number.
     """
 
@@ -44,23 +45,23 @@ class Finding:
 
 
 def diagnose(model, x, y):
-    """What is wrong with a network, from one batch.
+    """The causes that keep a network from learning, found on one batch.
 
-    - NaN outputs: some output is no finite number; the number is their share.
-    - dead ReLUs: nine tenths of a layer are at zero for every sample.
-    - saturated units: of a layer's sigmoids or tanhs half or more have less than 1e-4 of
-      their slope, over the samples; of an output layer only where it is wrong too.
+    - NaN outputs: some outputs are not finite; the number is their share.
+    - dead ReLUs: nine tenths or more of a layer are at zero for every sample.
+    - saturated units: half or more of a layer's sigmoids or tanhs, over the samples, have
+      less than 1e-4 of their largest slope; in an output layer only wrong outputs count.
     - vanished signal: the inputs of the last activation vary over the samples by less than
-      a hundredth of their size (for a softmax: beside what all of them share), or of the
-      spread of the targets where there is no activation.
+      a hundredth of their size (for a softmax, after their mean over the classes is
+      subtracted), or of the spread of the targets where there is no activation.
     - class priors: every output is the mean of its target, to a thousandth of the spread of
       the targets.
     - no better weights: a single layer whose gradient is below 2 % of that at weights of
-      zero, and that answers more than a tenth wrong: it cannot do what is asked.
+      zero, with more than a tenth of the answers wrong.
     - wrong gradient: `check_gradients` disagrees; the number is its largest error. If one
-      of `MISTAKES` makes such a gradient, a transpose left out, say, the text names it;
-      likewise a layer that is updated too early, and a gradient that is a number times the
-      right one.
+      of `MISTAKES` makes such a gradient, the text names it, for example a transpose left
+      out; likewise a layer that is updated too early, and a gradient that is a multiple of
+      the right one.
 
     Args:
         model: `HandNetwork`, compiled.
@@ -68,8 +69,7 @@ def diagnose(model, x, y):
         y: array `[batch, outputs]`.
 
     Returns:
-        A list of `Finding`, the cause before what follows from it; empty where nothing
-        stands out.
+        A list of `Finding`, causes before their consequences; empty where there are none.
 
     Raises:
         ValueError: the model is no `HandNetwork` or is not compiled with a `HandLoss`, or
@@ -83,18 +83,18 @@ def diagnose(model, x, y):
     finite = np.isfinite(output)
     if not np.all(finite):
         share = float(1 - np.mean(finite))
-        text = f"{share:.0%} of the outputs are not finite; argmax then says class 0."
+        text = f"{share:.0%} of the outputs are not finite; argmax of NaN is class 0."
         return [Finding("NaN outputs", share, text)]
     found = [*_flat_layers(model, caches, y)]
     spread = _spread(model.stack[-1].activation, caches[-1][1], y)
     if spread < _SPREAD:
         text = (
-            f"Over the samples the inputs of the last activation vary by {spread:.1e} of "
-            "what they should: the output does not depend on the input."
+            "Over the samples the inputs of the last activation vary by only "
+            f"{spread:.1e} of the expected size: the output does not depend on the input."
         )
         found.append(Finding("vanished signal", spread, text))
     distance = float(np.max(np.abs(output - np.mean(y, axis=0))))
-    # Targets that never change are met, not ignored.
+    # Outputs equal to constant targets are right.
     if distance < _PRIOR * np.max(np.std(y, axis=0)):
         text = f"Every output is the share of its class, to {distance:.1e}."
         found.append(Finding("class priors", distance, text))
@@ -119,7 +119,7 @@ def _wrong_gradient(model, x, y, report):
 
 
 def _flat_layers(model, caches, y):
-    """Layers of which most units have no slope."""
+    """A finding for each layer in which most units have no slope."""
     for number, (layer, (_, z, a, _)) in enumerate(zip(model.stack, caches), 1):
         if layer.activation == "relu":
             flat, name, many = np.all(z <= 0, axis=0), "dead ReLUs", _DEAD
@@ -129,7 +129,7 @@ def _flat_layers(model, caches, y):
             flat, name, many = slope < _FLAT, "saturated units", _SATURATED
             told = "flat"
             if number == len(model.stack):
-                # An output that is sure and right is what is wanted.
+                # An output that is sure and right may be flat.
                 flat &= np.abs(a - y) > 0.5
         else:
             continue
@@ -139,12 +139,12 @@ def _flat_layers(model, caches, y):
 
 
 def _spread(activation, logits, y):
-    """Deviation over the samples against the size, both root mean squares."""
+    """Deviation over the samples relative to the size, both as root mean squares."""
     if len(logits) < 2:
         return np.inf
     logits = logits.astype("float64")
     if activation.endswith("softmax"):
-        # What all classes share changes no probability.
+        # A number common to all classes changes no probability.
         logits = logits - logits.mean(axis=1, keepdims=True)
     size = np.sqrt(np.mean(logits**2))
     if activation == "identity":
@@ -153,13 +153,13 @@ def _spread(activation, logits, y):
 
 
 def _known_mistake(model, x, y):
-    """A sentence on the mistake that makes the gradient of a model, or nothing."""
+    """A sentence on the mistake that makes the gradient of a model, or ""."""
     given = _gradients(model, x, y)
     twin = _twin(model)
     right = _gradients(twin, x, y)
     if given is not None and _alike(given, right):
-        # Then it is not in a line of a layer, and a mistake that changes nothing (a
-        # derivative left out where it is one) would be alike too.
+        # Then no line of a layer is wrong, and a mistake without effect (a derivative left
+        # out where it is one) would make the same gradient.
         return ""
     for layer in twin.stack:
         for name in MISTAKES:
@@ -169,13 +169,13 @@ def _known_mistake(model, x, y):
             if given is not None and made is not None and _alike(given, made):
                 return f" It is what {name!r} makes of it in {layer.name}."
             if given is None and made is None:
-                # Sizes that do not fit leave nothing else to compare.
+                # Where sizes do not fit there are no gradients to compare.
                 return f" {name!r} in {layer.name} stops as well."
     return ""
 
 
 def _twin(model):
-    """The same network by the lines of `HandDense`, with no mistake."""
+    """The same network of plain `HandDense` layers, without a mistake."""
     layers = []
     for layer in model.stack:
         config = {**HandDense.get_config(layer), "mistake": None}
@@ -189,7 +189,7 @@ def _twin(model):
 
 
 def _gradients(model, x, y):
-    """What `backward` says, or None where it stops."""
+    """The gradients of `backward`, or None where it raises an error."""
     try:
         _, caches = model.forward(x)
         return [np.asarray(g, "float64") for g in model.backward(caches, y)]
@@ -205,7 +205,7 @@ def _alike(given, made):
 
 
 def _at_its_best(model, x, y, output):
-    """One layer whose loss has no slope left, although it is wrong."""
+    """A finding for a single layer with no gradient left and many wrong answers."""
     wrong = float(np.mean(np.argmax(output, axis=1) != np.argmax(y, axis=1)))
     if wrong <= _WRONG:
         return
@@ -218,7 +218,7 @@ def _at_its_best(model, x, y, output):
     share = before[0] / max(before[1], 1e-300)
     if share < _BEST:
         text = (
-            f"The gradient is down to {share:.1e} of what it was at weights of zero, and "
+            f"The gradient is down to {share:.1e} of that at weights of zero, and "
             f"{wrong:.0%} of the answers are wrong: a single layer cannot do better."
         )
         yield Finding("no better weights", share, text)

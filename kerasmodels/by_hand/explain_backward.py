@@ -1,4 +1,4 @@
-"""The shapes of a backward pass as a table, with what each product sums over."""
+"""A table of the lines of a backward pass, with their shapes and sums."""
 
 from kerasmodels._support import checks
 from kerasmodels.by_hand.network import HandNetwork

@@ -1,4 +1,4 @@
-"""What a check of gradients found, weight by weight, and in words."""
+"""Report of a check of gradients, weight by weight."""
 
 import dataclasses
 
@@ -14,13 +14,13 @@ class WeightCheck:
         hand_shape: tuple or None. Of the hand gradient; None where none arrived.
         error: float. Largest |hand - tape|, relative to the largest |tape| (or to 1e-7
             of the largest of all weights).
-        difference_error: float. Largest distance of hand from the differences to both
-            sides, likewise, over the entries that were looked at.
+        difference_error: float. Largest distance of the hand gradient from the one-sided
+            differences, over the entries that were checked, relative as in `error`.
         cosine: float. Between the hand gradient and the tape's.
         wrong: bool.
-        factor: float. The hand gradient is that times the tape's; NaN where the two are
-            not parallel.
-        hint: str. What such a difference often comes from, or "".
+        factor: float. The hand gradient is this number times the tape's; NaN where the two
+            are not parallel.
+        hint: str. The usual cause of such a difference, or "".
     """
 
     weight: str
@@ -37,14 +37,14 @@ class WeightCheck:
 
 @dataclasses.dataclass(frozen=True)
 class GradientReport:
-    """What `check_gradients` found; printed, it is a table.
+    """The result of `check_gradients`, which prints as a table.
 
     Attributes:
         weights: list of `WeightCheck`, from the input to the output.
-        failure: None or str. The error that the backward pass ended in.
-        order: None or str. Which weight is updated before a gradient is taken through it.
+        failure: None or str. The error that ended the backward pass.
+        order: None or str. A sentence on weights that are updated too early.
         dtype: str. The float type in which the gradients were compared.
-        notes: tuple of str. What limits the verdict.
+        notes: tuple of str. The limits of the comparison.
     """
 
     weights: list
@@ -63,8 +63,8 @@ class GradientReport:
     def first_wrong(self):
         """The layer nearest the output with a wrong gradient, or None.
 
-        A backward pass hands its mistakes on towards the input, so this is where to look:
-        in the lines of this layer, or in what the layer behind it hands back.
+        A backward pass carries a mistake on towards the input, so the mistake is in the
+        lines of this layer, or in the gradient that the layer behind it passes back.
         """
         wrong = [w.layer for w in self.weights if w.wrong]
         return wrong[-1] if wrong else None
@@ -94,7 +94,7 @@ class GradientReport:
 
 
 def hint(hand_shape, shape, factor, samples, outputs):
-    """What a wrong gradient often comes from, in words, or "".
+    """The usual cause of a wrong gradient, or "".
 
     Args:
         hand_shape: tuple, or None where no gradient arrived.
@@ -121,5 +121,5 @@ def hint(hand_shape, shape, factor, samples, outputs):
     for value, text in known:
         if abs(factor - value) <= 1e-3 * abs(value):
             return f"{factor:.4g} times the right one, as where {text}"
-    # A number that differs from it is NaN.
+    # NaN differs from itself.
     return f"{factor:.4g} times the right one" if factor == factor else ""

@@ -1,7 +1,7 @@
-"""The gradients that a `train_step` makes, read off its updates; and updates too early.
+"""The gradients that a `train_step` makes, found from its updates; and early updates.
 
-An optimizer is given gradients. A weight that the step itself assigns changes by minus the
-learning rate times its gradient, and the rate is known, measured or fitted, in this order.
+An optimizer gets the gradients themselves. A weight that the step assigns changes by minus
+the learning rate times its gradient. The rate is given, measured or fitted, in this order.
 """
 
 import dataclasses
@@ -14,15 +14,15 @@ from kerasmodels.by_hand.updates import run_step
 
 @dataclasses.dataclass
 class HandGradients:
-    """What `hand_gradients` found.
+    """The result of `hand_gradients`.
 
     Attributes:
         gradients: list: an array for each trainable weight, or None where none arrived.
-        rounding: list of floats: what the assignment of a weight leaves of its gradient.
+        rounding: list of floats: the rounding error of each gradient from an assignment.
         fitted_rate: None, or the learning rate that was fitted to the tape.
         failure: None or str.
-        count: int: how many updates the step made.
-        types: set of str: the float types of what optimizers were given.
+        count: int: the number of updates in the step.
+        types: set of str: the float types of the gradients that optimizers were given.
     """
 
     gradients: list
@@ -39,7 +39,7 @@ def hand_gradients(model, data, by_tape, learning_rate=None, tolerance=1e-6, mov
     Args:
         model: `keras.Model`, compiled, built, and set aside.
         data: tuple, as Keras hands it to a `train_step`.
-        by_tape: list of arrays, the right gradients: what a learning rate is fitted to.
+        by_tape: list of arrays, the right gradients, to which a learning rate is fitted.
         learning_rate: None, or that of the weights that the step itself assigns.
         tolerance: float. Relative error from which two gradients are different.
         moving: None for all, or the numbers of the weights that an update moves.
@@ -59,7 +59,7 @@ def hand_gradients(model, data, by_tape, learning_rate=None, tolerance=1e-6, mov
             apart = gradient is not None and gradient.shape != by_change.shape
             gradient = by_change if gradient is None or apart else gradient + by_change
             size = float(np.max(np.abs(weight.numpy()), initial=0.0))
-            # A weight before and after its update is rounded, and so are both in between.
+            # The weight is rounded before and after its update, and twice in between.
             left = 4 * EPS[weight.dtype] * size / rate
         gradients.append(gradient)
         rounding.append(left)
@@ -68,7 +68,7 @@ def hand_gradients(model, data, by_tape, learning_rate=None, tolerance=1e-6, mov
 
 
 def _follows_the_rate(model, data, tolerance):
-    """Whether weights move twice as far by twice the rate of the optimizer or the model."""
+    """Whether twice the rate of the optimizer or the model moves weights twice as far."""
     once, twice = (run_step(model, data, rate=rate).changes for rate in (1.0, 2.0))
     return once.keys() == twice.keys() and all(
         np.max(np.abs(2 * once[k] - twice[k])) <= tolerance * np.max(np.abs(twice[k]))
@@ -77,10 +77,10 @@ def _follows_the_rate(model, data, tolerance):
 
 
 def _fitted_rate(changes, by_tape, tolerance):
-    """The rate with which most weights agree; of those the one nearest the output.
+    """The rate with which most weights agree; of several the one nearest the output.
 
-    A mistake goes on from the output to the input, and so the last weights are right where
-    any are. Where none is parallel to its gradient every rate is as wrong as another.
+    A mistake is carried from the output towards the input, so if any weights are right it
+    is the last ones. If no change is parallel to its gradient no rate is right.
     """
     found = []
     for number, change in sorted(changes.items()):
@@ -104,11 +104,11 @@ def _fitted_rate(changes, by_tape, tolerance):
 
 
 def early_updates(model, data, by_tape, moved, learning_rate, tolerance):
-    """Which weights are updated before a gradient is taken through them.
+    """The weights that are updated before a gradient is taken through them.
 
     Returns:
         A dict from the number of such a weight to those of the weights whose gradient
-        changes when it moves. Empty where no gradient depends on what moves.
+        changes when it moves. Empty where no gradient changes.
     """
 
     def gradients(moving):
@@ -124,7 +124,7 @@ def early_updates(model, data, by_tape, moved, learning_rate, tolerance):
 
 
 def _different(ones, others, tolerance):
-    """The numbers of the weights of which two lists hold different gradients."""
+    """The numbers of the weights whose gradients differ between two lists."""
     found = []
     for number, (one, other) in enumerate(zip(ones, others)):
         if one is None or other is None or one.shape != other.shape:

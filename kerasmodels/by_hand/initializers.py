@@ -1,4 +1,4 @@
-"""Start values with a slip in their formula, beside the right ones of Keras."""
+"""Initializers with a common mistake in their formula."""
 
 import math
 
@@ -11,10 +11,10 @@ from kerasmodels._support import checks
 class ProductUniform(keras.initializers.Initializer):
     """Uniform within +-sqrt(6 / (n m)), for n inputs and m outputs; a bias has n = 1.
 
-    Meant was sqrt(6 / (n + m)) (`keras.initializers.GlorotUniform`). Each ReLU layer then
-    multiplies the variance of the signal by 1 / m instead of n / (n + m): after three
-    layers of 128 the outputs of two samples differ by 1e-4, and the network says the same
-    about all of them.
+    The right limit is sqrt(6 / (n + m)) (`keras.initializers.GlorotUniform`). With this one
+    each ReLU layer multiplies the variance of the signal by 1 / m instead of n / (n + m):
+    after three layers of 128 the outputs of two samples differ by 1e-4, and the network
+    has the same answer for all of them.
 
     Reference: Glorot and Bengio (2010), https://proceedings.mlr.press/v9/glorot10a.html
 
@@ -40,9 +40,9 @@ class ProductUniform(keras.initializers.Initializer):
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
 class ShiftedUniform(keras.initializers.Initializer):
-    """Uniform in [0, 1), as `random.rand` gives it: every weight pushes the same way.
+    """Uniform in [0, 1), as from `random.rand`, so that every weight is positive.
 
-    On many positive inputs every sigmoid behind it is at 1, for every sample.
+    With many positive inputs every sigmoid is then at 1, for every sample.
 
     Args:
         seed: int.

@@ -1,7 +1,7 @@
-"""Losses with their derivative beside their value.
+"""Losses with their derivatives.
 
-Each is a `keras.losses.Loss` with one value per sample; what Keras makes of them over the
-batch, mean or sum, is `reduction`.
+Each is a `keras.losses.Loss` with one value per sample; `reduction` selects their mean or
+their sum over the batch.
 """
 
 import keras
@@ -12,18 +12,18 @@ from kerasmodels._support import checks
 
 
 def _positive(p):
-    """p, or where it is zero the smallest number with a logarithm: 0 log 0 is 0."""
+    """p, with zeros replaced by the smallest normal number, so that 0 log 0 is 0."""
     return ops.maximum(p, float(np.finfo(keras.backend.standardize_dtype(p.dtype)).tiny))
 
 
 def _logits(y_pred, activation):
-    """What went into that activation, where it is the one that made y_pred."""
+    """The input of the activation, if this activation made y_pred, else None."""
     made_by, logits = getattr(y_pred, "_hand_logits", (None, None))
     return logits if made_by == activation else None
 
 
 class HandLoss(keras.losses.Loss):
-    """A loss that knows its derivative.
+    """A loss with a method for its derivative.
 
     `call(y_true, y_pred)` is `[batch]`; `derivative(y_true, y_pred)` is the derivative of
     each sample's value by its outputs, `[batch, outputs]`. Where the last activation is one
@@ -119,7 +119,7 @@ class CrossEntropy(HandLoss):
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
 class BinaryCrossEntropy(HandLoss):
-    """L = -sum_k y_k log a_k + (1 - y_k) log(1 - a_k): every output a question of its own.
+    """L = -sum_k y_k log a_k + (1 - y_k) log(1 - a_k), one yes or no per output.
 
     dL/da = (a - y) / (a (1 - a)),    behind a sigmoid dL/dz = a - y
     """

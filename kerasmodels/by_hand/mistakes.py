@@ -1,7 +1,7 @@
-"""Wrong lines of a backward pass, as they are asked about: what to tell apart from right.
+"""Wrong lines of a backward pass, from public questions.
 
-Each takes the place of one line of `HandDense`, or of two. Some run without an error only
-where two sizes happen to be equal, and that is how they live on; the others run always.
+Each replaces one line of `HandDense`, or two. Some raise no error where two sizes happen to
+be equal, and so go unnoticed; the others never raise one.
 """
 
 from keras import ops
@@ -24,7 +24,7 @@ def _softmax_by_entry(layer, z, a, upstream):
 
 
 MISTAKES = {
-    # dz is (units, batch) where (batch, units) is meant: sizes fit only if both are equal.
+    # dz is (units, batch) in place of (batch, units): sizes fit only if both are equal.
     "batch and units swapped": {
         "activation_gradient": lambda layer, z, a, upstream: ops.transpose(
             _backward(layer, z, a, upstream)
@@ -36,7 +36,7 @@ MISTAKES = {
     "product entry by entry": {
         "kernel_gradient": lambda layer, x, dz: x * dz,
     },
-    # The gradient of the weights, taken for what they carry back.
+    # The gradient of the weights in place of the error that goes back through them.
     "input carries its own gradient": {
         "input_gradient": lambda layer, x, dz, kernel: ops.matmul(ops.transpose(x), dz),
     },
@@ -44,7 +44,7 @@ MISTAKES = {
     "kernel not transposed": {
         "input_gradient": lambda layer, x, dz, kernel: ops.matmul(dz, kernel),
     },
-    # The derivative by the output, taken for the one by the weight.
+    # The derivative by the output in place of the one by the weight.
     "input left out": {
         "kernel_gradient": lambda layer, x, dz: ops.matmul(
             ops.transpose(ops.ones_like(x)), dz
@@ -62,7 +62,7 @@ MISTAKES = {
     },
     # The derivative in terms of the input, given the output: sigmoid'(a) for sigmoid'(z).
     "activation applied twice": {"activation_gradient": _twice},
-    # (a - y) a (1 - a), say, where the cross-entropy leaves a - y.
+    # For example (a - y) a (1 - a), where with the cross-entropy a - y is right.
     "derivative applied twice": {
         "activation_gradient": lambda layer, z, a, upstream: _backward(
             layer, z, a, _backward(layer, z, a, upstream)
@@ -70,7 +70,7 @@ MISTAKES = {
     },
     # a (1 - a), the diagonal of the softmax's derivative, for all of it.
     "softmax entry by entry": {"activation_gradient": _softmax_by_entry},
-    # y - a for a - y: the steps climb.
+    # y - a for a - y, so that the loss rises.
     "sign turned": {
         "activation_gradient": lambda layer, z, a, upstream: (
             -_backward(layer, z, a, upstream)

@@ -1,4 +1,4 @@
-"""A network that is trained by its own backward pass."""
+"""A network with a backward pass of its own for training."""
 
 import keras
 import tensorflow as tf
@@ -15,9 +15,9 @@ from kerasmodels.by_hand.losses import HandLoss
 class HandNetwork(CheckedBatches, SavedAsKeras, keras.Model):
     """Dense layers one after the other, whose `train_step` uses no automatic derivative.
 
-    Forward through `HandDense.forward`, the derivative of the loss by the output, backward
-    through `HandDense.backward`. Everything else is Keras's: optimizer, metrics, callbacks,
-    saving, export.
+    The step goes forward through `HandDense.forward`, takes the derivative of the loss by
+    the output, and goes backward through `HandDense.backward`. Optimizer, metrics,
+    callbacks, saving and export are Keras's.
 
     Args:
         layers: list of `HandDense`.
@@ -61,7 +61,7 @@ class HandNetwork(CheckedBatches, SavedAsKeras, keras.Model):
     def build(self, x_shape):
         shape = x_shape
         for layer in self.stack:
-            # Loading builds the layers first, each by itself.
+            # Keras builds the layers first when it loads a model.
             if not layer.built:
                 layer.build(shape)
             shape = layer.compute_output_shape(shape)
@@ -104,7 +104,7 @@ class HandNetwork(CheckedBatches, SavedAsKeras, keras.Model):
         return [weight for pair in pairs for weight in pair if weight is not None]
 
     def _share(self, output, sample_weight):
-        """What one sample's loss counts in that of the batch, `[batch, 1]` or a number."""
+        """The weight of each sample's loss in the batch's, `[batch, 1]` or a number."""
         size = ops.cast(ops.shape(output)[0], output.dtype)
         share = 1.0 if self._hand_loss().reduction == "sum" else 1.0 / size
         if sample_weight is None:
@@ -141,7 +141,7 @@ class HandNetwork(CheckedBatches, SavedAsKeras, keras.Model):
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def _check_target(self, y, shape):
-        # Labels (batch,) would broadcast against outputs (batch, 1) without a word.
+        # Labels (batch,) would broadcast against outputs (batch, 1) to (batch, batch).
         if y is None or not checks.same_shape(y.shape, shape):
             raise checks.ArgumentError(
                 checks.message(
@@ -162,7 +162,7 @@ class HandNetwork(CheckedBatches, SavedAsKeras, keras.Model):
         found = {id(weight): gradient for weight, gradient in found}
         weights = self.trainable_variables
         if weights:
-            # An optimizer that scales the loss divides its gradients by that again.
+            # An optimizer that scales the loss divides the gradients by the scale.
             scale = self.optimizer.scale_loss(ops.ones((), "float32"))
             self.optimizer.apply(
                 [

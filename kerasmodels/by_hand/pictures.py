@@ -1,4 +1,4 @@
-"""What a network makes of images, in two dimensions."""
+"""Pixels and images as points in the plane."""
 
 import numpy as np
 
@@ -6,10 +6,9 @@ from kerasmodels._support import checks
 
 
 def pixel_positions(kernel):
-    """Where the first layer puts each pixel: the two main axes of its rows.
+    """A point in the plane for each pixel, by the two main axes of the first layer's rows.
 
-    Two pixels whose weights are alike, so that the network need not tell them apart, lie
-    close to each other.
+    Two pixels with similar weights lie close to each other.
 
     Args:
         kernel: array `[pixels, units]`.

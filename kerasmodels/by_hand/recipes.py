@@ -1,8 +1,8 @@
-"""Networks as they were asked about, each beside the one that works, from equal weights.
+"""Networks from public questions, each beside its corrected version, from equal weights.
 
-A recipe is data, a loss, how to train, and two ways to make the network. What tells them
-apart is in one of these: a line of the backward pass (`MISTAKES`), the start values, the
-inputs, or the rate.
+A recipe is data, a loss, settings of the training, and two ways to make the network. The
+two differ in one of these: a line of the backward pass (`MISTAKES`), the start values, the
+inputs, or the learning rate.
 """
 
 import dataclasses
@@ -25,8 +25,8 @@ class Recipe:
     """One system.
 
     Attributes:
-        title: str. What goes wrong, in a line.
-        defect: str. Name of the `Finding` that tells it.
+        title: str. The mistake and its effect, in a line.
+        defect: str. Name of the `Finding` for it.
         data: function (seed) -> ((x, y), (x_test, y_test)).
         network: function (seed, as_asked) -> `HandNetwork`.
         loss: function () -> `HandLoss`.
@@ -34,8 +34,8 @@ class Recipe:
         batch_size, epochs: ints; batch_size None is the whole set.
         inputs: function (x, as_asked) -> x.
         metric: str or None. Keras's name of the accuracy.
-        label: str. What the variant with the defect is called: "as asked", or where the
-            question had it right, what is left out of it.
+        label: str. Name of the variant with the defect: "as asked", or the part that is
+            left out of it where the code of the question was right.
     """
 
     title: str
@@ -61,11 +61,11 @@ def dense_network(sizes, activations, seed=0, kernel=None, bias="zeros", **optio
         kernel: None for Glorot uniform, an initializer, or a function (seed) ->
             initializer.
         bias: None for no biases, an initializer, or a function (seed) -> initializer.
-        **options: of `HandDense`; a list gives one to each layer.
+        **options: arguments of `HandDense`; a list has one for each layer.
 
     Raises:
-        ValueError: there are not as many entries as layers somewhere, or an argument is
-            not of the form above.
+        ValueError: a list has another length than there are layers, or an argument is not
+            of the form above.
     """
     owner = "dense_network"
     if not isinstance(sizes, (list, tuple)) or len(sizes) < 2:
@@ -128,7 +128,7 @@ def _whole(x, y):
 
 
 def _decayed(rate, steps_per_epoch):
-    """A rate that loses a twentieth after every epoch."""
+    """SGD with a rate that falls by a twentieth after every epoch."""
     schedule = keras.optimizers.schedules.ExponentialDecay(
         rate, steps_per_epoch, 0.95, staircase=True
     )
@@ -182,12 +182,12 @@ RECIPES = {
         ),
         optimizer=lambda as_asked: keras.optimizers.SGD(5e-3),
         batch_size=200,
-        # As pixels come: scores of some hundreds, whose exp is infinite.
+        # Pixels up to 255 make scores of some hundreds, whose exp is infinite.
         inputs=lambda x, as_asked: 255 * x,
         label="without the shift",
     ),
     "deep_mlp": Recipe(
-        "sqrt(6 / (n m)) for sqrt(6 / (n + m)): three hidden layers say nothing",
+        "sqrt(6 / (n m)) for sqrt(6 / (n + m)): the signal vanishes in three hidden layers",
         "vanished signal",
         lambda seed: data.digits(),
         lambda seed, as_asked: dense_network(
@@ -217,7 +217,7 @@ RECIPES = {
         batch_size=10,
     ),
     "xor": Recipe(
-        "the gradient of a weight is taken for what the weight carries back",
+        "the error goes back through the gradient of a weight, not through the weight",
         "wrong gradient",
         lambda seed: _whole(*data.xor()),
         lambda seed, as_asked: dense_network(
@@ -253,7 +253,7 @@ RECIPES = {
         metric=None,
     ),
     "big_or_small": Recipe(
-        "inputs up to 100 flatten every sigmoid",
+        "inputs up to 100 saturate every sigmoid",
         "saturated units",
         _big_or_small,
         lambda seed, as_asked: dense_network(
@@ -283,7 +283,7 @@ RECIPES = {
         epochs=2_000,
     ),
     "spiral": Recipe(
-        "at its best, and half of it wrong: a line cannot separate a spiral",
+        "the best weights are wrong on half of the points: no line separates a spiral",
         "no better weights",
         lambda seed: _whole(*data.spiral()),
         lambda seed, as_asked: dense_network(
@@ -306,7 +306,8 @@ RECIPES = {
             [64, 50, 10],
             ["relu", "softmax"],
             seed,
-            # Pixels go to 16: from larger weights the softmax starts sure, and wrong.
+            # With pixels up to 16 and larger weights the softmax would start sure and
+            # wrong.
             kernel=lambda seed: keras.initializers.RandomNormal(stddev=0.1, seed=seed),
             bias=None,
             mistake=[None, "activation left out" if as_asked else None],

@@ -1,4 +1,4 @@
-"""Derivatives of a model's loss that nobody worked out: by a tape, and by differences."""
+"""Reference derivatives of a model's loss, by a tape and by differences."""
 
 import dataclasses
 
@@ -10,15 +10,15 @@ EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16"
 
 @dataclasses.dataclass(frozen=True)
 class Precision:
-    """What a float type can tell apart.
+    """Tolerances and steps that belong to a float type.
 
     Attributes:
         dtype: str.
         tolerance: float. Relative error from which two gradients are different.
-        least: float. Size of a gradient, beside the largest of them, below which it is
-            taken for that.
-        step: float. Of a difference, relative to the weight.
-        rounding: float. What is left in such a difference of a loss of one.
+        least: float. Smallest size of a gradient, relative to the largest of all weights,
+            that errors are divided by.
+        step: float. The step of a difference, relative to the weight.
+        rounding: float. The rounding error of such a difference for a loss of one.
     """
 
     dtype: str
@@ -29,13 +29,13 @@ class Precision:
 
 
 def precision(dtype, tolerance):
-    """The `Precision` of a float type for a wanted tolerance."""
+    """The `Precision` of a float type for a given tolerance."""
     eps = EPS[dtype]
     if dtype == "float64":
-        # The step is small, because a ReLU has a kink in its way.
+        # The step is small, so that few steps cross the kink of a ReLU.
         tolerance, least, step = tolerance, 1e-7, 1e-6
     else:
-        # Half of the digits; and the step at which rounding and curvature are equal.
+        # Half of the digits; the step makes rounding and curvature errors equal.
         tolerance, least, step = max(tolerance, eps**0.5), eps**0.5, eps ** (1 / 3)
     return Precision(dtype, tolerance, least, step, rounding=45 * eps / step)
 
@@ -47,15 +47,15 @@ def types_of(model):
 
 
 def coarsest(types):
-    """The float type with the fewest digits; integers have none to lose."""
+    """The float type with the fewest digits; other types are ignored."""
     return max(types & EPS.keys(), key=EPS.get, default="float64")
 
 
 class Loss:
-    """The loss that a model is compiled with, of one batch, as a function of its weights.
+    """The compiled loss of a model on one batch, as a function of the model's weights.
 
-    Each evaluation leaves the state that it starts from, so that the masks of a dropout and
-    the states of a recurrent layer are those of the first.
+    Each evaluation restores the state from before it, so that all of them have the same
+    masks of a dropout and the same states of a recurrent layer.
     """
 
     def __init__(self, model, x, y, sample_weight):
@@ -67,7 +67,7 @@ class Loss:
             value = self._value()
         self.value = float(value)
         self.by_tape = [
-            # Of an embedding it comes in slices.
+            # The gradient of an embedding has slices.
             np.zeros(w.shape) if g is None else _array(g)
             for g, w in zip(
                 tape.gradient(value, model.trainable_variables), model.trainable_variables
@@ -92,7 +92,7 @@ class Loss:
         return value
 
     def differences(self, weight, max_entries, relative_step):
-        """Slopes to both sides of some entries of a weight: low, high, which."""
+        """One-sided slopes at some entries of a weight: smaller, larger, and entry."""
         start, here = np.array(weight.numpy()), self()
         rng = np.random.default_rng(0)
         entries = rng.permutation(start.size)[:max_entries]
@@ -105,7 +105,7 @@ class Loss:
                     sign * relative_step * max(1.0, abs(float(moved.flat[entry])))
                 )
                 weight.assign(moved)
-                # As it is stored.
+                # The step after rounding to the type of the weight.
                 step = float(moved.flat[entry]) - float(start.flat[entry])
                 slopes.append((self() - here) / step)
             found.append(sorted(slopes))
@@ -120,11 +120,11 @@ def _array(gradient):
 def as_graph(loss, value):
     """`loss` as a graph, because the differences evaluate it some hundred times.
 
-    A model whose Python code a graph cannot hold keeps its `loss`: the graph fails, or
-    its value is not the `value` that the code gives.
+    A model whose Python code does not work as a graph keeps its `loss`: where the graph
+    raises an error, or where its value is not `value`.
     """
     try:
-        # This one is a graph even where functions run eagerly; those in it are its code.
+        # A concrete function is a graph even where functions run eagerly.
         graph = tf.function(loss).get_concrete_function()
         found = float(graph())
     except Exception:

@@ -1,8 +1,8 @@
-"""A model lent to a check: its own objects, on copies of its numbers, all put back later.
+"""A model for a check: its own objects, on copies of its variables, all put back later.
 
-A copy made from a config is another model wherever the config leaves an argument out, and
-Keras leaves out all of a `keras.Model` subclass without a `get_config`. So the objects of
-the model itself compute, while other variables take the place of theirs.
+A model made from a config differs from the original wherever the config omits an argument,
+and Keras omits all of a `keras.Model` subclass without a `get_config`. So the objects of
+the model itself compute, with other variables in place of theirs.
 """
 
 import collections
@@ -17,16 +17,16 @@ FLOATS = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
 
 @contextlib.contextmanager
 def set_aside(model, dtype=None):
-    """Lends the state of a model: inside, whatever happens to it is undone at the end.
+    """Undoes, at the end, every change of a model's state that is made inside.
 
-    Every variable is another one of equal value, so that no number of the model's own is
-    touched, and every attribute, list, dict and set is at the end what it was at the start,
-    also after an exception.
+    Every variable is replaced by another one of equal value, so that the model's own keep
+    their numbers. At the end every attribute, list, dict and set has the content of the
+    start, also after an exception.
 
     Args:
         model: `keras.Model`, built.
-        dtype: None for the types as they are, or the name of a float type, in which all
-            floats inside are then stored and computed.
+        dtype: None for the model's own types, or the name of a float type in which all
+            floats inside are stored and computed.
 
     Yields:
         The list of the objects that make up the model: layers, optimizers, variables.
@@ -45,11 +45,11 @@ def set_aside(model, dtype=None):
 
 @contextlib.contextmanager
 def keras_defaults(dtype):
-    """Keras in that float type, and every `tf.function` as the Python code that it is.
+    """Sets the float type as Keras's default, and runs each `tf.function` as Python code.
 
-    Losses, and what Keras puts around them, compute in Keras's default type alone; layers
-    that a model makes for itself have its default policy. A function that was traced before
-    holds the variables of then.
+    The default type is needed because losses and Keras's code around them compute in it
+    alone, and layers that a model makes have the default policy. Functions run as Python
+    because a traced one holds the variables from before the copy.
     """
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     eager = tf.config.functions_run_eagerly()
@@ -86,7 +86,7 @@ def _reachable(model):
 
 
 def _has_state(thing, home):
-    """Whether it is an object of Keras, or of a class that stands beside the model's."""
+    """Whether `thing` is an object of Keras, or of a class from the model's module."""
     if isinstance(thing, type) or not hasattr(thing, "__dict__"):
         return False
     modules = {base.__module__.partition(".")[0] for base in type(thing).__mro__}
@@ -94,10 +94,10 @@ def _has_state(thing, home):
 
 
 def _keeper(thing):
-    """A function without arguments that gives `thing` its present content back.
+    """A function without arguments that restores the present content of `thing`.
 
-    The methods are those of the plain types, because Keras's own containers keep a list of
-    what goes in and out of them.
+    It uses the methods of the plain types, because Keras's own containers track what is
+    added and removed.
     """
     if isinstance(thing, tuple) or type(thing).__module__.startswith("tensorflow."):
         return lambda: None
@@ -125,15 +125,15 @@ def _dict_type(thing):
 
 
 class _Copies:
-    """Copies of numbers, one of each however often it is found."""
+    """Copies of variables and arrays, one copy of each."""
 
     def __init__(self, dtype):
         self.dtype = dtype
-        # With the original, whose id would be given to another object otherwise.
+        # The original is kept too, so that no other object gets its id.
         self.made = {}
 
     def put_into(self, thing):
-        """Puts copies in the place of the variables, arrays and float types in `thing`."""
+        """Replaces the variables, arrays and float types in `thing` by copies."""
         if isinstance(thing, (tuple, set)) or type(thing).__module__[:11] == "tensorflow.":
             return
         if isinstance(thing, list):
@@ -160,7 +160,7 @@ class _Copies:
 
     def _copy(self, value):
         if isinstance(value, keras.DTypePolicy):
-            # A quantized policy is of a type of its own, and says more than a float type.
+            # A quantized policy has a class of its own, with more than a float type.
             plain = type(value) is keras.DTypePolicy and value.name in FLOATS
             return keras.DTypePolicy(self.dtype) if self.dtype and plain else value
         if isinstance(value, (np.ndarray, np.floating)):

@@ -1,4 +1,4 @@
-"""Trains a recipe as it was asked and as it works, and says what tells them apart."""
+"""Training and diagnosis of both variants of a recipe, "as asked" and "as fixed"."""
 
 import dataclasses
 from typing import Any
@@ -11,28 +11,28 @@ from kerasmodels.by_hand.check_gradients import check_gradients
 from kerasmodels.by_hand.diagnose import diagnose
 from kerasmodels.by_hand.recipes import Recipe
 
-# Numbers of one Keras epoch, at most: epochs of few steps are joined up to that.
+# Short epochs are joined into one Keras epoch of at most so many numbers.
 _MOST_NUMBERS = 2**24
-# Points of a history, at least, where there are as many epochs.
+# A history has at least so many points, or one per epoch.
 _POINTS = 20
-# Samples that `diagnose` looks at.
+# Samples for `diagnose`.
 _LOOKED_AT = 200
 
 
 @dataclasses.dataclass
 class Variant:
-    """One of both ways, trained.
+    """One variant of a recipe, trained.
 
     Attributes:
         name: "as asked" or "as fixed".
         model: `HandNetwork`, trained.
-        train, test: pairs (x, y), x as the model gets it.
+        train, test: pairs (x, y), with x as passed to the model.
         start: list of arrays, the weights before training.
         report: `GradientReport` of the first batch, before training.
         before, after: lists of `Finding`, before and after training.
         history: dict of lists: `epoch`, `loss` and, where the recipe has one, `accuracy`.
         test_accuracy: float or None.
-        failure: None or str. What stopped the training.
+        failure: None or str. The error that stopped the training.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Variant:
         """Plain numbers and strings, for a result file."""
         return {
             "history": {
-                # JSON knows no NaN.
+                # JSON has no NaN.
                 key: [value if np.isfinite(value) else None for value in values]
                 for key, values in self.history.items()
             },
@@ -69,7 +69,7 @@ def side_by_side(recipe, seed=0, epochs=None):
 
     Args:
         recipe: `Recipe`.
-        seed: int. Of the weights, the data and its order.
+        seed: int. Of the weights, the data and the order of the data.
         epochs: None or int.
 
     Returns:
@@ -124,19 +124,19 @@ def _variant(recipe, name, seed, epochs):
 def train(model, x, y, batch_size, epochs, seed):
     """`fit` on whole batches, each epoch in an order of its own.
 
-    Keras's loop costs more than a step on few samples, so short epochs are joined.
+    Short epochs are joined, because Keras's loop takes longer than a step on few samples.
 
     Args:
         model: compiled Keras model.
         x, y: arrays.
-        batch_size, epochs: ints. What is left over of an epoch is not used in it.
-        seed: int. Of the order.
+        batch_size, epochs: ints. The samples left over in an epoch are not used in it.
+        seed: int. Of the order of the samples.
 
     Raises:
         ValueError: a batch is larger than the set.
 
     Returns:
-        A dict of lists: `epoch`, and what Keras logged until then.
+        A dict of lists: `epoch`, and the logs of Keras at its end.
     """
     steps = len(x) // batch_size
     if steps == 0:

@@ -1,4 +1,4 @@
-"""The loss of a linear softmax and its gradient, by loops and by matrices, in NumPy."""
+"""Loss and gradient of a linear softmax, by loops and by matrices, in NumPy."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def _checked(owner, weights, x, labels, l2):
 
 
 def softmax_loss_naive(weights, x, labels, l2=0.0):
-    """Loss and gradient by loops over samples and classes, as one derives them on paper.
+    """Loss and gradient by loops over samples and classes, as derived on paper.
 
         L_i = -s_y + log sum_j exp(s_j),    dL_i/ds_j = p_j - [j = y],    ds_j/dw_j = x_i
         L = mean_i L_i + l2 / 2 sum W^2
@@ -49,7 +49,7 @@ def softmax_loss_naive(weights, x, labels, l2=0.0):
     loss, gradient = 0.0, np.zeros_like(weights)
     for row, label in zip(x, labels):
         scores = row @ weights
-        # The same probabilities, and no exponent above zero.
+        # This changes no probability, and no exponent is above zero.
         scores = scores - np.max(scores)
         total = np.sum(np.exp(scores))
         loss += np.log(total) - scores[label]
@@ -64,7 +64,10 @@ def softmax_loss_naive(weights, x, labels, l2=0.0):
 
 
 def softmax_loss_vectorized(weights, x, labels, l2=0.0):
-    """The same by matrices: dW = x^T (P - Y) / N + l2 W. Arguments and results as there."""
+    """`softmax_loss_naive` by matrices: dW = x^T (P - Y) / N + l2 W.
+
+    Arguments, results and errors as there.
+    """
     weights, x, labels, l2 = _checked("softmax_loss_vectorized", weights, x, labels, l2)
     scores = x @ weights
     scores = scores - np.max(scores, axis=1, keepdims=True)

@@ -1,8 +1,8 @@
-"""What a `train_step` does to the weights: hands gradients to optimizers, or assigns.
+"""Record of the updates of a `train_step`: gradients for optimizers, and assignments.
 
-Each optimizer of the model writes down what it is given, and each weight what it is
-assigned. Whether a weight then moves is up to the one who runs the step: code that updates
-a layer too early computes another gradient if it does.
+Each optimizer of the model records the gradients that it is given, and each weight the
+values that it is assigned. The caller chooses whether a weight then moves, because code
+that updates a layer too early computes another gradient if it does.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from kerasmodels.by_hand.set_aside import set_aside
 
-# What the attributes of models are called that a gradient is multiplied by.
+# Names of attributes that are learning rates.
 _RATES = ("learning_rate", "lr", "eta")
 
 
@@ -23,14 +23,14 @@ class Step:
     """One `train_step`. Weights go by their number among the trainable ones.
 
     Attributes:
-        gradients: dict of arrays: the sum of what optimizers were given.
-        changes: dict of arrays: the sum of what the step assigned without an optimizer.
-        order: list: the weights, as they are first updated.
-        count: int: how many updates there were; one call of an optimizer is one.
+        gradients: dict of arrays: the sum of the gradients that optimizers were given.
+        changes: dict of arrays: the sum of the changes that the step assigned itself.
+        order: list: the weights in the order of their first update.
+        count: int: the number of updates; one call of an optimizer is one.
         types: set of str: the float types of the gradients that optimizers were given.
         failure: None or str.
-        carried: list: the numbers, among the weights that are not trained, of those that
-            the step changes and that have the shape of a trained one, as a velocity has.
+        carried: list: the numbers of untrained weights that the step changes and that have
+            the shape of a trained weight, as a velocity has.
     """
 
     gradients: dict = dataclasses.field(default_factory=dict)
@@ -44,20 +44,20 @@ class Step:
     def add(self, found, number, value):
         if number not in self.order:
             self.order.append(number)
-        # Two gradients of different shapes have no sum; the later one is as wrong.
+        # Two gradients of different shapes have no sum, so the later one is kept.
         old = found.get(number)
         same = old is not None and old.shape == value.shape
         found[number] = old + value if same else value
 
 
 def run_step(model, data, moving=(), rate=None):
-    """Runs `model.train_step(data)`; nothing of it stays. Returns a `Step`.
+    """Runs `model.train_step(data)`, undoes its effects, and returns a `Step`.
 
     Args:
         model: `keras.Model`, compiled and built.
         data: tuple, as Keras hands it to a `train_step`.
-        moving: the numbers of the weights that an update moves. By an optimizer these move
-            half their size, whatever its rate: enough to show in what is computed after.
+        moving: the numbers of the weights that an update moves. An optimizer moves them by
+            half their size, whatever its rate, so that later gradients change clearly.
         rate: None, or the value of each learning rate in the optimizers and the model.
     """
     with set_aside(model) as things:
@@ -95,13 +95,13 @@ def words(error):
 
 
 class _Weight:
-    """The variable behind a weight, and what becomes of it."""
+    """The variable of a weight, with a record of its assignments."""
 
     def __init__(self, number, storage, moves, step):
         self.number, self.storage, self.moves, self.step = number, storage, moves, step
         self.start, self.moved = storage.numpy(), 0.0
         self.really_assign = storage.assign
-        # Keras assigns through these three, whichever way it is written.
+        # Every assignment of Keras uses one of these three methods.
         storage.assign = self.assign
         storage.assign_add = lambda value, *_, **__: self.assign(
             storage + tf.cast(value, storage.dtype)
@@ -133,16 +133,16 @@ class _Weight:
         self.really_assign(self.storage.numpy() + change)
 
     def see_the_rest(self):
-        """Adds what changed on ways that nobody watched."""
+        """Adds changes that were made without the recorded methods."""
         rest = self.storage.numpy() - self.start - self.moved
         size, moved = (np.max(np.abs(v), initial=0.0) for v in (rest, self.moved))
-        # What adding up leaves is no change.
+        # A smaller rest is rounding error of the sum.
         if size > 1e-3 * moved:
             self.step.add(self.step.changes, self.number, rest.astype("float64"))
 
 
 class _Recorder:
-    """Takes the place of two methods of an optimizer while a step runs."""
+    """Replacement for two methods of an optimizer while a step runs."""
 
     def __init__(self, optimizer, model, known, step):
         self.optimizer, self.known, self.step = optimizer, known, step
@@ -154,7 +154,7 @@ class _Recorder:
             self.variables = list(model.trainable_variables)
 
     def stand_in(self, rate):
-        # Not by setattr, where Keras and TensorFlow keep track of attributes.
+        # Not by setattr, because Keras and TensorFlow track attributes there.
         vars(self.optimizer).update(apply=self.apply, build=self.build)
         if rate is not None:
             rate = keras.Variable(rate, dtype=keras.config.floatx(), trainable=False)
@@ -173,7 +173,7 @@ class _Recorder:
                     f"{self.optimizer.name}.apply was given {len(grads)} gradients and no "
                     f"weights, and the optimizer was built on {held}."
                 )
-        # A train_step scales its gradients where the optimizer divides them again.
+        # A `train_step` multiplies its gradients by this scale for such an optimizer.
         scale = float(keras.ops.convert_to_numpy(self.optimizer.scale_loss(1.0)))
         self.step.count += 1
         for gradient, variable in zip(grads, trainable_variables):
@@ -186,7 +186,7 @@ class _Recorder:
 
 
 def _set_rates(thing, rate):
-    """Gives `rate` to the attributes of a layer or model that are called learning rates."""
+    """Sets the learning-rate attributes of a layer or model to `rate`."""
     for name in _RATES:
         value = vars(thing).get(name)
         if isinstance(value, numbers.Real) and not isinstance(value, bool):

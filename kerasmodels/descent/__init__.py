@@ -1,4 +1,4 @@
-"""Gradient descent watched step by step: paths of weights, rates, momentum."""
+"""Gradient descent step by step: paths of weights, learning rates, momentum."""
 
 from kerasmodels.descent.line import fit_line, line_cost, line_data
 from kerasmodels.descent.momentum import SGD, kick

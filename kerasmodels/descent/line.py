@@ -1,4 +1,4 @@
-"""A straight line fitted by gradient descent, and the true shape of its cost."""
+"""A straight line fitted by gradient descent, and its cost by slope and intercept."""
 
 import keras
 import numpy as np
@@ -43,8 +43,8 @@ def line_cost(x, y):
     """The mean squared error of a line as a function of its slope and intercept.
 
     Returns:
-        A function (slope, intercept) -> cost that takes arrays, and the minimum (slope,
-        intercept), which is that of least squares.
+        The pair of a function (slope, intercept) -> cost, which takes arrays, and the
+        minimum (slope, intercept), found by least squares.
 
     Raises:
         ValueError: x and y are not rows of finite numbers, of one length.

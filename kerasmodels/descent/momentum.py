@@ -1,4 +1,4 @@
-"""Gradient descent with momentum whose velocity may start anywhere."""
+"""Gradient descent with momentum and any start velocity."""
 
 import keras
 
@@ -7,13 +7,13 @@ from kerasmodels._support import checks
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
 class SGD(keras.optimizers.SGD):
-    """Keras's SGD with a start for the velocity.
+    """Keras's SGD with a start velocity.
 
         v <- momentum v - learning_rate gradient,      w <- w + v
 
     Without a gradient a velocity v0 moves a weight by v0 (momentum + momentum^2 + ...) =
-    v0 momentum / (1 - momentum) (`kick`): one start for all weights, say 1, shifts every
-    weight the same way, and at momentum 0.9 by 9. That is why it starts at zero.
+    v0 momentum / (1 - momentum) (`kick`). The default is zero, because a v0 of 1 for all
+    weights shifts every weight the same way, by 9 at momentum 0.9.
 
     Args:
         learning_rate, momentum, **kwargs: as in `keras.optimizers.SGD`.
@@ -27,7 +27,7 @@ class SGD(keras.optimizers.SGD):
         self, learning_rate=0.01, momentum=0.9, velocity_initializer="zeros", **kwargs
     ):
         owner = "SGD"
-        # A schedule, its config in a file, or a function of no arguments.
+        # A schedule, its config from a file, or a function without arguments.
         made = isinstance(learning_rate, (dict, keras.Variable)) and learning_rate != {}
         if not (callable(learning_rate) or made):
             checks.finite_float(owner, "learning_rate", learning_rate, at_least=0.0)
@@ -53,9 +53,11 @@ class SGD(keras.optimizers.SGD):
 
 
 def kick(momentum, velocity=1.0):
-    """How far a start velocity moves a weight in the end, without any gradient.
+    """The distance that a start velocity moves a weight in the end, without any gradient.
 
-    velocity momentum / (1 - momentum); with Nesterov's momentum, once more times momentum.
+        velocity momentum / (1 - momentum)
+
+    With Nesterov's momentum it is momentum times this.
 
     Args:
         momentum: float in [0, 1).

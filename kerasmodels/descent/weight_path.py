@@ -1,4 +1,4 @@
-"""Where the weights of a small model go while it trains."""
+"""Path of the weights of a small model during training."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ class WeightPath(keras.callbacks.Callback):
     Attributes:
         steps: list of int. Batches or epochs done, from 0, the start.
         weights: list of float64 arrays, all trainable weights in one row each.
-        logs: list of dicts, what Keras logged; empty for the start.
+        logs: list of dicts, the logs of Keras; empty for the start.
     """
 
     def __init__(self, every="batch"):
@@ -29,8 +29,8 @@ class WeightPath(keras.callbacks.Callback):
             self._record(0, {})
 
     def on_train_batch_end(self, batch, logs=None):
-        # With several steps per execution this comes after the last of them, which Keras
-        # counts as if there were no end.
+        # With several steps per execution Keras calls this after the last of them, and may
+        # count steps beyond the end of the epoch.
         self._last = min(batch + 1, self.params.get("steps") or batch + 1)
         if self.every == "batch":
             self._record(self._batches + self._last, logs)
@@ -49,5 +49,5 @@ class WeightPath(keras.callbacks.Callback):
         self.logs.append(dict(logs or {}))
 
     def path(self):
-        """All of it, `[steps, weights]`."""
+        """All recorded weights, `[steps, weights]`."""
         return np.array(self.weights)

@@ -1,4 +1,4 @@
-"""One weight in a parabola: what the learning rate alone decides."""
+"""One weight in a parabola, where the learning rate alone decides on convergence."""
 
 import keras
 from keras import ops
@@ -18,19 +18,19 @@ def well_cost(y_true, y_pred):
 class Well(CheckedBatches, SavedAsKeras, keras.Model):
     """cost = w^2 + floor, with one trainable weight w and no data.
 
-    Gradient descent with rate a is w <- (1 - 2 a) w: below 1/2 it falls without turning, at
-    1/2 it is there in one step, between 1/2 and 1 it changes sides, at 1 it goes to and fro
-    for ever, and above it leaves.
+    Gradient descent with rate a is w <- (1 - 2 a) w. For a below 1/2 |w| falls and w keeps
+    its sign; at 1/2 w is zero after one step; between 1/2 and 1 |w| falls and w changes its
+    sign at each step; at 1 w alternates for ever; above 1 it diverges.
 
     Args:
         start: float. w before training.
         floor: float.
 
     Call arguments:
-        x: Tensor `[batch, ...]`, of which only the batch size is read.
+        x: Tensor `[batch, ...]`, of which only the batch size is used.
 
     Output shape:
-        `[batch, 1]`, the cost; fit it to anything with `loss=Well.cost`.
+        `[batch, 1]`, the cost; with `loss=Well.cost` the target has no effect.
     """
 
     def __init__(self, start=1613.0, floor=5.0, **kwargs):
@@ -56,7 +56,7 @@ class Well(CheckedBatches, SavedAsKeras, keras.Model):
             + ops.zeros((ops.shape(x)[0], 1), self.compute_dtype)
         )
 
-    # A function of the module: a file names it.
+    # A function of the module, because a saved file refers to it by name.
     cost = staticmethod(well_cost)
 
     def get_config(self):
@@ -64,7 +64,7 @@ class Well(CheckedBatches, SavedAsKeras, keras.Model):
 
 
 def regime(learning_rate):
-    """What gradient descent does in a `Well`, by the factor 1 - 2 rate of each step.
+    """The behaviour of gradient descent in a `Well`, by the factor 1 - 2 rate of each step.
 
     Returns:
         "monotone", "one step", "alternates", "cycles" or "diverges".

@@ -1,4 +1,4 @@
-"""Losses and metrics for segmentation with rare classes, and losses compared."""
+"""Losses and metrics for segmentation with rare classes, and a comparison of losses."""
 
 from kerasmodels.losses.comparison import compare_losses
 from kerasmodels.losses.generalized_dice import (

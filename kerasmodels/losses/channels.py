@@ -1,4 +1,4 @@
-"""The axis of the classes: the last one, and what gives away that it is the first."""
+"""The axis of the classes: check that it is the last one, and advice where it is axis 1."""
 
 from keras import ops
 
@@ -10,24 +10,24 @@ _TOLERANCE = 1e-2
 
 
 def require_last(owner, argument, value, kind):
-    """Returns `value`, or stops where its classes are on axis 1 instead of the last.
+    """Returns `value`, or stops if its classes are on axis 1 instead of the last axis.
 
     One-hot labels and probabilities sum to one along the axis of their classes, and along
     an axis of the image by chance alone. Overlapping regions and sigmoids sum to one along
     neither axis and pass, as does NaN.
 
     Args:
-        owner, argument: str. Whose argument it is, for the error.
+        owner, argument: str. Function and argument that the error names.
         value: float Tensor `[batch, axes ..., classes]`.
-        kind: str. What it holds, for the error.
+        kind: str. "probabilities" or "one-hot labels", for the error.
 
     Raises:
-        ValueError: as `guard` stops.
+        ValueError: the classes are on axis 1; in a graph and under XLA as in `guard`.
     """
     if 0 in tuple(value.shape):
-        # Of no values there is no largest one; their shape is refused elsewhere.
+        # An empty tensor has no maximum; `voxels.prepare` refuses its shape.
         return value
-    # Values that are the same along axis 1 (an untrained network's) have no classes there.
+    # Values that are equal along axis 1, as an untrained network's, have no classes there.
     varies = ops.any(ops.max(value, axis=1) - ops.min(value, axis=1) > _TOLERANCE)
     text = checks.message(
         owner,
@@ -45,7 +45,7 @@ def _sums_to_one(value, axis):
 
 
 def advice_on_shapes(true_shape, shape):
-    """The advice for shapes that do not fit, but do with axis 1 moved to the end."""
+    """The advice for shapes that fit once axis 1 is moved to the end, or ""."""
     moved_true = _moved(true_shape) if len(true_shape) == len(shape) else true_shape
     for arguments, true, predicted in (
         (("y_pred",), true_shape, _moved(shape)),
@@ -63,6 +63,6 @@ def _moved(shape):
 
 
 def advice(*arguments):
-    """How the classes of these arguments get to the last axis."""
+    """The code that moves the classes of these arguments to the last axis."""
     moves = " and ".join(f"`keras.ops.moveaxis({name}, 1, -1)`" for name in arguments)
     return f"Classes are channels last here: pass {moves}."

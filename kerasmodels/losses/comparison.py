@@ -1,4 +1,4 @@
-"""The same predictions under losses that share a name or a symbol."""
+"""Values of several losses with similar names for the same predictions."""
 
 import warnings
 
@@ -8,7 +8,7 @@ from kerasmodels._support import checks
 
 
 def compare_losses(y_true, y_pred):
-    """What squared error and three cross-entropies make of the same predictions.
+    """Squared error and three cross-entropies of the same predictions.
 
     For labels y and predictions p of K outputs:
 
@@ -19,8 +19,8 @@ def compare_losses(y_true, y_pred):
 
     The last two are Keras's "categorical_crossentropy" and "binary_crossentropy". The
     renormalised one divides by the sum of a row, and so differs from the log-likelihood
-    where rows do not sum to one; a warning names these rows. Predictions of 0 and 1 count
-    as 1e-7 and 1 - 1e-7 in logarithms, as they do in Keras.
+    where rows do not sum to one; a warning gives their number and the first of them. In
+    logarithms 0 and 1 are replaced by 1e-7 and 1 - 1e-7, as in Keras.
 
     Args:
         y_true: array `[batch, outputs]`, 0 or 1.

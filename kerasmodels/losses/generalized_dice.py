@@ -31,32 +31,32 @@ def generalized_dice(
         loss = 1 - 2 sum_l w_l sum_n r_ln p_ln / sum_l w_l sum_n (r_ln + p_ln)
         w_l = 1 / (sum_n r_ln)^2            (inverse_square; inverse: power 1, uniform: 0)
 
-    over classes l and voxels n, with one-hot truth r and probabilities p. 0 is perfect, 1
-    is no overlap. The sums over classes are taken *before* the ratio. Other libraries give
-    the same name to a weighted mean over classes of 1 - 2 I_l / S_l, in which a class that
-    is hardly there can outweigh the rest; `keras.losses.Dice` is one ratio without class
-    weights, over the whole batch unless `axis` says otherwise.
+    over classes l and voxels n, with one-hot truth r and probabilities p. The loss is 0 for
+    a perfect prediction and 1 without any overlap. The sums over classes are taken *before*
+    the ratio. In other libraries the same name is a weighted mean of 1 - dice over classes,
+    in which a class of few voxels can outweigh the rest; `keras.losses.Dice` is one ratio
+    without class weights, by default over the whole batch.
 
-    The formula leaves open what a class weighs that the image does not contain: 1 / 0.
-    `absent` says it:
+    For a class that is absent from the image the formula gives the weight 1 / 0. `absent`
+    is its weight instead:
 
-        "image"     all absent classes together as much as one that fills the image:
-                    1 / (number of voxels)^2 / (number of absent classes)
-        "largest"   as much as the rarest class that is there
-        "drop"      nothing
+        "image"     all absent classes together have the weight of one that fills the image:
+                    each has 1 / (number of voxels)^2 / (number of absent classes)
+        "largest"   the weight of the rarest class in the image
+        "drop"      0
         a number    that weight, in units of 1 / voxels^2 (for inverse_square)
 
-    A small number added to the count, as in many implementations, makes the weight of an
-    absent class 1 / epsilon, beside which those that are there vanish: the loss stays at 1.
-    A fixed number depends on the size of the image. "largest" does not, but its pressure
-    against absent classes can drive training into "all background"; "drop" has none, and
-    lets a class appear where it is not. With "uniform" every class weighs 1, absent or not,
-    unless `absent` is "drop" or a number.
+    A small epsilon added to the count, as in many implementations, makes the weight of an
+    absent class 1 / epsilon. The weights of the present classes are negligible beside that,
+    and the loss stays at 1. A fixed number depends on the size of the image. "largest" does
+    not, but its pressure against absent classes can drive training into "all background".
+    "drop" has no pressure against predicting a class where it is absent. With "uniform"
+    every class has weight 1, absent or not, unless `absent` is "drop" or a number.
 
     With `background=False` the sums over classes leave out class 0, so that the loss is
-    that of the foreground alone. Voxels of the background still tell right from wrong:
-    what is predicted there counts in the sizes. An image without any foreground then costs
-    1 as soon as some is predicted, or nothing with "largest" and "drop".
+    that of the foreground alone. Foreground predicted on voxels of the background still
+    counts, in the sizes. The loss of an image without any foreground is then 1 as soon as
+    some is predicted, or 0 with "largest" and "drop".
 
     Reference: Sudre, Li, Vercauteren, Ourselin, Cardoso (2017),
     https://doi.org/10.1007/978-3-319-67558-9_28.
@@ -71,20 +71,20 @@ def generalized_dice(
         absent: "image", "largest", "drop" or a number of at least zero.
         per_image: bool. True: a ratio and weights per image. False: one for the batch.
         from_logits: bool. Apply a softmax over the last axis first.
-        ignore_class: None or int. Voxels with this label count nowhere. With integer
+        ignore_class: None or int. Voxels with this label are left out. With integer
             labels it may lie outside the classes (255, -1).
-        background: bool, int or None. True or None: every class counts. False: class 0
-            does not, or a number: that class does not, as in `MeanDice`.
+        background: bool, int or None. True and None keep every class, False leaves out
+            class 0, a number leaves out that class, as in `MeanDice`.
         sample_weight: None or a weight per voxel `[batch, spatial ...]` or per image
-            `[batch]`, multiplied onto the voxels in every sum: one per image cancels in
-            the image's ratio and only matters with `per_image=False`.
+            `[batch]`, by which the voxels are multiplied in every sum. A weight per image
+            cancels in the image's ratio and only matters with `per_image=False`.
 
     Returns:
         Tensor `[batch]`, or a scalar with `per_image=False`. 0 where no voxel counts.
 
     Raises:
         ValueError: shapes do not fit, the batch is empty, a label lies outside the
-            classes, `y_pred` holds values that are no probabilities, or classes stand on
+            classes, `y_pred` has values that are no probabilities, or the classes are on
             axis 1: labels or probabilities sum to one there and not along the last axis.
             In a graph the last three are an InvalidArgumentError, under XLA the loss is
             NaN.
@@ -113,7 +113,7 @@ def generalized_dice_weights(
         y_true: integer labels `[batch, spatial ...]`.
         num_classes: int.
         weighting, absent, per_image, background: as in `generalized_dice`. A class that
-            is left out weighs 0.
+            is left out has weight 0.
 
     Returns:
         Tensor `[batch, num_classes]`, or `[num_classes]` with `per_image=False`.
@@ -167,14 +167,15 @@ def _check_options(
 def _weights(count, total, weighting, absent, omitted):
     """Class weights from voxels per class `[..., classes]` and voxels in all `[..., 1]`.
 
-    `omitted` is None or the class that weighs nothing, and is neither absent nor there.
+    `omitted` is None or the class with weight 0, which counts as neither absent nor
+    present.
     """
     power = WEIGHTINGS[weighting]
     kept = ops.arange(count.shape[-1]) != (-1 if omitted is None else omitted)
     present = (count > 0) & kept
     weight = ops.where(present, ops.where(present, count, 1.0) ** -power, 0.0)
     if absent == "image":
-        # No voxel at all: nothing is weighed, and nothing may divide by zero.
+        # Without any voxel the weight has no effect, and must not be 1 / 0.
         other = ops.where(total > 0, total, 1.0) ** -power
         if power:
             absentees = ops.cast(kept & ~present, other.dtype)
@@ -198,7 +199,7 @@ def _loss(
     weight = _weights(true, total, weighting, absent, omitted)
     size = ops.sum(weight * (true + found), axis=-1)
     empty = ops.equal(size, 0)
-    # overlap <= size / 2 up to rounding, which must not make a loss negative.
+    # overlap <= size / 2, but rounding could make the loss negative.
     ratio = 2 * ops.sum(weight * overlap, axis=-1) / ops.where(empty, 1.0, size)
     return ops.where(empty, 0.0, ops.maximum(1 - ratio, 0.0))
 
@@ -213,9 +214,9 @@ class GeneralizedDice(keras.losses.Loss):
             image does not contain.
         per_image: bool. A ratio per image, or one for the whole batch.
         from_logits: bool. Predictions are logits, not probabilities.
-        ignore_class: None or int. Voxels with this label count nowhere.
+        ignore_class: None or int. Voxels with this label are left out.
         background: bool, int or None. False leaves class 0 out of the loss, a number that
-            class; True and None none.
+            class; True and None leave out none.
         reduction, name, dtype: as in `keras.losses.Loss`.
 
     `sample_weight` may be one weight per image, `[batch]` or `[batch, 1]`, applied to the
@@ -252,7 +253,7 @@ class GeneralizedDice(keras.losses.Loss):
         self.background = background
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        # Keras's own weighting and masking come after the ratio, too late for a voxel.
+        # Keras applies weights and masks after the ratio, too late for single voxels.
         voxel_weight = getattr(y_pred, "_keras_mask", None)
         if voxel_weight is not None:
             y_pred = tf.identity(y_pred)  # without the mask

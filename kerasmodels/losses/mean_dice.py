@@ -1,4 +1,4 @@
-"""Dice of the predicted segmentation, per class: what pixel accuracy hides."""
+"""Dice of the predicted segmentation, as a mean over classes or per class."""
 
 import keras
 from keras import ops
@@ -14,10 +14,10 @@ class MeanDice(keras.metrics.Metric):
 
         dice_l = 2 |truth_l and predicted_l| / (|truth_l| + |predicted_l|)
 
-    with predicted labels by argmax and voxels counted over everything seen since the last
+    with predicted labels by argmax and voxels counted over all batches since the last
     reset. A class that is neither in the truth nor in the prediction is left out of the
-    mean. A model that only predicts background scores 0, where its pixel accuracy is the
-    background's share.
+    mean. For a model that only predicts background the mean is 0, where its pixel accuracy
+    is the background's share.
 
     Reference: Dice (1945), https://doi.org/10.2307/1932409.
 
@@ -45,7 +45,7 @@ class MeanDice(keras.metrics.Metric):
     ):
         super().__init__(name=name, dtype=dtype)
         owner = "MeanDice"
-        # What `EarlyStopping` and `ModelCheckpoint` go by in mode "auto".
+        # `EarlyStopping` and `ModelCheckpoint` use this in mode "auto".
         self._direction = "up"
         self.num_classes = checks.positive_int(owner, "num_classes", num_classes, 2)
         memory.fits(
@@ -82,8 +82,8 @@ class MeanDice(keras.metrics.Metric):
             )
         y_pred = voxels.as_floats(y_pred)
         y_pred = channels.require_last("MeanDice", "y_pred", y_pred, "probabilities")
-        # Only which class is largest matters: logits and probabilities give the same. A
-        # NaN is no class, and may not pass for the first one.
+        # Logits and probabilities have the same argmax. The argmax of NaN would be class 0,
+        # so NaN is kept as NaN.
         predicted = ops.one_hot(ops.argmax(y_pred, axis=-1), self.num_classes)
         broken = ops.any(ops.isnan(y_pred), axis=-1, keepdims=True)
         predicted = ops.where(broken, float("nan"), predicted)

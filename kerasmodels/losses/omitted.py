@@ -1,4 +1,4 @@
-"""The option `background`: which class counts nowhere, in the loss as in the metric."""
+"""The option `background` of loss and metric: the class that is left out."""
 
 import numbers
 
@@ -11,7 +11,7 @@ def omitted_class(owner, background, num_classes=None):
     """The class that the option leaves out: 0 for False, none (None) for True and None.
 
     Raises:
-        ValueError: it is no bool, None or integer of at least zero, or no class.
+        ValueError: the option is not a bool, None or the number of a class.
     """
     if background is None or isinstance(background, (bool, np.bool_)):
         return None if background is None or background else 0

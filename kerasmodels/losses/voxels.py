@@ -1,4 +1,4 @@
-"""Labels and predictions of a segmentation, brought into one shape and checked."""
+"""Labels and predictions of a segmentation: checks, and conversion to one shape."""
 
 import keras
 from keras import ops
@@ -21,7 +21,7 @@ def as_numbers(owner, argument, value):
 
 
 def as_floats(value):
-    """The tensor in float64 if it is, else in float32: half precision cannot sum."""
+    """A float64 tensor as it is, any other in float32: half precision cannot sum."""
     double = keras.backend.standardize_dtype(value.dtype) == "float64"
     return ops.cast(value, "float64" if double else "float32")
 
@@ -85,7 +85,7 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
         given = ops.reshape(y_true, (batch, -1))
         labels = ops.cast(given, "int32")
         truth = ops.one_hot(labels, classes, dtype=dtype)
-        # Compared as given: a cast may cut off a fraction, or wrap around.
+        # Compared before the cast, which may cut off a fraction or wrap around.
         whole = ops.cast(labels, given.dtype) == given
         outside = (given < 0) | (given >= classes) | ~whole
         if ignore_class is not None:
@@ -98,7 +98,7 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
             owner, "y_true", ops.cast(y_true, dtype), "one-hot labels"
         )
         truth = ops.reshape(y_true, (batch, -1, classes))
-        # Not (truth < 0) | (truth > 1), which NaN passes.
+        # Not (truth < 0) | (truth > 1), because both are false for NaN.
         outside = ~((truth >= 0) & (truth <= 1))
         if ignore_class is not None:
             if not 0 <= ignore_class < classes:
@@ -139,8 +139,8 @@ def prepare(owner, y_true, y_pred, from_logits, ignore_class, sample_weight):
         return truth, ops.softmax(predicted, axis=-1), weight
     predicted = guard(
         predicted,
-        # Half precision rounds a probability of one by up to a hundredth. NaN passes, as
-        # NaN: that is not a matter of logits.
+        # Half precision rounds a probability of one by up to a hundredth. NaN passes and
+        # makes the loss NaN, because it does not come from a confusion with logits.
         ops.any((predicted < -0.01) | (predicted > 1.01)),
         checks.message(
             owner,
@@ -178,7 +178,7 @@ def _voxel_weight(owner, weight, shape, batch, dtype):
 
 
 def sums(truth, predicted, weight, per_image=True):
-    """Voxels of each class in the overlap, in the truth, predicted; and voxels in all.
+    """Voxels of each class in the overlap, the truth and the prediction, and all voxels.
 
     Returns:
         Three tensors `[batch, classes]` and one `[batch, 1]`, without the batch axis if

@@ -1,4 +1,4 @@
-"""A graph of nodes with gradients, small enough to read in one sitting."""
+"""A small graph of nodes with gradients."""
 
 from kerasmodels.miniflow.drawing import draw
 from kerasmodels.miniflow.graph import Graph, topological_sort

@@ -9,10 +9,10 @@ from kerasmodels.miniflow.nodes import Input, Parameter
 
 
 def layers_of(graph):
-    """Which column each node is drawn in: one right of the rightmost of its inputs.
+    """The column of each node in the drawing: one right of the rightmost of its inputs.
 
     Returns:
-        dict from node to int. What has no inputs stands just left of the first user.
+        dict from node to int. A node without inputs is one column left of its first user.
     """
     column = {}
     for node in graph.order:
@@ -25,7 +25,9 @@ def layers_of(graph):
 
 
 def draw(graph, axes):
-    """Draws a graph that has run: values in blue, gradients in red, as their sizes.
+    """Draws a graph with its last values in blue and gradients in red.
+
+    A number is drawn as it is, an array as its shape and root mean square.
 
     Args:
         graph: `Graph`, after `forward`, and after `backward` for the gradients.

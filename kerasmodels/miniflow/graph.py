@@ -1,4 +1,4 @@
-"""A graph of nodes: values forward in topological order, gradients back through it."""
+"""Graph of nodes: values forward in topological order, gradients backward."""
 
 import numpy as np
 
@@ -9,8 +9,9 @@ from kerasmodels.miniflow.nodes import Input, Node, Parameter
 def topological_sort(outputs):
     """Every node that the outputs need, each once and after its inputs.
 
-    Depth first with a stack of its own: each edge is looked at once, however many paths
-    lead through it, and a long chain needs no recursion. The order is the same each time.
+    The search is depth first with an explicit stack: each edge is visited once, however
+    many paths lead through it, and a long chain needs no recursion. The order is the same
+    each time.
 
     Args:
         outputs: `Node` or a sequence of them.
@@ -66,10 +67,10 @@ class Graph:
     """Forward, backward and gradient descent over nodes.
 
     Args:
-        *outputs: `Node`s. The first is the loss, where `backward` is wanted.
+        *outputs: `Node`s. The first is the loss that `backward` differentiates.
 
     Attributes:
-        order: list of `Node`, inputs before what is made of them.
+        order: list of `Node`, each after its inputs.
         parameters: list of `Parameter`, in that order.
         values, gradients: dicts from node to float64 array, of the last run.
     """
@@ -123,7 +124,7 @@ class Graph:
         return values[self.outputs[0]]
 
     def backward(self):
-        """The derivative of the first output, a number, by every node it depends on.
+        """The derivative of the first output, a number, by every node that it depends on.
 
         Returns:
             A dict from node to an array of its shape.
@@ -143,7 +144,7 @@ class Graph:
                 continue
             inputs = [self.values[below] for below in node.inputs]
             pulled = node.pull_back(gradients[node], self.values[node], *inputs)
-            # A node that is used more than once gets the sum, by whomever it is used.
+            # The gradient of a node with several users is the sum over its users.
             for below, gradient in zip(node.inputs, pulled):
                 gradients[below] = gradients.get(below, 0.0) + gradient
         self.gradients = gradients
@@ -153,7 +154,7 @@ class Graph:
         """Gradient descent: each parameter minus learning_rate times its gradient.
 
         Raises:
-            ValueError: there are no gradients: `backward` comes before it.
+            ValueError: there are no gradients, because `backward` was not called first.
         """
         if not self.gradients:
             raise checks.ArgumentError(

@@ -10,8 +10,9 @@ from kerasmodels.miniflow.nodes import Input, Linear, Node, Parameter, Sigmoid
 def to_keras(output, shapes, dtype="float64"):
     """A `keras.Model` that computes a node.
 
-    Each `Linear` on `Parameter`s is a `Dense` layer, shared where both parameters are; each
-    `Sigmoid` an activation. A loss is Keras's: `compile(loss="mse")` is `MSE`.
+    Each `Linear` on `Parameter`s becomes a `Dense` layer, one for all nodes that share both
+    parameters; each `Sigmoid` becomes an activation. The loss is not part of the model:
+    `compile(loss="mse")` is `MSE`.
 
     Args:
         output: `Node`, made of `Linear` and `Sigmoid` over `Input`s.
@@ -35,7 +36,7 @@ def to_keras(output, shapes, dtype="float64"):
     tensors, layers = {}, {}
     names = [node.name for node in shapes]
     for node, features in shapes.items():
-        # Keras wants different names.
+        # Keras refuses equal names.
         name = node.name if names.count(node.name) == 1 else None
         tensors[node] = keras.Input((features,), dtype=dtype, name=name)
     for node in topological_sort(output):

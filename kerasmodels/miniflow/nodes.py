@@ -1,4 +1,4 @@
-"""Nodes of a calculation, each with its derivative beside its forward line."""
+"""Nodes of a calculation, each with its derivative; g is the gradient by its value."""
 
 import numpy as np
 
@@ -8,11 +8,12 @@ from kerasmodels._support import checks
 class Node:
     """A value that is computed from others.
 
-    Subclasses write `compute(*values)`, the value, and `pull_back(gradient, value,
-    *values)`, the derivative of the loss by each input from that by the value.
+    A subclass has `compute(*values)`, which returns the value, and `pull_back(gradient,
+    value, *values)`, which turns the derivative of the loss by the value into the
+    derivative by each input.
 
     Args:
-        *inputs: `Node`s, of which one may come twice.
+        *inputs: `Node`s. The same one may occur twice.
         name: None or str.
 
     Raises:
@@ -87,7 +88,7 @@ class Sigmoid(Node):
         super().__init__(x, name=name)
 
     def compute(self, x):
-        # exp of a negative number alone cannot overflow.
+        # exp of a negative number cannot overflow.
         small = np.exp(-np.abs(x))
         return np.where(x >= 0, 1.0, small) / (1.0 + small)
 
@@ -96,14 +97,14 @@ class Sigmoid(Node):
 
 
 class MSE(Node):
-    """The mean over all entries of (y - a)^2; da = -2 (y - a) / number of entries."""
+    """The mean over all entries of (y - a)^2; da = -2 g (y - a) / number of entries."""
 
     def __init__(self, y, a, name=None):
         super().__init__(y, a, name=name)
 
     def compute(self, y, a):
         if y.shape != a.shape:
-            # (m,) and (m, 1) would broadcast to (m, m) without a word.
+            # NumPy would broadcast (m,) and (m, 1) to (m, m).
             raise checks.ArgumentError(
                 checks.message(
                     self.name,

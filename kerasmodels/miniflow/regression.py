@@ -1,4 +1,4 @@
-"""A regression with one hidden layer, as a graph, beside what needs no network."""
+"""A regression with one hidden layer, as a graph, and baselines without a network."""
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class Regression:
         return Graph(self.output).forward({self.x: x})
 
     def fit(self, x, y, epochs, batch_size=11, learning_rate=0.01, seed=0):
-        """Gradient descent on batches drawn with replacement, as the course had it.
+        """Gradient descent on batches that are drawn with replacement.
 
         Returns:
             list of float, the mean loss of each epoch.
@@ -119,7 +119,7 @@ def _features(owner, x, features):
 
 
 def _table(owner, x, y):
-    """x `[rows, features]` and y `[rows, 1]`: anything else would broadcast."""
+    """x `[rows, features]` and y `[rows, 1]`; NumPy would broadcast other shapes."""
     x, y = checks.finite_array(owner, "x", x), checks.finite_array(owner, "y", y)
     if x.ndim != 2 or y.shape != (len(x), 1) or not x.size:
         raise checks.ArgumentError(

@@ -1,4 +1,4 @@
-"""Tables of numbers for a regression: a user's CSV file, or sets that are at hand."""
+"""Tables of numbers for a regression: a CSV file, or a well-known set."""
 
 import csv
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from kerasmodels._support import checks, files
 
-# In memory a table takes up to twenty times its length as a file.
+# In memory a table takes up to twenty times the size of its file.
 _LARGEST = 2**27
 
 
@@ -116,7 +116,7 @@ def table(source="diabetes"):
 
     try:
         (x, y), (x_test, y_test) = keras.datasets.california_housing.load_data()
-    except Exception as error:  # Keras wraps whatever the network said
+    except Exception as error:  # Keras raises errors of many types here.
         raise checks.ArgumentError(
             "`table` cannot download the set 'california': "
             f"{' '.join(str(error).split())[:200]}. The set 'diabetes' needs no network."
@@ -132,8 +132,8 @@ def split(x, y, share=0.2, seed=0):
     Args:
         x: array `[rows, features]`.
         y: array `[rows]`.
-        share: float in (0, 1). Of the test rows.
-        seed: int. Of the order.
+        share: float in (0, 1). The share of the test rows.
+        seed: int. Of the order of the rows.
 
     Returns:
         ((x, y), (x_test, y_test)), y as columns.
@@ -164,7 +164,7 @@ def split(x, y, share=0.2, seed=0):
     parts = []
     for values in (x, y):
         mean, size = values[rest].mean(axis=0), values[rest].std(axis=0)
-        # A column that never changes says nothing, and is zero.
+        # A constant column has no deviation to divide by, and becomes zero.
         scaled = (values - mean) / np.where(size > 0, size, 1.0)
         parts.append((scaled[rest], scaled[test]))
     (x, x_test), (y, y_test) = parts

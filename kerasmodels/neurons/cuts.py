@@ -1,4 +1,4 @@
-"""Every way to cut a list of scores in two, and the best of them."""
+"""All thresholds on a list of scores, and the best of them."""
 
 import numpy as np
 from keras import ops
@@ -7,17 +7,17 @@ from kerasmodels._support import checks
 
 
 def count_cuts(scores, positive, weight=1.0):
-    """What each cut of the scores gets right.
+    """Counts, for each cut of the scores, the positives and negatives above it.
 
     Args:
         scores: Tensor `[n, columns]`. Each column is cut on its own.
-        positive: Tensor `[n, 1]` of 0 and 1, in a type that can count.
-        weight: Tensor `[n, 1]`, how much each counts.
+        positive: Tensor `[n, 1]` of 0 and 1, in a type with exact sums of n.
+        weight: Tensor `[n, 1]`, the weight of each sample.
 
     Returns:
         Tensors `[n + 1, columns]`: the cut (below all scores, between each two neighbours,
-        above all), the positives above it, the negatives above it, and whether it can be
-        made: between equal scores it cannot.
+        above all), the positives above it, the negatives above it, and whether the cut is
+        possible, which it is not between equal scores.
     """
     order = ops.argsort(scores, axis=0)
     scores = ops.take_along_axis(scores, order, axis=0)
@@ -28,14 +28,14 @@ def count_cuts(scores, positive, weight=1.0):
         return ops.concatenate([ops.zeros_like(values[:1]), values], axis=0)
 
     hits, alarms = running_sum(weight * positive), running_sum(weight * (1 - positive))
-    # One is nothing beside a large score.
+    # A distance of one would be lost in the rounding of a large score.
     below = scores[:1] - ops.maximum(1.0, 1e-6 * ops.abs(scores[:1]))
     above = scores[-1:] + ops.maximum(1.0, 1e-6 * ops.abs(scores[-1:]))
     cuts = ops.concatenate([below, scores[1:] / 2 + scores[:-1] / 2, above], axis=0)
     possible = ops.concatenate(
         [
             ops.ones_like(below, dtype="bool"),
-            # Neighbouring floats have no number between them to cut at.
+            # There is no number between two neighbouring floats.
             (scores[:-1] < scores[1:]) & (cuts[1:-1] < scores[1:]),
             ops.ones_like(below, dtype="bool"),
         ],
@@ -54,8 +54,8 @@ METRICS = {
 def best_threshold(y_true, scores, metric="accuracy"):
     """The threshold on scores that maximises a metric, by trying all of them.
 
-    The predicted class is 1 where score > threshold. Pick it on validation data: on the
-    training data it is as optimistic as the scores are.
+    The predicted class is 1 where score > threshold. Choose the threshold on validation
+    data, because on training data the scores, and so the metric, are too good.
 
         accuracy            (TP + TN) / n
         balanced_accuracy   (TP / P + TN / N) / 2
@@ -67,7 +67,7 @@ def best_threshold(y_true, scores, metric="accuracy"):
         metric: "accuracy", "balanced_accuracy" or "f1".
 
     Returns:
-        (threshold, value): floats. Of equally good thresholds the one in the middle.
+        (threshold, value): floats, with the middle one of equally good thresholds.
 
     Raises:
         ValueError: lengths differ, labels are not 0 and 1 or only one of them occurs, or

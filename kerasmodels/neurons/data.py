@@ -1,4 +1,4 @@
-"""Two sets on which the loss and the accuracy want different things."""
+"""Two data sets on which the best loss and the best accuracy have different weights."""
 
 import numpy as np
 
@@ -17,10 +17,10 @@ def five_points():
 
 
 def eights(seed=0):
-    """Is it an eight? scikit-learn's 1797 handwritten digits, averaged down to 4x4 pixels.
+    """Digits with the label "is an eight": scikit-learn's 1797, averaged to 4x4 pixels.
 
-    A tenth are eights, and in sixteen pixels they look like others: whoever answers "no"
-    without looking is right in 90.3 % of the cases.
+    A tenth are eights, and in sixteen pixels these are similar to other digits. The
+    constant answer "no" is right in 90.3 % of the cases.
 
     Source: Alpaydin, Kaynak (1998), https://doi.org/10.24432/C50P49.
 

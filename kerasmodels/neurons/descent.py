@@ -1,4 +1,4 @@
-"""Full-batch gradient descent through Keras's own `fit`, with the weights on the way."""
+"""Full-batch gradient descent by Keras's `fit`, with weights and predictions recorded."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import tensorflow as tf
 from kerasmodels._support import checks
 from kerasmodels._support.batches import CheckedBatches
 
-# Keras's loop costs 2 ms per call: more than a hundred steps of one neuron.
+# One call of Keras's loop takes 2 ms, more than a hundred steps of one neuron.
 BLOCK = 128
 
 
@@ -17,10 +17,10 @@ def doublings(steps):
 
 
 def descend(model, x, y, steps, record=None, callbacks=None):
-    """Trains on the whole set as one batch, step by step, and records the way.
+    """Trains on the whole set as one batch, step by step, and records the path.
 
-    `fit` on arrays with one epoch per step takes minutes for 10,000 steps; this hands
-    `fit` a repeated batch and lets it make 128 steps per call.
+    `fit` on arrays with one epoch per step takes minutes for 10,000 steps. This function
+    passes `fit` a repeated batch and makes 128 steps per call.
 
     Args:
         model: a compiled `LinearUnit`, `SigmoidUnit` or any Keras model.
@@ -28,7 +28,7 @@ def descend(model, x, y, steps, record=None, callbacks=None):
         steps: int. Gradient steps.
         record: None or list of int: the steps after which to record. None records 0, 1,
             2, 4, 8, ... and the last.
-        callbacks: None or list of Keras callbacks. They see up to 128 steps as one.
+        callbacks: None or list of Keras callbacks, called once per up to 128 steps.
 
     Returns:
         dict: "step" `[k]`, "prediction" `[k, n, ...]`, "weights", a list with one array

@@ -13,11 +13,11 @@ def smooth_accuracy(y_true, y_pred, temperature=1.0, from_logits=False):
 
         loss = 1 / (1 + exp(margin / temperature)),    margin = (2 y - 1) * logit
 
-    1/2 on the boundary, towards 0 where the class is right and towards 1 where it is
-    wrong: bounded, so that a far outlier counts as one error and no more. As the
-    temperature goes to 0 it becomes the share of errors itself, and its gradient vanishes
-    everywhere but at the boundary; start warm and cool down (`AnnealTemperature`). It is
-    not convex: where it ends depends on the start.
+    The loss of a point is 1/2 on the boundary, near 0 where the class is right and near 1
+    where it is wrong. It is bounded, so a far outlier counts as one error at most. As the
+    temperature goes to 0 the loss becomes the share of errors, and its gradient vanishes
+    everywhere but at the boundary, so start with a high temperature and lower it
+    (`AnnealTemperature`). The loss is not convex: the end of training depends on the start.
 
     Reference: Mason, Baxter, Bartlett, Frean (1999), "Boosting algorithms as gradient
     descent" (the sigmoid cost); Nguyen, Sanner (2013),
@@ -77,7 +77,7 @@ def smooth_accuracy(y_true, y_pred, temperature=1.0, from_logits=False):
                 "If these are logits, pass from_logits=True.",
             ),
         )
-        # Keras's crossentropies clip here too; beyond it a probability has no logit.
+        # Keras's crossentropies clip here too, because 0 and 1 have no finite logit.
         p = ops.clip(y_pred, keras.config.epsilon(), 1 - keras.config.epsilon())
         y_pred = ops.log(p) - ops.log1p(-p)
     margin = (2 * y_true - 1) * y_pred
@@ -110,7 +110,7 @@ class SmoothAccuracy(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         owner = "SmoothAccuracy"
         temperature = checks.finite_float(owner, "temperature", temperature, above=0.0)
-        # A variable, so that a compiled graph sees it change.
+        # A variable, because a compiled graph would keep the value of a float.
         self._temperature = keras.Variable(
             temperature, trainable=False, dtype="float32", name="temperature"
         )
@@ -118,7 +118,7 @@ class SmoothAccuracy(keras.losses.Loss):
 
     @property
     def temperature(self):
-        """The temperature as it is now, a float."""
+        """The present temperature, a float."""
         return float(ops.convert_to_numpy(self._temperature))
 
     @temperature.setter
@@ -140,13 +140,13 @@ class SmoothAccuracy(keras.losses.Loss):
 
 
 class AnnealTemperature(keras.callbacks.Callback):
-    """Cools a `SmoothAccuracy` loss down during `fit`, geometrically.
+    """Lowers the temperature of a `SmoothAccuracy` loss during `fit`, geometrically.
 
         temperature = start * (end / start)^progress
 
-    Progress runs from 0 to 1 over the epochs of the `fit`; or, with `steps`, over that many
-    steps of the optimizer, however many epochs and calls of `fit` they are spread over,
-    as with `descend`.
+    Progress runs from 0 to 1 over the epochs of the `fit`. With `steps` it runs over that
+    many steps of the optimizer, in any number of epochs and calls of `fit`, as for
+    `descend`.
 
     Args:
         start: float > 0. Temperature of the first epoch or step.

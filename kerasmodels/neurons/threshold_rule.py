@@ -1,4 +1,4 @@
-"""The best cut of the best feature: what every neuron has to beat."""
+"""The best cut of the best feature, a baseline for every neuron."""
 
 import keras
 import numpy as np
@@ -21,15 +21,14 @@ from kerasmodels.neurons.units import (
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
 class ThresholdRule(CheckedBatches, SavedAsKeras, keras.Model):
-    """Class 1 on one side of a threshold on one feature: the best such rule there is.
+    """The best rule that predicts class 1 on one side of a threshold on one feature.
 
         y = 1 where direction * (x[feature] - threshold) > 0, else 0
 
     `fit` tries every threshold of every feature in both directions and keeps the one with
-    the fewest errors on the batch it is given; `fit` therefore makes the whole set one
-    batch unless told otherwise. One epoch is enough. No optimizer is used; sample weights
-    and class weights are. The compiled loss is only reported; without one it is the share
-    of errors.
+    the fewest errors on the batch. The default `batch_size` is therefore the whole set, and
+    one epoch is enough. No optimizer is used; sample weights and class weights are. The
+    compiled loss is only reported; without one the share of errors is.
 
     Call arguments:
         x: Tensor `[batch, features]`, or `[batch]` for one feature.
@@ -45,7 +44,7 @@ class ThresholdRule(CheckedBatches, SavedAsKeras, keras.Model):
     """
 
     def __init__(self, **kwargs):
-        # Values that differ must stay different: no half precision.
+        # Half precision would make different values equal.
         super().__init__(autocast=False, **kwargs)
 
     def check_x(self, x):
@@ -63,7 +62,7 @@ class ThresholdRule(CheckedBatches, SavedAsKeras, keras.Model):
         def first(shape, dtype):
             return ops.one_hot(0, features, dtype=dtype)
 
-        # One-hot, with the sign of the direction.
+        # A one-hot vector for the feature, times the sign of the direction.
         self.direction = self.add_weight(
             shape=(features,),
             initializer=first,
@@ -110,7 +109,7 @@ class ThresholdRule(CheckedBatches, SavedAsKeras, keras.Model):
             ops.any(~ops.isfinite(scores)),
             checks.message(type(self).__name__, "x", "finite", "NaN or infinite values"),
         )
-        # float32 stops counting at 2^24.
+        # A count in float32 stops at 2^24.
         positive = ops.cast(check_target(self, y), "float64")
         weight = ops.ones_like(positive)
         if sample_weight is not None:
@@ -131,14 +130,14 @@ class ThresholdRule(CheckedBatches, SavedAsKeras, keras.Model):
 
     @property
     def boundary(self):
-        """Where the class changes, as for the other units.
+        """The boundary between the predicted classes, as for the other units.
 
-        For one feature the threshold, a float; for several the hyperplane
-        normal . x = offset, a pair of arrays `[features, 1]` and `[1]`, with the class 1
-        where normal . x is larger.
+        For one feature it is the threshold, a float; for several the hyperplane
+        normal . x = offset, a pair of arrays `[features, 1]` and `[1]`, with class 1 where
+        normal . x is larger.
 
         Raises:
-            ValueError: the model has not seen data yet.
+            ValueError: the model is not built yet.
         """
         require_built(self)
         threshold = float(ops.convert_to_numpy(self.threshold))

@@ -1,4 +1,4 @@
-"""One neuron three ways: linear, step and sigmoid."""
+"""A single neuron as a Keras model: linear, sigmoid or step."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from kerasmodels._support.saving import SavedAsKeras
 
 
 def check_input(model, shape, features=None):
-    """Raises ValueError if a shape is not that of a batch of so many features."""
+    """Raises ValueError if a shape is not that of a batch with `features` features."""
     shape = tuple(shape)
     received = shape[1] if len(shape) == 2 else 1
     if len(shape) not in (1, 2) or 0 in shape or features not in (None, received):
@@ -49,9 +49,9 @@ def check_target(model, y, units=1):
 
 
 def refuse_signs(model, y):
-    """Returns targets as they are, or stops where they are the labels -1 and 1.
+    """Returns targets unchanged, or stops if they are the labels -1 and 1.
 
-    Units whose class changes at 1/2 would train on them, and draw the line elsewhere.
+    A unit whose class changes at 1/2 would train on these, with the line at a wrong place.
     """
     if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(y.dtype)):
         y = ops.cast(y, model.variable_dtype)
@@ -67,12 +67,12 @@ def refuse_signs(model, y):
 
 
 def above(value, bound):
-    """1 where `value` is above `bound`, else 0; NaN stays NaN, because it is no class."""
+    """1 where `value` is above `bound`, else 0; NaN stays NaN, because it has no class."""
     return ops.where(ops.isnan(value), value, ops.cast(value > bound, value.dtype))
 
 
 def error_share(model, compute_loss, x, y, y_pred, sample_weight, training):
-    """The compiled loss, or without one the share of errors."""
+    """The compiled loss, or the share of errors where no loss was compiled."""
     if model.loss is not None:
         return compute_loss(x, y, y_pred, sample_weight, training)
     error = ops.abs(y_pred - ops.reshape(ops.cast(y, y_pred.dtype), ops.shape(y_pred)))
@@ -82,28 +82,28 @@ def error_share(model, compute_loss, x, y, y_pred, sample_weight, training):
 
 
 def require_built(model):
-    """Raises ValueError if the model has not seen data yet."""
+    """Raises ValueError if the model is not built yet."""
     if not model.built:
         raise checks.ArgumentError(
             checks.message(
                 type(model).__name__,
                 "boundary",
-                "asked for after it has seen data",
-                "a model that has seen none",
-                "Call it on x, or `fit` it first.",
+                "read after the model is built",
+                "a model that is not built",
+                "Call the model on x, or `fit` it first.",
             )
         )
 
 
 def report_loss(model, loss):
-    """Puts a batch's loss into the model's own running mean of it."""
+    """Adds a batch's loss to the model's own running mean of the loss."""
     for metric in model.metrics:
         if metric.name == "loss":
             metric.update_state(loss)
 
 
 class _Unit(CheckedBatches, SavedAsKeras, keras.Model):
-    """Weights `[features, units]` and biases `[units]`, and where the class changes."""
+    """Weights `[features, units]`, biases `[units]`, and the boundary between classes."""
 
     # The output at which the predicted class changes from 0 to 1.
     cut = 0.5
@@ -129,7 +129,7 @@ class _Unit(CheckedBatches, SavedAsKeras, keras.Model):
         refuse_signs(self, y)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        # A data set's labels are seen here first.
+        # The labels of a data set are checked here, because `check_y` gets arrays alone.
         y = None if y is None else refuse_signs(self, y)
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
@@ -161,7 +161,7 @@ class _Unit(CheckedBatches, SavedAsKeras, keras.Model):
                 )
             )
         start = np.broadcast_to(start, shape)
-        # As a function: Keras builds models where an assignment would not last.
+        # A function, because Keras may build a model where an assignment would not last.
         return self.add_weight(
             shape=shape,
             initializer=lambda shape, dtype: ops.convert_to_tensor(start, dtype=dtype),
@@ -177,14 +177,15 @@ class _Unit(CheckedBatches, SavedAsKeras, keras.Model):
 
     @property
     def boundary(self):
-        """Where the predicted class changes.
+        """The boundary between the predicted classes.
 
-        For one feature the x, a float, or an array `[units]`; NaN where the weight is 0
-        and it changes nowhere. For several features the hyperplane normal . x = offset, a
-        pair of arrays `[features, units]` and `[units]`.
+        For one feature it is the x at which the class changes, a float, or an array
+        `[units]`; NaN where the weight is 0 and the class never changes. For several
+        features it is the hyperplane normal . x = offset, a pair of arrays
+        `[features, units]` and `[units]`.
 
         Raises:
-            ValueError: the model has not seen data yet.
+            ValueError: the model is not built yet.
         """
         require_built(self)
         normal = ops.convert_to_numpy(self.kernel)
@@ -211,9 +212,9 @@ class _Unit(CheckedBatches, SavedAsKeras, keras.Model):
 
 _ARGUMENTS = """
     Args:
-        units: int. Independent neurons on the same input. Trained on `[batch, units]` equal
-            targets with the mean over units as loss, each learns at 1 / units of the rate:
-            multiply the rate by `units`.
+        units: int. Independent neurons on the same input. Their targets are
+            `[batch, units]`. Multiply the learning rate by `units`, because a Keras loss is
+            a mean over units.
         weight: None for standard normal start values, a number, or `[features, units]`.
         bias: a number, `[units]`, or None for standard normal values.
         seed: int. Of the start values.
@@ -226,7 +227,7 @@ _ARGUMENTS = """
 
     Raises:
         ValueError: an argument or x has the wrong shape, or labels are -1 and 1; for a data
-            set the latter is an InvalidArgumentError.
+            set the error of the labels is an InvalidArgumentError.
 """
 
 
@@ -236,8 +237,8 @@ class LinearUnit(_Unit):
         """y = x W + b; class 1 where y > 1/2.
 
     Trained with squared error this is linear regression on the labels (Widrow and Hoff's
-    Adaline with labels 0 and 1; labels -1 and 1 are refused): a far outlier pulls the line
-    as hard as it is far.
+    Adaline with labels 0 and 1; labels -1 and 1 are refused). The pull of an outlier on the
+    line grows with its distance.
 """
         + _ARGUMENTS
     )
@@ -254,18 +255,19 @@ class SigmoidUnit(_Unit):
     __doc__ = (
         """p = 1 / (1 + exp(-(x W + b))); class 1 where p > 1/2.
 
-    With binary cross-entropy this is logistic regression: convex, so every start ends at
-    the same place. With squared error, (1 - p)^2 for the right class, it is the bounded
-    Savage loss of Masnadi-Shirazi and Vasconcelos (2008) up to the scale of the margin: an
-    outlier pulls less the further it is off, and the end depends on the start.
+    With binary cross-entropy this is logistic regression: the loss is convex, so every
+    start ends at the same place. The squared error, (1 - p)^2 for the right class, is the
+    bounded Savage loss of Masnadi-Shirazi and Vasconcelos (2008) up to the scale of the
+    margin: the pull of an outlier falls with its distance, and the end depends on the
+    start.
 """
         + _ARGUMENTS
     )
 
     def call(self, x):
-        # This one, and not `ops.sigmoid`, lets Keras's crossentropy see the logits outside
-        # graphs too. From probabilities, clipped at 1e-7, it has no gradient where a unit
-        # is surely wrong.
+        # Not `ops.sigmoid`: with this one Keras's crossentropy finds the logits outside of
+        # graphs too. From probabilities, which are clipped at 1e-7, its gradient is zero
+        # where a unit is sure and wrong.
         return keras.activations.sigmoid(self._sum(x))
 
 
@@ -277,10 +279,10 @@ class Perceptron(_Unit):
         W <- W + rate * sum over the batch of (target - y) x
         b <- b + rate * sum over the batch of (target - y)
 
-    The step has no gradient, so the rule takes its place in `train_step`; the compiled
-    optimizer applies it. `SGD(1.0)` and `batch_size=1` are Rosenblatt's algorithm. It ends
-    if a line separates the classes, and never otherwise. The compiled loss is only
-    reported; without one it is the share of errors.
+    The step has no gradient, so `train_step` uses the rule instead, and the compiled
+    optimizer applies it. With `SGD(1.0)` and `batch_size=1` this is Rosenblatt's algorithm.
+    Its updates end if a line separates the classes, and never otherwise. The compiled loss
+    is only reported; without one the share of errors is.
 
     Reference: Rosenblatt (1958), https://doi.org/10.1037/h0042519.
 """
@@ -309,7 +311,7 @@ class Perceptron(_Unit):
         features = ops.reshape(ops.cast(x, error.dtype), (-1, self.kernel.shape[0]))
         if self.trainable:
             steps = [ops.matmul(ops.transpose(features), error), ops.sum(error, axis=0)]
-            # Under mixed precision the optimizer divides by a scale.
+            # Under mixed precision the optimizer divides gradients by this scale.
             steps = [self.optimizer.scale_loss(step) for step in steps]
             self.optimizer.apply(steps, [self.kernel, self.bias])
         return self.compute_metrics(x, y, y_pred, sample_weight)

@@ -1,4 +1,4 @@
-"""Values worked out on paper, compared with the cell and, where they differ, diagnosed."""
+"""Comparison of values worked out on paper with a Keras cell, and the diagnosis."""
 
 import warnings
 
@@ -24,37 +24,37 @@ def verify_gru_by_hand(cell, x, by_hand, initial_state=None, tolerance=None, mas
     The equations of `GRUStepVerifier` are evaluated in float64 with the cell's weights.
     Where a value differs, every known mistake (update gate swapped, reset before instead
     of after the product, gate order, a bias dropped, hard sigmoid, time reversed, ...) and
-    then every pair of the common ones is tried: those that reproduce all the given values
-    are reported. Two biases that were added into one cannot be read off the layer: they
-    are fitted to the values, where these are many and have three decimals or more.
+    then every pair of the common ones is tried. Those that reproduce all the given values
+    are reported. Two biases that were added into one cannot be recovered from the layer, so
+    they are fitted to the values, if these are many and have three decimals or more.
 
     Args:
         cell: `keras.layers.GRU` or `GRUCell`. One that is not built yet is built.
         x: one sequence: `[time]` for one feature, `[time, features]` or
             `[1, time, features]`.
-        by_hand: the values on paper, or the output of a layer. A number or a list is what
-            the layer returns (h, unless there is a mask); a dict maps quantities ("z",
-            "r", "candidate", "h", with a mask "output") to values. Each holds one value
-            per step, a number or, for several units, `units` numbers, in the order in
-            which the layer takes the steps: `[time]`, `[time, units]`,
-            `[1, time, units]` or a list of `[1, units]`. It may stop early; None or NaN
-            stands for "not worked out". A number written as a string, "0.30", keeps its
-            trailing zeros. One row for many steps is tried as the last step, which a layer
-            without `return_sequences` returns, and as the first on paper; all steps of a
-            layer with `go_backwards` in its own order and in that of x, in which
-            Bidirectional returns them; the report tells which of them agrees. A layer with
-            `return_state` may come with its final states.
+        by_hand: the values on paper, or the output of a layer. A number or a list is the
+            output of the layer (h, unless there is a mask); a dict maps quantities ("z",
+            "r", "candidate", "h", with a mask "output") to values. Each has one value per
+            step, a number or, for several units, `units` numbers, in the order in which the
+            layer takes the steps: `[time]`, `[time, units]`, `[1, time, units]` or a list
+            of `[1, units]`. The list may stop early; None or NaN is a missing value. A
+            number written as a string, "0.30", keeps its trailing zeros. One row for many
+            steps is tried as the last step, the output of a layer without
+            `return_sequences`, and as the first step. All steps of a layer with
+            `go_backwards` are tried in its own order and in that of x, in which
+            Bidirectional returns them. The report names the reading that agrees. The output
+            of a layer with `return_state` may include its final states.
         initial_state: None for zeros, or the `units` numbers before the first step.
-        tolerance: None or float > 0. None takes one unit of the last decimal given, at
-            least 1e-6 for up to nine decimals and for float32 values (which have no more
-            that are right), 2e-2 for half precision and 1e-12 beyond, so that 0.55 agrees
-            with 0.5567 and 0.20482421 with 0.204824214810. No tolerance is finer than the
-            type of the layer: a weight written as 0.1 is stored as 0.100000001490 in
-            float32, and the values may be off by what such changes of weights, x and
-            states amount to.
-        mask: None or one bool per step, `[time]` or `[1, time]`, as Keras takes it: at a
-            masked step the state is held, and the output repeats the one before, zero at
-            the first step or with `zero_output_for_mask`.
+        tolerance: None or float > 0. None is one unit of the last given decimal, so that
+            0.55 agrees with 0.5567 and 0.20482421 with 0.204824214810. It is at least 1e-6
+            for up to nine decimals and for float32 values (whose further digits are not
+            right), 2e-2 for half precision and 1e-12 otherwise. No tolerance is finer than
+            the type of the layer: a weight written as 0.1 is stored as 0.100000001490 in
+            float32, so the tolerance includes the effect of such changes of weights, x and
+            states.
+        mask: None or one bool per step, `[time]` or `[1, time]`, as in Keras: a masked step
+            keeps the state, and the output repeats the one before (zero at the first step,
+            or with `zero_output_for_mask`).
 
     Returns:
         `StepReport`, which prints as a table with the diagnosis below it. A dict with
@@ -77,8 +77,8 @@ def verify_lstm_by_hand(cell, x, by_hand, initial_state=None, tolerance=None, ma
     """Compares an LSTM worked out on paper with the Keras cell, and names the mistake.
 
     As `verify_gru_by_hand`, with the quantities "i", "f", "candidate", "c", "o" and "h" and
-    the mistakes that people make with an LSTM: gate order i, f, o, candidate, input and
-    forget gate swapped, the forget bias of one left out, ...
+    the usual mistakes with an LSTM: gate order i, f, o, candidate, input and forget gate
+    swapped, the forget bias of one left out, ...
 
     Args:
         cell: `keras.layers.LSTM` or `LSTMCell`.
@@ -139,7 +139,7 @@ def _known(kind):
 
 
 def values_with_mistake(cell, x, mistake, initial_state=None, mask=None):
-    """What somebody gets who makes one mistake: every quantity at every step, in float64.
+    """Every quantity at every step, in float64, as one mistake makes it.
 
     Args:
         cell: a GRU, LSTM or SimpleRNN layer or cell of Keras.
@@ -148,8 +148,8 @@ def values_with_mistake(cell, x, mistake, initial_state=None, mask=None):
         initial_state, mask: as in `verify_gru_by_hand`.
 
     Returns:
-        dict: quantity -> array `[time, units]`, with a mask "output" too; None if this
-        cell leaves no room for the mistake (it has no recurrent bias to drop, say).
+        dict: quantity -> array `[time, units]`, with a mask "output" too; None if the
+        mistake is impossible with this cell (one without a recurrent bias to drop, say).
 
     Raises:
         ValueError: the cell, the sequence, the mask or the name does not fit.
@@ -170,7 +170,7 @@ def _of_names(names, values):
 
 
 def _set_up(owner, kind, cell, x, initial_state, mask):
-    """The layer, and its equations in float64 over the sequence as it takes it."""
+    """The layer, and its equations in float64 over the sequence in the layer's order."""
     layer = cells.recurrent_layer(owner, kind, cell, "cell")
     features = layer.cell.kernel.shape[0] if layer.cell.built else None
     x = cells.sequence(owner, x, features)
@@ -216,7 +216,7 @@ def _verify(owner, kind, cell, x, by_hand, initial_state, tolerance, mask):
 
 
 def _types(layer):
-    """The types that the layer stores and computes with."""
+    """The types in which the layer stores weights and computes."""
     return {
         keras.backend.standardize_dtype(dtype)
         for part in (layer, layer.cell)
@@ -226,7 +226,7 @@ def _types(layer):
 
 def _difference_from_keras(layer, run, computed):
     """The written-out equations against the code of the cell, run in float64."""
-    # The functions themselves: not every one of them has a name that a config can hold.
+    # The functions themselves, because a config cannot name every function.
     functions = {
         name: getattr(layer.cell, name)
         for name in ("activation", "recurrent_activation")
@@ -252,7 +252,7 @@ def _difference_from_keras(layer, run, computed):
         np.max(np.abs(ops.convert_to_numpy(keras_values[name])[0] - value))
         for name, value in computed.items()
     ]
-    # Not Python's `max`, which drops a NaN behind another number.
+    # Not Python's `max`, which ignores a NaN after another number.
     return float(np.max(gaps))
 
 

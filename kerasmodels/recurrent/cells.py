@@ -1,4 +1,4 @@
-"""What a user hands in as "the cell", checked and brought into one form."""
+"""The arguments cell, x, mask and states: checks, and conversion to one form."""
 
 import keras
 import numpy as np
@@ -45,7 +45,7 @@ def _kind(layer):
 
 
 def _places(layer, kinds, path):
-    """Where in a model or wrapper the layers and cells of these kinds are, as code."""
+    """The places of layers and cells of these kinds in a model or wrapper, as code."""
     if _kind(layer) in kinds:
         return [path]
     inner = []
@@ -64,7 +64,7 @@ def _places(layer, kinds, path):
 
 
 def _hand_in(layer, kinds):
-    """What to hand in for `layer`: "Hand in `model.layers[0]` or `model.layers[2]`." """
+    """Advice in place of `layer`: "Hand in `model.layers[0]` or `model.layers[2]`." """
     root = "model" if isinstance(layer, keras.Model) else "layer"
     places = _places(layer, kinds, root)
     if not places:
@@ -76,7 +76,7 @@ def _hand_in(layer, kinds):
 
 
 def recurrent_layer(owner, kind, layer, argument="layer"):
-    """Returns a layer over sequences, around `layer` if that is a single cell.
+    """Returns `layer`, or an RNN layer around it if it is a single cell.
 
     Raises:
         ValueError: `layer` is not a stateless Keras layer or cell of this kind.
@@ -174,8 +174,8 @@ def start_states(owner, step, initial_state):
     """Returns the states before the first step as float64 arrays `[1, units]`.
 
     Raises:
-        ValueError: there are not as many states, or not as many numbers in each, as the
-            cell has.
+        ValueError: the number of states, or of numbers in one of them, is not that of the
+            cell.
     """
     if initial_state is None:
         return tuple(np.zeros((1, step.units)) for _ in step.states)

@@ -1,4 +1,4 @@
-"""Which value on paper is the first to be wrong, and which mistake gives it."""
+"""The first wrong value on paper, and the search for the mistake that explains it."""
 
 import itertools
 
@@ -16,14 +16,14 @@ STORED = {
     "float16": 2.0**-11,
     "bfloat16": 2.0**-8,
 }
-# A gap of so many times the storage error is no storage error of another mistake.
+# A gap of so many storage errors cannot come from storage, with any mistake.
 FAR = 2.0**14
-# A diagnosis with more names than this helps nobody; the report has them all.
+# The diagnosis has at most so many names, to stay readable; the report has them all.
 MOST_NAMES = 5
 
 
 def first_disagreement(paper, computed):
-    """The first wrong value as a dict, or None. `computed` is one number for each."""
+    """The first wrong value as a dict, or None. `computed` has a number for each value."""
     wrong = np.flatnonzero(paper.wrong(computed))
     if len(wrong) == 0:
         return None
@@ -41,7 +41,7 @@ def first_disagreement(paper, computed):
 
 
 class Search:
-    """The known mistakes of a run, compared with what is on paper.
+    """The known mistakes of a run, compared with the values on paper.
 
     Args:
         kind: "GRU", "LSTM" or "SimpleRNN".
@@ -55,7 +55,7 @@ class Search:
 
     def agrees(self, run, paper):
         """Whether this run gives every value on paper."""
-        # Most candidates are out after the first step.
+        # The first step alone excludes most candidates.
         start = paper.up_to_first_step()
         if start.rows < paper.rows and not self._gives(run, start):
             return False
@@ -67,12 +67,12 @@ class Search:
         if not np.any(wrong):
             return True
         if self.stored > STORED["float32"]:
-            return False  # what is allowed of half precision covers every mistake
+            return False  # in half precision the tolerance would cover every mistake
         gap, size = np.abs(paper.numbers - computed)[wrong], np.abs(computed[wrong])
         if not np.all(np.isfinite(gap) & (gap <= FAR * self.stored * (1 + size))):
             return False
-        # A mistake may make more of what storage does to the weights than the right
-        # equations do, for which the tolerance was made.
+        # With the mistake, rounded weights may change the values by more than in the right
+        # equations, for which the tolerance was made.
         return not np.any(
             paper.widened(run.storage(self.stored, paper.rows)).wrong(computed)
         )
@@ -80,10 +80,10 @@ class Search:
     def explanations(self, papers):
         """The mistakes that give every value, and the reading under which they do.
 
-        Single mistakes come first, then pairs, then those with numbers to be found.
+        Single mistakes come first, then pairs, then those with fitted numbers.
 
         Args:
-            papers: the same values, read in one way or another.
+            papers: list of `Paper`, the same values in each possible reading.
 
         Returns:
             (list of str, the paper), or ([], None).
@@ -96,14 +96,14 @@ class Search:
         return [], None
 
     def _changes(self, table, paper):
-        """name, mistake and the run with it (None where it makes no sense)."""
+        """Yields name, mistake, and the run with it (None where it is impossible)."""
         one_step = len(np.unique(paper.places[:, 0])) == 1
         for name, change in table.items():
             if not (one_step and name in runs.LISTING):
                 yield name, change, change(self.run)
 
     def _differs(self, changed, rows):
-        """Whether the mistake makes a difference on this input."""
+        """Whether the mistake changes a value on this input."""
         return not all(
             np.allclose(value, self.right[name][:rows], rtol=0, atol=EXACT)
             for name, value in changed.values(rows).items()

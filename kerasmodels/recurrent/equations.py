@@ -1,8 +1,8 @@
-"""One step of a GRU, LSTM or simple recurrent cell, written out gate by gate.
+"""Equations of one step of a GRU, LSTM or simple recurrent cell, gate by gate.
 
-The classes hold arrays and functions and know no Keras layer but the one whose weights
-they read. The arrays may be tensors or of NumPy: the equations use slices, sums and
-products alone. `kerasmodels.recurrent.mistakes` lists the readings that people get wrong.
+The classes hold arrays and functions; `from_cell` reads them from a Keras cell. The arrays
+may be tensors or NumPy arrays, because the equations use slices, sums and products alone.
+`kerasmodels.recurrent.mistakes` lists common mistakes in these equations.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from keras import ops
 
 @dataclasses.dataclass(frozen=True)
 class Equations:
-    """What the three cells share: `blocks` weight blocks of `units` columns, side by side.
+    """The common part of the three cells: weight blocks of `units` columns, side by side.
 
     Attributes:
         kernel: `[features, blocks * units]`.
@@ -68,7 +68,7 @@ class Equations:
         return [f.name for f in dataclasses.fields(self) if f.name.endswith(ends)]
 
     def in_numpy(self):
-        """The same equations with arrays of NumPy for tensors."""
+        """The same equations with NumPy arrays in place of tensors."""
         names = self.fields("kernel", "bias")
         return self.replace(**{n: ops.convert_to_numpy(getattr(self, n)) for n in names})
 
@@ -104,8 +104,8 @@ class GRUEquations(Equations):
         candidate = a(x W_h + b_h + (r * h) U_h)            reset_after=False
         h_new = z * h + (1 - z) * candidate
 
-    z is the share of the old state that is *kept*. Cho et al. write it this way round too;
-    Chung et al. (2014) and many texts exchange z and 1 - z.
+    z is the share of the old state that is *kept*, as in Cho et al.; Chung et al. (2014)
+    and many texts exchange z and 1 - z.
 
     Sources: Cho et al. (2014), https://arxiv.org/abs/1406.1078 (reset before the product);
     `keras.layers.GRU` for `reset_after`.

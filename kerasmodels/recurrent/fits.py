@@ -1,21 +1,21 @@
-"""Mistakes that no weight of the layer gives away: numbers that an import lost or mixed.
+"""Mistakes by which an import lost or mixed numbers, found by least squares.
 
-Two biases that were added into one cannot be told apart again. Values on paper can: these
-functions look for the lost numbers by least squares, and a mistake is named only if far
-fewer numbers than values on paper explain every one of them.
+Two biases that were added into one cannot be recovered from the layer, but they can be from
+values on paper, to which these functions fit them. A mistake is named only if every value
+agrees and there are far more values than fitted numbers.
 """
 
 import numpy as np
 import scipy.optimize
 
-# At least so many values more than fitted numbers, each known to FINEST or better: a fit
-# meets them by chance once in 10^9.
+# There must be so many more values than fitted numbers, each known to FINEST or better,
+# because a fit then agrees with them by chance only once in 10^9.
 SPARE_VALUES, FINEST = 3, 1e-3
-# A smaller gap, in units of what is allowed, is a slip that some bias nearly absorbs.
+# With a smaller gap, in units of the tolerance, some bias can absorb an arithmetic slip.
 LEAST_GAP = 30
-# The search costs a run for each number and step: about a second at this limit.
+# The search takes a run for each number and step, about a second at this limit.
 MOST_NUMBERS, MOST_STEPS = 60, 30
-# A state that grew beyond all bounds, as a residual.
+# The residual that stands for an infinite state.
 BEYOND = 1e15
 
 
@@ -27,7 +27,7 @@ def _inner_bias(step, total, inner):
 
 
 def added_biases(step):
-    """A GRU that got both biases in one of its two rows."""
+    """A GRU with the sum of both biases in one of its two rows."""
     empty = [not np.any(step.bias), not np.any(step.recurrent_bias)]
     if step.reset != "after" or empty in ([True, True], [False, False]):
         return None
@@ -36,7 +36,7 @@ def added_biases(step):
 
 
 def added_biases_before(step):
-    """A GRU with `reset_after=False` that got the sum of two biases."""
+    """A GRU with `reset_after=False` and the sum of two biases."""
     if step.reset != "before" or not np.any(step.bias):
         return None
     return np.zeros(step.units), lambda inner: _inner_bias(step, step.bias, inner)
@@ -70,7 +70,7 @@ FITS = {
 
 
 def fitted(kind, run, paper, agrees):
-    """Names of the mistakes that give every value on paper with numbers found for it.
+    """Names of the mistakes that give every value on paper with fitted numbers.
 
     Args:
         kind: "GRU", "LSTM" or "SimpleRNN".

@@ -1,7 +1,7 @@
-"""The readings of a cell's equations that people get wrong, by name.
+"""Common mistakes in the equations of a cell, by name.
 
 Each is a function that takes equations over arrays of NumPy and returns the same
-equations with one thing changed, or None where the change makes no sense for this cell.
+equations with one change, or None where the change is impossible for this cell.
 `COMMON` has the mistakes that are tried alone and in pairs, `RARE` those that are tried
 alone, because the number of pairs grows with the square of the table.
 """
@@ -21,12 +21,12 @@ from kerasmodels.recurrent.equations import (
 
 
 def keras_2_hard_sigmoid(x):
-    """clip(0.2 x + 0.5, 0, 1): the hard sigmoid of Keras 1 and 2. Keras 3 has x / 6."""
+    """clip(0.2 x + 0.5, 0, 1), the hard sigmoid of Keras 1 and 2. Keras 3 has x / 6."""
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
 def through(field, function):
-    """The mistake of sending what goes through the activation `field` to `function`."""
+    """The mistake of `function` in place of the activation `field`."""
 
     def change(step):
         same = getattr(step, field) == function
@@ -56,7 +56,7 @@ def transposed(name):
 
 
 def reshaped(step):
-    """Kernels `[rows, columns]` of PyTorch, reshaped to Keras's shape instead of turned."""
+    """Kernels of PyTorch, reshaped to Keras's shape instead of transposed."""
     names = step.fields("kernel")
     turned = {n: getattr(step, n).reshape(getattr(step, n).shape[::-1]).T for n in names}
     return step.replace(**turned)
@@ -71,7 +71,7 @@ def reordered(step, order, ends=("kernel", "bias")):
 
 
 def kernels_reordered(step, order):
-    # Where the biases look the same in either order, all weights are in the wrong one.
+    # Where reordering leaves the biases unchanged, `reordered` gives the same weights.
     other = reordered(step, order, ("bias",))
     names = step.fields("bias")
     if all(np.array_equal(getattr(step, n), getattr(other, n)) for n in names):
@@ -80,7 +80,7 @@ def kernels_reordered(step, order):
 
 
 def one_reordered(step, order, name):
-    """One of the weights in another order, where the layer has two of its kind."""
+    """One weight in another order, if the layer has two weights of its kind."""
     if not step.fields(name) or not np.any(getattr(step, name)):
         return None
     if name == "bias" and not np.any(getattr(step, "recurrent_bias", 0)):
@@ -90,11 +90,11 @@ def one_reordered(step, order, name):
 
 
 def orders_of_one(gates, usual, words):
-    """Each of the usual layouts for one of the weights alone.
+    """Each of the usual layouts, for one of the weights alone.
 
     Args:
         gates, usual: as in `gate_orders`.
-        words: dict: the name of a weight -> what people call it.
+        words: dict: the name of a weight -> its name in a report.
 
     Returns:
         dict: name -> mistake.
@@ -126,7 +126,7 @@ def gate_orders(gates, usual):
     """
     common, rare = {}, {}
     for layout in list(itertools.permutations(gates))[1:]:
-        # Where the blocks lie that Keras takes for its first, second, ... gate.
+        # Positions, in the layout, of Keras's first, second, ... gate.
         order = [layout.index(gate) for gate in gates]
         name = f"gate order {', '.join(layout)} for {', '.join(gates)}"
         table = common if layout in usual else rare
@@ -195,7 +195,7 @@ def second_bias_row_only(step):
 
 
 def without_input_bias(step):
-    # With a recurrent bias of zero there is one bias, and "bias dropped" names it.
+    # With a recurrent bias of zero "bias dropped" is the same mistake.
     return step.replace(bias=0 * step.bias) if np.any(step.recurrent_bias) else None
 
 
@@ -207,7 +207,7 @@ def bias_rows_exchanged(step):
 
 
 def recurrent_bias_outside(step):
-    """b_h + c_h + r * (h U_h): the same as both biases added into one."""
+    """b_h + c_h + r * (h U_h), the same as both biases added into one."""
     if step.reset != "after" or not np.any(step.recurrent_bias):
         return None
     return step.replace(

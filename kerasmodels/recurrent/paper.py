@@ -1,4 +1,4 @@
-"""Values worked out on paper, in the shapes in which people and Keras write them."""
+"""Values worked out on paper: their possible shapes, readings and tolerances."""
 
 import dataclasses
 import decimal
@@ -9,9 +9,9 @@ from keras import ops
 
 from kerasmodels._support import checks
 
-# Float64 sums in another order differ by less.
+# Float64 sums in two orders differ by less.
 EXACT = 1e-12
-# What the types leave of a number below ten.
+# Bounds of the rounding error of a number below ten, in these types.
 FLOAT32, HALF = 1e-6, 2e-2
 HALF_TYPES = ("float16", "bfloat16")
 
@@ -24,7 +24,7 @@ class Paper:
         names: the quantities.
         places: int array `[count, 3]`: step, index into `names`, unit, all from 0.
         numbers, allowed: arrays `[count]`: the numbers, and how far each may be off.
-        note: how the values were read where that is not plain.
+        note: str. The reading, where several are possible.
     """
 
     names: tuple
@@ -45,7 +45,7 @@ class Paper:
 
     @property
     def rows(self):
-        """How many steps it takes to compute every value."""
+        """The number of steps that are needed to compute every value."""
         return int(self.places[-1, 0]) + 1
 
     def up_to_first_step(self):
@@ -54,7 +54,7 @@ class Paper:
         return Paper(self.names, self.places[keep], self.numbers[keep], self.allowed[keep])
 
     def at_steps(self, change, note):
-        """The same values, read as those of other steps."""
+        """The same values, assigned to other steps."""
         steps = change(self.places[:, 0])
         places = np.column_stack([steps, self.places[:, 1:]])
         order = np.lexsort(places.T[::-1])
@@ -63,28 +63,28 @@ class Paper:
         )
 
     def pick(self, values):
-        """What `values`, a dict of arrays `[rows, units]`, has in place of each number."""
+        """For each number its counterpart in `values`, a dict of arrays `[rows, units]`."""
         stacked = np.stack([values[name] for name in self.names])
         steps, names, units = self.places.T
         return stacked[names, steps, units]
 
     def widened(self, values):
-        """The same numbers, none compared more finely than `values` says."""
+        """The same numbers, each with a tolerance of at least its entry in `values`."""
         return dataclasses.replace(self, allowed=np.fmax(self.allowed, self.pick(values)))
 
     def wrong(self, computed):
-        """Which numbers are off. NaN is."""
-        # The unit of the last place, not a hair less because of binary fractions.
+        """Whether each number is off by more than its tolerance. NaN is."""
+        # Slightly more than the tolerance, because decimals have no exact binary form.
         return ~(np.abs(self.numbers - computed) <= self.allowed * (1 + 1e-9))
 
 
 def read(owner, run, layer, by_hand, tolerance):
-    """What was given as `Paper`, once for each way to read it, the likeliest first.
+    """The given values as a list of `Paper`, one per possible reading, the likeliest first.
 
     Args:
-        owner: who checks its arguments.
+        owner: str. The public function, for errors.
         run: the right equations over the sequence.
-        layer: the Keras layer: what it returns decides about the ways.
+        layer: the Keras layer, whose kind of output decides which readings are possible.
         by_hand: number, list, array, tensor or a dict of them.
         tolerance: None or float.
 
@@ -134,7 +134,7 @@ def read(owner, run, layer, by_hand, tolerance):
 
 
 def _first_or_last(paper, run, layer, depth):
-    """One row for many steps: the first on paper, or the last, which `predict` returns."""
+    """One row for many steps: the first step, or the last, which `predict` returns."""
     total = run.x.shape[1]
     note = f", read as step {total}, the last"
     last = paper.at_steps(lambda steps: 0 * steps + total - 1, note)
@@ -144,7 +144,7 @@ def _first_or_last(paper, run, layer, depth):
 
 
 def _with_states(layer, by_hand, states):
-    """Whether this is the output with the final states, as `return_state` gives it."""
+    """Whether the values are output and final states, as `return_state` returns them."""
     return (
         layer.return_state
         and isinstance(by_hand, (list, tuple))
@@ -154,7 +154,7 @@ def _with_states(layer, by_hand, states):
 
 
 def rows_of(owner, argument, given, units, num_steps):
-    """The values as one list per step, and how deep the lists were that held them.
+    """The values as one list per step, and the nesting depth of the given lists.
 
     Accepts a number, `[time]` for one unit, `[units]` for one step, `[time, units]`,
     `[1, time, units]`, and lists of `[1, units]`, one per step.
@@ -224,19 +224,19 @@ def _collect(owner, argument, run, layer, name, rows, given, tolerance, entries)
 
 
 def _half_type(given):
-    """Whether an array in it is of a half type."""
+    """Whether an array among the given values has a half-precision type."""
     if isinstance(given, (list, tuple)):
         return any(_half_type(part) for part in given)
     return "16" in str(getattr(given, "dtype", ""))
 
 
 def _held_by(number, dtype):
-    """Whether the type has this very number, as the output of a layer of the type is."""
+    """Whether the type represents the number exactly, as it does an output of a layer."""
     return float(ops.cast(ops.cast(number, dtype), "float64")) == number
 
 
 def _number(owner, argument, value):
-    """A value on paper as a float, and one unit of the last decimal it was given with.
+    """A value on paper as a float, and one unit of its last given decimal.
 
     A string keeps its trailing zeros.
     """
@@ -247,8 +247,8 @@ def _number(owner, argument, value):
         except ValueError:
             pass
     number = checks.finite_float(owner, argument, value)
-    # Exactly a float32: copied from a model, not computed in float64, where one number
-    # in 2^29 is one. Its own shortest form has the decimals that were meant.
+    # A number that is exactly a float32 was copied from a model, because only one float64
+    # in 2^29 is. The shortest form of that float32 has the decimals that were meant.
     with np.errstate(over="ignore"):
         copied = float(np.float32(number)) == number
     text = text or (str(np.float32(number)) if copied else repr(number))

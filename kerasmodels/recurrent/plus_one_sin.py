@@ -1,9 +1,9 @@
-"""A sequence that counts up and falls back through a sine, and an LSTM that learns it.
+"""A sequence that counts up and falls back through a sine, and an LSTM for it.
 
-    next(v) = v + 1 where v < 10,    sin(v) from there on
+    next(v) = v + 1 where v < 10,    sin(v) where v >= 10
 
-The map jumps by 11.5 at 10. From any start below 10 the sine sees only values in [10, 11),
-and the sequence ends in a cycle of 12.
+The map jumps by 11.5 at 10. From any start below 10 the sine is only taken of values in
+[10, 11), and the sequence ends in a cycle of 12.
 """
 
 import keras
@@ -30,7 +30,7 @@ def sequence(start, length):
     """`length` values from `start` on, `[length]`, or `[batch, length]` for many starts."""
     length = checks.positive_int("sequence", "length", length)
     values = [checks.finite_array("sequence", "start", start)]
-    # Each value is an array of its own first.
+    # The values are separate arrays until they are stacked.
     numbers = length * (2 * values[0].size + 14)
     advice = "Take a shorter one."
     memory.fits("sequence", "length", numbers, "float64", f"{length} values", advice)
@@ -40,7 +40,9 @@ def sequence(start, length):
 
 
 def windows(count, length, seed=0, largest=12.0):
-    """The pair (x, y): starts uniform in [0, largest], all but the last value, and that.
+    """The pair (x, y): all but the last value of each sequence, and the last value.
+
+    The starts are uniform in [0, largest].
 
     Returns:
         x `[count, length, 1]` and y `[count, 1]`, float32.
@@ -60,9 +62,9 @@ def windows(count, length, seed=0, largest=12.0):
 class SequenceLSTM(CheckedBatches, SavedAsKeras, keras.Model):
     """The next value of a sequence from the ones before, by an LSTM.
 
-    With `scaled` the values are divided by their largest, 11, on the way in and multiplied
-    on the way out, and the output is linear. Without it the LSTM sees numbers that saturate
-    its gates, and the output is an `elu`, which reaches -1 only at minus infinity.
+    With `scaled` the inputs are divided by the largest value, 11, the outputs multiplied by
+    it, and the output is linear. Without it the inputs saturate the gates of the LSTM, and
+    the output is an `elu`, which reaches -1 only at minus infinity.
 
     Args:
         units: int.
@@ -119,7 +121,7 @@ class SequenceLSTM(CheckedBatches, SavedAsKeras, keras.Model):
         return scale * self.out(self.lstm(x / scale))
 
     def roll_out(self, values, steps):
-        """Feeds predictions back: `[batch, length]` goes on for `steps` values.
+        """Continues `[batch, length]` by `steps` values, with predictions as inputs.
 
         Returns:
             float array `[batch, steps]`.
@@ -151,7 +153,7 @@ class SequenceLSTM(CheckedBatches, SavedAsKeras, keras.Model):
 
 
 def errors_by_regime(model, x, y, margin=0.15):
-    """Root mean square error where the next value is +1, where it is sin, near the jump.
+    """Root mean square errors where the next value is +1, where it is sin, and near 10.
 
     Args:
         model: Keras model, x to y.
@@ -160,8 +162,8 @@ def errors_by_regime(model, x, y, margin=0.15):
 
     Returns:
         A dict: "plus one", "sin" and "near the jump", each with `rmse` and `count`; and
-        "constant", the deviation of the sine's targets: what a constant would do there.
-        None where there are none.
+        "constant", the deviation of the sine's targets, which is the error of the best
+        constant there. None where a part has no values.
 
     Raises:
         ValueError: an argument is not of the form above.

@@ -1,10 +1,10 @@
-"""A result that is a plain dict underneath and a table when printed."""
+"""A result that is a plain dict, and prints as a table."""
 
 
 class StepReport(dict):
     """A dict of plain numbers, strings and lists that prints as a table.
 
-    `json.dumps(report)` works as it stands.
+    `json.dumps(report)` works without conversion.
     """
 
     def __init__(self, values, text):
@@ -18,7 +18,7 @@ class StepReport(dict):
 
 
 def apart(one, other, digits=8):
-    """Two numbers as text, with as many digits as it takes to see them differ."""
+    """Two numbers as text, with enough digits that the texts differ."""
     for count in range(digits, 18):
         texts = f"{one:.{count}g}", f"{other:.{count}g}"
         if texts[0] != texts[1] or one == other:

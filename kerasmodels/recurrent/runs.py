@@ -1,4 +1,4 @@
-"""Equations sent over one sequence, and what people get wrong about the sequence itself."""
+"""Equations applied to one sequence, and the mistakes that concern the sequence."""
 
 import dataclasses
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 
 from kerasmodels.recurrent import mistakes
 
-# One sample in 2^16 of these has all signs alike for two weights that matter equally, and
-# the largest of sixteen is at least half a standard deviation of the sum of many.
+# For two weights of equal effect all sixteen samples cancel once in 2^16 cases. For many
+# weights the largest of sixteen samples is at least half a standard deviation of their sum.
 SHAKES, SHAKE_FACTOR = 16, 4
 
 
@@ -20,7 +20,7 @@ class Run:
         step: equations over arrays of NumPy.
         x: array `[1, time, features]`.
         states: tuple of arrays `[1, units]`, before the first step.
-        mask: None or bool array `[1, time]`. A masked step leaves the states alone.
+        mask: None or bool array `[1, time]`. A masked step leaves the states unchanged.
         zero_masked: bool. The output at a masked step is zero, not the one before it.
         carried: bool. False starts every step from `states`.
         listed_backwards: bool. The values are listed from the last step to the first.
@@ -38,7 +38,7 @@ class Run:
 
     @property
     def names(self):
-        """The quantities that can be compared. With a mask, h is not all of the output."""
+        """The quantities that can be compared. With a mask the output differs from h."""
         output = () if self.mask is None else ("output",)
         return (*self.step.quantities, *output)
 
@@ -49,13 +49,13 @@ class Run:
         """The first rows of every quantity and of the output, as arrays `[rows, units]`.
 
         A mask acts as in `keras.layers.RNN`: the states stay as they were, and the output
-        repeats the one before, zeros at the first step.
+        repeats the one before (zeros at the first step).
         """
         count = self.x.shape[1] if rows is None or self.listed_backwards else rows
         step, states = self.step.with_numpy_activations(), self.states
         output = np.zeros_like(states[0])
         found = {name: [] for name in (*step.quantities, "output")}
-        # A mistake may make a state grow beyond all bounds. Infinity equals no value.
+        # With a mistake a state may grow to infinity, which agrees with no value.
         with np.errstate(all="ignore"):
             for n in range(count):
                 before = states if self.carried else self.states
@@ -93,12 +93,12 @@ class Run:
         )
 
     def storage(self, size, rows=None):
-        """What the values can move by because weights and inputs are stored as they are.
+        """The change of the values by the rounding of weights and inputs in storage.
 
         A number that was written as 0.1 is stored as a float that differs from it by up to
-        `size` (half a unit of its last binary digit) times itself, and the values differ
-        with it. The same change, with random signs, of every weight, input and state gives
-        the size of that difference.
+        `size` (half a unit of its last binary digit) times itself, and this changes the
+        values. The method changes every weight, input and state by that much, with random
+        signs, and takes the largest change of each value times a factor.
 
         Returns:
             dict: quantity -> array `[rows, units]`.
@@ -129,7 +129,7 @@ def from_the_other_end(run):
 
 def not_carried(run):
     starts_at_zero = not any(np.any(state) for state in run.states)
-    # Without gates, "previous state left out" names the same values.
+    # Without gates "previous state left out" gives the same values.
     if not run.step.gates and starts_at_zero:
         return None
     return run.replace(carried=False)
@@ -169,7 +169,7 @@ def output_repeated(run):
     return run.replace(zero_masked=False)
 
 
-# Lists of one value have no order.
+# These are not tried for a list of one value, which has no order.
 LISTING = {
     "values listed from the last step to the first": (
         lambda run: run.replace(listed_backwards=True)
@@ -192,13 +192,13 @@ OF_TWO_STATES = {"h and c of the initial state exchanged": starts_exchanged}
 
 
 def common(step_class):
-    """name -> function (run) -> run or None, of the mistakes that are tried in pairs."""
+    """Mistakes that are tried in pairs too: dict name -> function (run) -> run or None."""
     pair = OF_TWO_STATES if len(step_class.states) == 2 else {}
     return {**_of_steps(mistakes.COMMON, step_class), **COMMON, **pair}
 
 
 def rare(step_class):
-    """The same of the mistakes that are tried alone."""
+    """Mistakes that are tried alone, in the same form."""
     return _of_steps(mistakes.RARE, step_class)
 
 

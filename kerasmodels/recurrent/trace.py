@@ -1,4 +1,4 @@
-"""A recurrent cell stepped over a sequence, with every intermediate value kept."""
+"""Steps of a recurrent cell over a sequence, with every intermediate value kept."""
 
 from keras import ops
 
@@ -19,11 +19,11 @@ def trace(
         states: tuple of tensors `[batch, units]`, before the first step.
         mask: None or bool tensor `[batch, time]`.
         reverse: bool. Start at the last time.
-        scan: `ops.scan`, or `stepwise` outside of a graph.
+        scan: function. `ops.scan`, or `stepwise` outside of a graph.
 
     Returns:
         dict of tensors `[batch, time, units]`, in the order of the steps: the quantities,
-        and "output", what the layer emits.
+        and "output", the output of the layer.
     """
     if mask is None:
         mask = ops.ones_like(x[..., 0], dtype="bool")
@@ -44,7 +44,7 @@ def trace(
             "output": ops.where(mask, new["h"], before),
             "states": tuple(ops.where(mask, n, o) for n, o in zip(states, carry["states"])),
         }
-        # Keras's scan wants the outputs to have the structure of the carry.
+        # Keras's scan needs outputs with the structure of the carry.
         return carry, carry
 
     states = tuple(states)
@@ -67,7 +67,7 @@ def stepwise(body, carry, inputs):
 
 
 class _Recorder:
-    """A function that remembers what it was called on and what it returned."""
+    """A function that records its inputs and outputs."""
 
     def __init__(self, function):
         self.function, self.inputs, self.outputs = function, [], []
@@ -79,12 +79,12 @@ class _Recorder:
 
 
 def listening_step(cell, quantities):
-    """A step of Keras's own cell that also hands out what goes on inside it.
+    """A step of Keras's own cell that also returns the values inside the cell.
 
-    The gates never leave a Keras cell, but each is the result of a call to one of its
-    activation functions. A second object with the same attributes, weights included, gets
-    functions that remember their results; the user's cell is not touched. (`copy.copy` on
-    a Keras layer would make new weights.)
+    A Keras cell does not return its gates, but each gate is the result of a call to one of
+    its activation functions. A second object with the same attributes, weights included,
+    gets activation functions that record their results; the user's cell is not changed.
+    (`copy.copy` of a Keras layer would make new weights.)
     """
 
     def step(x, states):

@@ -1,4 +1,4 @@
-"""Keras models that compute a recurrent layer twice and compare."""
+"""Keras models that compute a recurrent layer twice and compare the results."""
 
 import keras
 from keras import ops
@@ -13,7 +13,7 @@ from kerasmodels.recurrent.trace import listening_step, trace
 
 
 class _Largest(keras.metrics.Metric):
-    """The largest value seen."""
+    """The largest value of all batches."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -29,12 +29,12 @@ class _Largest(keras.metrics.Metric):
 
 
 def _pair(written, inside):
-    """Two numbers for the table, with the digits in which they differ."""
+    """Two numbers for the table, with enough digits that they differ."""
     return (written, inside) if abs(written - inside) <= EXACT else apart(written, inside)
 
 
 class _StepVerifier(CheckedBatches, SavedAsKeras, keras.Model):
-    """The common part; the three public classes differ in the cell and its equations."""
+    """The common part of the three verifiers, which differ in cell and equations."""
 
     kind = None
 
@@ -54,13 +54,13 @@ class _StepVerifier(CheckedBatches, SavedAsKeras, keras.Model):
             )
         super().__init__(dtype=policy, **kwargs)
         self.layer = layer
-        # It reads masks; none of its outputs carries one.
+        # The model takes masks; its outputs have none.
         self.supports_masking = True
         self.largest_difference = _Largest(name="largest_difference")
 
     @property
     def equations(self):
-        """The written-out equations, with the weights as they are now.
+        """The written-out equations, with the present weights.
 
         Raises:
             ValueError: the layer has no weights yet.
@@ -132,7 +132,7 @@ class _StepVerifier(CheckedBatches, SavedAsKeras, keras.Model):
         return super().compute_metrics(x, y, y_pred["keras_output"], sample_weight)
 
     def report(self, x, initial_state=None, mask=None):
-        """Steps through one sequence and returns what happened as a `StepReport`.
+        """Steps through one sequence and returns all values as a `StepReport`.
 
         Args:
             x: one sequence, `[time]` for one feature, `[time, features]` or
@@ -140,7 +140,7 @@ class _StepVerifier(CheckedBatches, SavedAsKeras, keras.Model):
             initial_state: None for zeros, or the state before the first step: `units`
                 numbers, for an LSTM the pair h, c.
             mask: None or one bool per step, `[time]` or `[1, time]`. A masked step
-                changes nothing.
+                leaves the state unchanged.
 
         Returns:
             `StepReport`: a dict with "quantities", "written_out", "keras" (quantity ->
@@ -258,27 +258,27 @@ _DOC = """A `{kind}` layer computed twice: by Keras, and by written-out equation
 
 {equations}
 
-    The model trains like the layer: losses and metrics of `compile` see the layer's output,
+    The model trains like the layer: losses and metrics of `compile` get the layer's output,
     gradients reach the layer's weights, and `fit` and `evaluate` report
-    `largest_difference`, the largest gap seen between the two computations.
+    `largest_difference`, the largest gap between the two computations.
 
     Args:
         layer: `keras.layers.{kind}` or `keras.layers.{kind}Cell`, built or not, with any
             units, activations, `go_backwards`, `return_sequences`, with or without biases.
-            Dropout is off: it has nothing to be compared with.
+            Dropout is off, because the equations have none.
 
     Call arguments:
         x: Tensor `[batch, time, features]`.
         initial_state: None for zeros, or a list of tensors `[batch, units]`: {states}.
-        mask: None or bool tensor `[batch, time]`. A masked step changes nothing.
+        mask: None or bool tensor `[batch, time]`. A masked step leaves the state unchanged.
 
     Returns:
         dict of tensors. For each quantity q in {quantities}: "q" `[batch, time, units]`
         from the equations, "keras_q" from inside Keras's own cell, and "difference_q"
         `[batch]`, the largest absolute difference. "output", "keras_output" and
-        "difference_output" compare what the layer as a whole returns, `[batch, units]` or
-        `[batch, time, units]`. With `go_backwards` the steps are in the order in which the
-        layer takes them.
+        "difference_output" are the same for the output of the whole layer, `[batch, units]`
+        or `[batch, time, units]`. With `go_backwards` the steps are in the order in which
+        the layer takes them.
 
     Raises:
         ValueError: `layer` is something else, or stateful; `x` has another shape.

@@ -1,4 +1,4 @@
-"""A small U-Net and two offline data sets, to try segmentation losses on."""
+"""A small U-Net and two offline data sets for segmentation losses."""
 
 from kerasmodels.segmentation.data import place_digits, segmented_digits, spheres
 from kerasmodels.segmentation.training import train_and_score

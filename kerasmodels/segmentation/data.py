@@ -1,4 +1,4 @@
-"""Small sets for segmentation that need no download: digits in 2-D, spheres in 3-D."""
+"""Small data sets for segmentation without a download: digits in 2-D, spheres in 3-D."""
 
 import numpy as np
 from scipy import ndimage
@@ -7,14 +7,14 @@ from kerasmodels._support import checks, memory
 
 
 def place_digits(images, labels, side=24, scale=2, threshold=0.5, seed=0):
-    """Puts each digit somewhere on an empty canvas; its pixels carry its class.
+    """Puts each digit at a random place on an empty canvas; its pixels get its class.
 
     Args:
         images: array `[n, height, width]`, grey values from 0 to 1.
         labels: int array `[n]` from 0. Class 0 of the mask is the background, digit k is
             class k + 1.
         side: int. Pixels of the square canvas.
-        scale: number > 0. Linear upsampling of the images first.
+        scale: number > 0. The images are first enlarged by it, linearly.
         threshold: float. Grey value from which a pixel belongs to the digit.
         seed: int. Of the places.
 
@@ -104,7 +104,7 @@ def segmented_digits(side=24, scale=2, seed=0):
 
 
 def spheres(num_volumes, side=24, radii=(5.0, 3.0, 2.0), noise=0.3, seed=0):
-    """Volumes with one sphere per class on a noisy background, each class rarer.
+    """Volumes with one sphere per class on a noisy background.
 
         value = k + 1 inside the sphere of class k + 1, 0 outside, plus normal noise
 
@@ -126,7 +126,7 @@ def spheres(num_volumes, side=24, radii=(5.0, 3.0, 2.0), noise=0.3, seed=0):
     num_volumes = checks.positive_int(owner, "num_volumes", num_volumes)
     side = checks.positive_int(owner, "side", side)
     radii = checks.finite_array(owner, "radii", radii).reshape(-1).tolist()
-    # Below one a sphere can fall between the voxels.
+    # A sphere with a smaller radius may contain no voxel.
     radii = [checks.finite_float(owner, "radii", r, at_least=1.0) for r in radii]
     noise = checks.finite_float(owner, "noise", noise, at_least=0.0)
     if not radii or 2 * max(radii) + 1 > side:

@@ -1,4 +1,4 @@
-"""One training run of a segmentation model and what it is worth."""
+"""Training of a segmentation model, and its scores on a test set."""
 
 import keras
 import numpy as np
@@ -19,17 +19,17 @@ def train_and_score(
     seed=0,
     jit_compile=False,
 ):
-    """Trains with Adam and scores on the test set what the loss does not show.
+    """Trains a model with Adam, and scores it on the test set by more than the loss.
 
     Args:
         model: a Keras model, images -> class scores. Class 0 is the background.
         loss: a Keras loss on integer labels.
         train, test: pairs (images, integer masks).
-        epochs, batch_size: int. Batches are full; what is left over waits for the next
-            shuffle.
+        epochs, batch_size: int. Batches are full; the images left over are not used in
+            that epoch.
         learning_rate: float.
-        seed: int. Of the order of the images, another one every epoch.
-        jit_compile: bool. XLA.
+        seed: int. Of the order of the images, which differs from epoch to epoch.
+        jit_compile: bool. Whether to compile with XLA.
 
     Returns:
         dict: "loss" (list, one per epoch), "pixel_accuracy", "foreground_accuracy" (share
@@ -71,7 +71,7 @@ def train_and_score(
             expected = f"labelled from 0 to {classes - 1}, the classes of the model"
             received = f"labels up to {labels.max()}"
             raise checks.ArgumentError(checks.message(owner, name, expected, received))
-    # Losses of Keras for integer labels want them with the rank of the prediction.
+    # Keras's losses for integer labels need them with the rank of the prediction.
     data = tf.data.Dataset.from_tensor_slices((x, y[..., None]))
     data = data.shuffle(len(x), seed=seed).batch(batch_size, drop_remainder=True)
     model.compile(keras.optimizers.Adam(learning_rate), loss, jit_compile=jit_compile)
@@ -79,7 +79,7 @@ def train_and_score(
     if not np.all(np.isfinite(history["loss"])):
         raise FloatingPointError(
             f"`{owner}`: the loss became {history['loss'][-1]} within {epochs} epochs. "
-            "Choose a smaller `learning_rate`, and see that the images are finite."
+            "Choose a smaller `learning_rate`, and check that the images are finite."
         )
     return {"loss": history["loss"], **score(model, *test)}
 

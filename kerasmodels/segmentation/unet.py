@@ -12,10 +12,10 @@ from kerasmodels._support.saving import SavedAsKeras
 class UNet(CheckedBatches, SavedAsKeras, keras.Model):
     """Per-pixel class probabilities: an encoder, a decoder, and skips between them.
 
-    `depth` times: two convolutions of width 3, then pooling by 2; two convolutions; then
-    `depth` times: upsampling, the skip, one convolution. The width doubles with every
-    level. Without batch norm the softmax can saturate at the background within the first
-    twenty steps of a dice loss, and nothing brings it back.
+    `depth` times: two convolutions of size 3, then pooling by 2. Then one convolution. Then
+    `depth` times: upsampling, the skip, one convolution. The number of channels doubles
+    with every level. Without batch norm the softmax can saturate at the background within
+    the first twenty steps of a dice loss, and stays there.
 
     Reference: Ronneberger, Fischer, Brox (2015), https://arxiv.org/abs/1505.04597.
 

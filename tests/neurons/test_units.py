@@ -327,9 +327,7 @@ def test_the_boundary_of_signs_is_that_of_the_labels_it_says_to_pass():
 
 @pytest.mark.parametrize("unit", [neurons.LinearUnit, neurons.ThresholdRule])
 def test_no_boundary_before_data(unit):
-    with pytest.raises(
-        ValueError, match="`boundary` to be asked for after it has seen data"
-    ):
+    with pytest.raises(ValueError, match="`boundary` to be read after the model is built"):
         unit().boundary  # noqa: B018
 
 
