@@ -26,6 +26,10 @@ _MOST_PASSES = 20
 _LARGE_DRIFT, _GROWTH = 4.0, 1.5
 # Share by which that integral may still change in the last pass.
 _SETTLED = 0.2
+# A round has to bring the half-width below this share of the one before, or is the last.
+_NARROWER = 0.95
+# More time steps where the noise of the grid makes the mismatch this much larger.
+_NOISY = 1.3
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -48,7 +52,8 @@ class Regression(Method):
             unless `grid` is given.
         grid: None or sequence of floats. The times of all rounds, in place of `num_steps`.
         num_paths_per_pass: None or int. Paths of a pass in the first round; None is 2000.
-        num_random: int. Number of random features.
+        num_random: int. Number of random features in the first round; twice as many in
+            each further one.
         features: None, or a function (t `[batch, 1]`, x `[batch, dim]`) -> `[batch, k]` of
             further features, registered for Keras serialization.
         max_rounds: int. Rounds, at most.
@@ -108,11 +113,11 @@ class Regression(Method):
                     grid = as_time_grid("solve", equation, num_steps)
             found.baseline = baseline
             result = yield found
-            if not result.attainable_half_width < 0.8 * last:
+            if not result.attainable_half_width < _NARROWER * last:
                 return
             last, estimate = result.attainable_half_width, result.estimate
             of_grid = estimate.time_grid > estimate.imperfect_z
-            noisy = estimate.mismatch_std**2 > 2 * estimate.z_std**2
+            noisy = estimate.mismatch_std**2 > _NOISY * estimate.z_std**2
             finer = (of_grid or noisy) and self.grid is None
             if finer and 2 * num_steps <= _MOST_STEPS:
                 num_steps *= 2
@@ -133,7 +138,7 @@ class _Passes:
 
     def __init__(self, method, equation, run):
         self._method, self._equation, self._run = method, equation, run
-        self._done = 0
+        self._done, self.num_random = 0, method.num_random
 
     def __call__(self, grid, num_paths, before):
         """The `Regressed` of the last pass.
@@ -183,6 +188,6 @@ class _Passes:
         paths = sample(equation, grid, num_paths, key, dtype, before, strength)
         statistics = statistics_of(equation, grid, paths.x)
         features = Features(
-            equation, statistics, method.num_random, run.seed, dtype, method.features
+            equation, statistics, self.num_random, run.seed, dtype, method.features
         )
         return Regressed(features, backward_pass(equation, grid, features, paths, strength))
