@@ -1,11 +1,11 @@
 """Error of u(0, x0), its interval and seconds for every problem, over several seeds.
 
-Runs `kerasmodels.bsde.solve` with its defaults. Where an accuracy was published, runs it
-once more with that as its tolerance, and the published algorithm (plain.py) until it
-reaches it or has taken 20 times our time. Writes results/accuracy.json and
-results/accuracy.md after every run; results of other problems are kept. All of it takes
-about two and a half hours on two cores; --quick takes a minute and proves only that it
-runs.
+Runs the deep BSDE method of `kerasmodels.bsde.solve` with its defaults. Where an accuracy
+was published, runs it once more with that as its tolerance, and the published algorithm
+(plain.py) until it reaches it or has taken 20 times our time. Writes results/accuracy.json
+and results/accuracy.md after every run; results of other problems are kept. All of it
+takes about two and a half hours on two cores; --quick takes a minute and proves only that
+it runs.
 """
 
 import concurrent.futures
@@ -172,7 +172,8 @@ def equation_of(name, quick):
 def run_ours(name, seed, quick):
     """What `solve` finds with its defaults."""
     options = QUICK if quick else {}
-    result = bsde.solve(equation_of(name, quick), seed=seed, **options).to_dict()
+    equation = equation_of(name, quick)
+    result = bsde.solve(equation, "deep_bsde", seed=seed, **options).to_dict()
     return {key: result[key] for key in KEPT.split()}
 
 
@@ -180,7 +181,8 @@ def run_plain(name, quick):
     """Seconds of `solve`, and of the published algorithm, to the published accuracy."""
     equation = equation_of(name, quick)
     published = plain.PUBLISHED[PROBLEMS[name][0]]
-    ours = bsde.solve(equation, tolerance=published.error, **(QUICK if quick else {}))
+    options = QUICK if quick else {}
+    ours = bsde.solve(equation, "deep_bsde", published.error, **options)
     algorithm = plain.Plain(equation, equation.published.num_steps, published)
     reference = equation.reference().value
     limit = 1.0 if quick else 20 * ours.seconds
