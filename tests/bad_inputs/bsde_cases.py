@@ -708,6 +708,16 @@ ENTRIES = [
         num_steps=(3, optional(COUNT)),
         dtype=("float32", DTYPE),
     ),
+    entry(
+        "bsde.Regression",
+        bsde.Regression,
+        num_steps=(3, optional(COUNT)),
+        num_paths_per_pass=(100, [1, 63, *optional(COUNT)]),
+        num_random=(3, COUNT_OR_ZERO),
+        features=(None, [3, "features", [], {}, object(), lambda t, x: x]),
+        max_rounds=(1, COUNT),
+        dtype=("float32", DTYPE),
+    ),
     *(
         entry(
             f"bsde.{method.__name__}.grid",
@@ -715,7 +725,7 @@ ENTRIES = [
             grid=([0.0, 0.5, 1.0], optional(OWN_TIMES)),
             num_steps=(LEFT_OUT, [3]),
         )
-        for method in (bsde.DeepBSDE, bsde.MonteCarlo)
+        for method in (bsde.DeepBSDE, bsde.MonteCarlo, bsde.Regression)
     ),
     entry(
         "bsde.Run",

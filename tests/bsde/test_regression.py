@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import ops
 
 from kerasmodels import bsde
 from kerasmodels.bsde.methods.base import Round
@@ -120,25 +119,40 @@ def test_linear_driver_agrees_with_the_ordinary_differential_equation(a, b):
     assert mean == pytest.approx(0.5 * (1 + b / 16) ** 16, abs=0.04)
 
 
-def test_features_of_the_user_are_used():
-    class Wave(bsde.Heat):
-        """u = cos(5 x_1) e^(-25 (T - t)) for dX = sqrt 2 dW, seen from far away."""
+@keras.saving.register_keras_serializable(package="tests")
+def product(t, x):
+    """The solution of `Product` but for a constant."""
+    return x[:, :1] * x[:, 1:2] * x[:, 2:3]
 
-        def terminal(self, x):
-            return ops.cos(5 * x[:, :1])
 
-    def wave(t, x):
-        return ops.cos(5 * x[:, :1])
+@keras.saving.register_keras_serializable(package="tests")
+class Product(bsde.Heat):
+    """u = x_1 x_2 x_3 + x_1, where g alone knows the first part."""
 
-    left = [
-        one_pass(Wave(3), own=own, num_steps=40)[0].found.residual for own in (None, wave)
-    ]
-    # g is a feature itself, but q stands beside others; the residual is not larger.
-    assert left[1] <= 1.05 * left[0]
-    features = one_pass(Wave(3), own=wave)[0].features
-    x = tf.constant(np.random.default_rng(3).normal(size=(5, 3)))
-    values = features(2, tf.zeros((5, 1), "float64"), x)
-    assert np.any(np.all(np.isclose(values, wave(0.0, x)), axis=0))
+    def exact_solution(self, t, x):
+        return product(t, x) + keras.ops.exp(self.terminal_time - t) * x[:, :1]
+
+    def driver(self, t, x, u, z):
+        return u - product(t, x)
+
+    def terminal(self, x):
+        return product(0.0, x) + x[:, :1]
+
+
+def test_features_of_the_user_are_used(tmp_path):
+    # u = x_1 x_2 x_3 + e^(T - t) x_1: q and the product span it, and q alone does not.
+    errors = []
+    for own in (None, product):
+        found, paths = one_pass(Product(3), own=own)
+        t, x = tf.fill((2000, 1), tf.constant(0.25, "float64")), paths.x[2]
+        error = found.value_and_z(2, t, x)[0] - Product(3).exact_solution(t, x)
+        errors.append(np.std(error))
+    assert errors[1] < errors[0] / 2
+    method = bsde.Regression(num_steps=4, num_paths_per_pass=200, features=product)
+    solution = bsde.solve(Product(3), method, num_paths=500, tolerance=0.5)
+    solution.save(tmp_path)
+    again = bsde.Solution.load(tmp_path)
+    assert again.method == method and again.approximation.features.own is product
 
 
 def test_paths_that_a_driver_moves_are_found_by_weaker_drivers_first():
@@ -194,6 +208,21 @@ def test_stiff_driver_takes_more_steps_or_is_refused():
         first_round(given, Decaying())
 
 
+class Exploding(bsde.Heat):
+    """dX = X^3 dt + dW, which no path survives."""
+
+    def drift(self, t, x):
+        return 1e3 * x**3
+
+    def step(self, t, dt, x, dw):
+        return x + self.drift(t, x) * dt + dw
+
+
+def test_paths_that_explode_are_named():
+    with pytest.raises(bsde.MethodFailed, match="paths are no longer finite"):
+        first_round(bsde.Regression(num_paths_per_pass=100), Exploding(1))
+
+
 def test_rounds_take_more_paths_or_more_steps():
     equation = Hand(dim=2)
 
@@ -213,7 +242,7 @@ def test_rounds_take_more_paths_or_more_steps():
         assert again is not first
         with pytest.raises(StopIteration):
             # No narrower than the round before.
-            rounds.send(Round(estimate, 0.9))
+            rounds.send(Round(estimate, 0.96))
         return again.num_steps
 
     assert second() == 4

@@ -27,7 +27,7 @@ from kerasmodels.bsde.recursion.iterated_integrals import iterated_integrals_of_
 # |df/du| dt above which a step is too long for the driver.
 _STIFF = 0.5
 # In float32 the square of a larger number overflows.
-_LARGEST = 1e18
+LARGEST = 1e18
 
 
 class Paths(NamedTuple):
@@ -103,8 +103,8 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
         weights = tf.constant(coefficients[n + 1], dtype)
         z_probed = value_and_z(tf.constant(n + 1), tf.tile(t, (4, 1)), states, weights)[1]
         better = plain + iterated_integrals_of_z(dt, along, z_probed, noise[n])
-        variances = [np.var(change - value) for value in (plain, better)]
-        return better if variances[1] < variances[0] else plain
+        squares = [tf.math.reduce_variance(change - value) for value in (plain, better)]
+        return better if squares[1] < squares[0] else plain
 
     u, z = equation.terminal_and_z(one * tf.constant(grid[-1], dtype), x[-1])
     z = finite(z)
@@ -157,7 +157,7 @@ def _array(value):
         MethodFailed: a number is not finite, or so large that its square is not.
     """
     value = np.asarray(value, "float64")[:, 0]
-    if not np.all(np.abs(value) < _LARGEST):
+    if not np.all(np.abs(value) < LARGEST):
         raise MethodFailed("its regressions are no longer finite numbers")
     return value
 

@@ -1,6 +1,7 @@
 """Regression: u and z from least squares backward in time, without training."""
 
 import dataclasses
+import inspect
 import math
 from typing import ClassVar
 
@@ -84,12 +85,8 @@ class Regression(Method):
             )
         checks.positive_int(owner, "num_random", self.num_random, minimum=0)
         checks.positive_int(owner, "max_rounds", self.max_rounds)
-        if self.features is not None and not callable(self.features):
-            received = checks.describe(self.features)
-            expected = "None or a function (t, x) of features"
-            raise checks.ArgumentError(
-                checks.message(owner, "features", expected, received)
-            )
+        if self.features is not None:
+            _check_features(owner, self.features)
         checks.one_of(owner, "dtype", self.dtype, ("float32", "float64"))
 
     def fit(self, equation, run):
@@ -125,6 +122,23 @@ class Regression(Method):
             num_paths = max(
                 num_paths, _at_most(min(4 * num_paths, _MOST_PATHS), equation, grid)
             )
+
+
+def _check_features(owner, features):
+    """Raises ValueError unless `features` is a function that a saved solution can name."""
+    known = inspect.isfunction(features) and keras.saving.get_registered_object(
+        keras.saving.get_registered_name(features)
+    )
+    if not known:
+        raise checks.ArgumentError(
+            checks.message(
+                owner,
+                "features",
+                "None or a function (t, x), registered for Keras serialization",
+                checks.describe(features),
+                'Decorate it with `@keras.saving.register_keras_serializable("mine")`.',
+            )
+        )
 
 
 def _at_most(num_paths, equation, grid):

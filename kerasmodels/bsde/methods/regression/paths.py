@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasmodels.bsde.methods.regression.backward import Paths
+from kerasmodels.bsde.methods.base import MethodFailed
+from kerasmodels.bsde.methods.regression.backward import LARGEST, Paths
 from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.increments import brownian_increments
 from kerasmodels.bsde.paths.sampling import start_states
@@ -21,6 +22,9 @@ def sample(equation, grid, num_paths, key, dtype, before=None, strength=1.0):
         dtype: "float32" or "float64".
         before: None, or `Regressed`, which drives the paths by b = df/dz at its u and z.
         strength: float. Factor of the driver.
+
+    Raises:
+        MethodFailed: a path is no longer a finite number.
     """
     seed = key[0], streams.of_regression(key[1])
     noise = brownian_increments(grid, num_paths, equation.noise_dim, seed, dtype)
@@ -43,4 +47,7 @@ def sample(equation, grid, num_paths, key, dtype, before=None, strength=1.0):
             dw += drifts[-1] * dt
         x = equation.step(t, dt, x, dw)
         states.append(x)
-    return Paths(tf.stack(states), noise, tf.stack(drifts) if drifts else None)
+    x = tf.stack(states)
+    if not tf.reduce_all(tf.abs(x) < LARGEST):
+        raise MethodFailed("its paths are no longer finite numbers")
+    return Paths(x, noise, tf.stack(drifts) if drifts else None)
