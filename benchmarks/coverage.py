@@ -1,9 +1,10 @@
 """The share of the 95 % intervals of `solve` that hold the exact value, with twenty seeds.
 
-Runs `solve` with its defaults. Takes the runs that are in results/accuracy.json from there.
-Runs the others two at a time, each in a process of its own, because no time is measured.
-Writes results/coverage.json and results/coverage.md after every run. Takes about an hour on
-two cores. --quick takes a minute and tests only that the script runs.
+Runs the deep BSDE method of `solve` with its defaults. Takes the runs that are in
+results/accuracy.json from there. Runs the others two at a time, each in a process of its
+own, because no time is measured. Writes results/coverage.json and results/coverage.md after
+every run. Takes about an hour on two cores. --quick takes a minute and tests only that the
+script runs.
 """
 
 import concurrent.futures

@@ -34,15 +34,25 @@ SHARE, HALF_WIDTH = 0.9, 5e-3
 # No limit: TensorFlow takes seconds to start, and a pool may hang at a limit.
 RUNS_EACH = None
 # The errors by which `solve` refuses. Any other error is a failure.
-REFUSALS = (bsde.EquationError, FloatingPointError, checks.ArgumentError, checks.RunError)
-KEPT = "u0 u0_interval trained_u0 estimate relative_error converged num_steps steps "
-KEPT += "importance_sampling reference_u0 reference_tolerance seconds"
+REFUSALS = (
+    bsde.EquationError,
+    bsde.MethodFailed,
+    FloatingPointError,
+    checks.ArgumentError,
+    checks.RunError,
+)
+KEPT = "u0 u0_interval trained_u0 estimate relative_error converged method num_steps steps "
+KEPT += "reference_u0 reference_tolerance seconds"
+# The settings of a quick run, which tests only that the script runs.
+QUICK = {"method": "regression", "num_steps": 4, "num_paths_per_pass": 64}
+QUICK |= {"num_paths": 64, "max_rounds": 1}
 
 
 def run(name, seed, quick):
     """The numbers of one solve, or the text of the error that ended it."""
     problem = PROBLEMS[name]
-    options = {**OPTIONS, **problem.options, **(accuracy.QUICK if quick else {})}
+    quickly = accuracy.QUICK if problem.options else QUICK
+    options = {**OPTIONS, **problem.options, **(quickly if quick else {})}
     try:
         result = bsde.solve(problem.equation, seed=seed, **options).to_dict()
     except Exception as error:

@@ -35,11 +35,11 @@ commit of its numbers and the modules that have changed since then, comments asi
 `make benchmark-check` measures a few of the numbers again, in minutes, and compares them
 with the committed ones.
 
-`solve` runs with its defaults on every problem, each run in a process of its own;
-[bsde.md](bsde.md) lists the settings. The seconds include compilation, but not the import
-of TensorFlow, and other work may have shared the machine. No number here was measured on a
-GPU, because none was available. If TensorFlow finds a GPU, the runs use it, TensorFlow
-takes its memory as needed, and the tables name it.
+The deep BSDE method of `solve` runs with its defaults on every problem, each run in a
+process of its own; [bsde.md](bsde.md) lists the settings. The seconds include compilation,
+but not the import of TensorFlow, and other work may have shared the machine. No number here
+was measured on a GPU, because none was available. If TensorFlow finds a GPU, the runs use
+it, TensorFlow takes its memory as needed, and the tables name it.
 
 ## Accuracy
 
@@ -84,10 +84,10 @@ grid is computed from two grids and added to the uncertainty:
 SECTIONS = [
     (
         "How often the interval holds",
-        "`python benchmarks/coverage.py` runs `solve` with its defaults, with twenty "
-        "seeds per problem, and compares the interval with the exact value. An interval "
-        "of 95 % should hold it in 19 of 20 runs. Ours holds it more often, because the "
-        "three parts of its half-width are added.",
+        "`python benchmarks/coverage.py` runs the deep BSDE method with its defaults, with "
+        "twenty seeds per problem, and compares the interval with the exact value. An "
+        "interval of 95 % should hold it in 19 of 20 runs. Ours holds it more often, "
+        "because the three parts of its half-width are added.",
         coverage,
     ),
     (

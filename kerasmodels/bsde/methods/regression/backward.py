@@ -6,21 +6,28 @@ u_N is g, and u_n is the regression on the features of x_n of
     u_{n+1} + (f_n + f_{n+1}) dt / 2 - (z_n + z_{n+1}) . b_n dt / 2 - z~ . dW^Q_n
 
 with z~ = sigma^T grad u_{n+1} at (t_n, x_n), which no later noise enters, so that the last
-term has mean zero; it takes most of the variance out. f_n and z_n come from u_{n+1} as a
+term has mean zero; it takes most of the variance out, and the iterated integrals of z~
+(`recursion/iterated_integrals.py`) most of the rest. f_n and z_n come from u_{n+1} as a
 function of x_n first, and from u_n in a second regression.
 
 Reference: Gobet, Lemor and Warin (2005), https://doi.org/10.1214/105051605000000412
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from kerasmodels.bsde.methods.base import MethodFailed
 from kerasmodels.bsde.methods.regression.features import finite
 from kerasmodels.bsde.methods.regression.least_squares import LeastSquares
 from kerasmodels.bsde.recursion.driven import driver_and_df_dz
+from kerasmodels.bsde.recursion.iterated_integrals import iterated_integrals_of_z, probes
+
+# |df/du| dt above which a step is too long for the driver.
+_STIFF = 0.5
+# In float32 the square of a larger number overflows.
+_LARGEST = 1e18
 
 
 class Paths(NamedTuple):
@@ -45,7 +52,6 @@ class Pass(NamedTuple):
     residual: float. Root of the mean squares that the regressions leave, summed over time,
         on paths held out.
     b_square: float. Mean of int |df/dz|^2 dt at the u and z found, for the whole driver.
-    stiffness: float. Largest mean of |df/du| dt in one step.
     """
 
     coefficients: np.ndarray
@@ -53,12 +59,10 @@ class Pass(NamedTuple):
     z0: np.ndarray
     residual: float
     b_square: float
-    stiffness: float
 
-    @property
-    def is_finite(self):
-        """Whether every number is one."""
-        return all(np.all(np.isfinite(value)) for value in self)
+
+class StepTooLong(MethodFailed):
+    """A time step in which |df/du| dt is too large for an explicit rule."""
 
 
 def backward_pass(equation, grid, features, paths, strength=1.0):
@@ -70,6 +74,10 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
         features: `Features` on that grid.
         paths: `Paths`.
         strength: float. Factor of the driver, up to 1: a weaker one on the way.
+
+    Raises:
+        StepTooLong: the driver is stiff.
+        MethodFailed: a value is no longer a finite number.
     """
     x, noise, b = paths
     one = tf.ones_like(x[0][:, :1])
@@ -85,19 +93,31 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
         driver = strength * equation.driver(one * tf.constant(grid[n], dtype), x[n], u, z)
         return dt / 2 * (driver if drift is None else driver - _dot(z, drift))
 
+    def martingale(n, dt, change, z):
+        """z . dW^Q and, where that explains more of the change of u, what lies beyond."""
+        plain = _dot(z, noise[n])
+        # The noise of another path is independent of this one's.
+        other = tf.roll(noise[n], 1, axis=0)
+        t, dt = one * tf.constant(grid[n], dtype), one * dt
+        states, along = probes(equation, t, dt, x[n], z, other)
+        weights = tf.constant(coefficients[n + 1], dtype)
+        z_probed = value_and_z(tf.constant(n + 1), tf.tile(t, (4, 1)), states, weights)[1]
+        better = plain + iterated_integrals_of_z(dt, along, z_probed, noise[n])
+        variances = [np.var(change - value) for value in (plain, better)]
+        return better if variances[1] < variances[0] else plain
+
     u, z = equation.terminal_and_z(one * tf.constant(grid[-1], dtype), x[-1])
     z = finite(z)
     coefficients = np.zeros((num_steps + 1, features.size))
     statistics = features.statistics
     coefficients[-1, :2] = statistics["g_mean"][-1], statistics["g_deviation"][-1]
-    left, b_square, stiffness = [], 0.0, 0.0
+    left, b_square = [], 0.0
     for n in range(num_steps - 1, -1, -1):
         dt, drift = float(grid[n + 1] - grid[n]), None if b is None else b[n]
-        u_start, z_start = z_tilde = function(n + 1, n, coefficients[n + 1])
-        end = u + half_step(n + 1, u, z, drift, dt) - _dot(z_tilde[1], noise[n])
+        u_start, z_start = function(n + 1, n, coefficients[n + 1])
+        end = u + half_step(n + 1, u, z, drift, dt)
+        end -= martingale(n, dt, end - u_start, z_start)
         wanted = _array(end + half_step(n, u_start, z_start, drift, dt))
-        if not np.all(np.isfinite(wanted)):
-            return Pass(coefficients, math.nan, 0 * noise[0][0].numpy(), *3 * (math.nan,))
         if n > 0:
             values = features(n, one * tf.constant(grid[n], dtype), x[n])
             fit = LeastSquares(np.asarray(values, "float64"), features.num_base)
@@ -106,13 +126,17 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
             u, z = function(n, n, coefficients[n])
             u_start, z_start = u, z
             left.append(unseen)
-        square, slope = _slopes(equation, grid[n], x[n], u_start, z_start)
+        square, df_du = _slopes(equation, grid[n], x[n], u_start, z_start)
         b_square += square * dt
-        stiffness = max(stiffness, slope * dt)
+        if df_du * dt > _STIFF:
+            raise StepTooLong(
+                f"the driver is stiff: |df/du| is about {df_du:.3g}, and {num_steps} time "
+                "steps are too few for it"
+            )
     left.append(np.var(wanted))
     z0 = np.asarray(z_start[0], "float64")
     residual = float(np.sqrt(np.sum(left)))
-    return Pass(coefficients, float(np.mean(wanted)), z0, residual, b_square, stiffness)
+    return Pass(coefficients, float(np.mean(wanted)), z0, residual, b_square)
 
 
 def _slopes(equation, t, x, u, z):
@@ -127,7 +151,15 @@ def _slopes(equation, t, x, u, z):
 
 
 def _array(value):
-    return np.asarray(value, "float64")[:, 0]
+    """The only column, in float64.
+
+    Raises:
+        MethodFailed: a number is not finite, or so large that its square is not.
+    """
+    value = np.asarray(value, "float64")[:, 0]
+    if not np.all(np.abs(value) < _LARGEST):
+        raise MethodFailed("its regressions are no longer finite numbers")
+    return value
 
 
 def _dot(a, b):

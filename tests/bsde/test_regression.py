@@ -1,0 +1,234 @@
+"""The method of regressions: least squares, one pass, driven passes, refusals."""
+
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+from kerasmodels import bsde
+from kerasmodels.bsde.methods.base import Round
+from kerasmodels.bsde.methods.regression.approximation import Regressed
+from kerasmodels.bsde.methods.regression.backward import backward_pass
+from kerasmodels.bsde.methods.regression.features import Features, statistics_of
+from kerasmodels.bsde.methods.regression.least_squares import LeastSquares
+from kerasmodels.bsde.methods.regression.paths import sample
+from tests.helpers import Hand
+
+RUN = types.SimpleNamespace(seed=0, line=types.SimpleNamespace(phase=lambda text: None))
+
+
+def first_round(method, equation):
+    return next(method.fit(equation, RUN))
+
+
+def test_least_squares_finds_the_weights_and_what_is_left():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([np.ones((4000, 1)), rng.normal(3.0, 2.0, (4000, 4))], axis=1)
+    weights = np.array([2.0, -1.0, 0.5, 0.0, 3.0])
+    noise = 0.1 * rng.normal(size=4000)
+    found, left = LeastSquares(values, 5)(values @ weights + noise)
+    # Five standard errors: 0.1 / (2 sqrt(4000)), and that of the constant.
+    np.testing.assert_allclose(found[1:], weights[1:], atol=5 * 0.1 / 2 / 4000**0.5)
+    assert abs(found[0] - 2.0) < 5 * 0.1 * 4 / 4000**0.5
+    # The mean square of 1000 normals.
+    assert left == pytest.approx(0.01, rel=5 * (2 / 1000) ** 0.5)
+
+
+def test_least_squares_drops_features_that_the_rows_held_out_do_not_confirm():
+    rng = np.random.default_rng(1)
+    base = np.concatenate([np.ones((200, 1)), rng.normal(size=(200, 1))], axis=1)
+    noise = rng.normal(size=(200, 90))
+    values = np.concatenate([base, noise], axis=1)
+    weights, _ = LeastSquares(values, 2)(base @ [1.0, 2.0] + rng.normal(size=200))
+    assert np.all(weights[2:] == 0) and np.all(weights[:2] != 0)
+    # They are used where they explain something.
+    weights, _ = LeastSquares(values, 2)(noise @ np.arange(90.0))
+    np.testing.assert_allclose(weights[2:], np.arange(90.0), atol=1e-2)
+
+
+def test_constant_feature_gets_no_weight():
+    rng = np.random.default_rng(2)
+    values = np.concatenate([np.ones((100, 2)), rng.normal(size=(100, 1))], axis=1)
+    values[:, 1] += 1e-6 * rng.normal(size=100)
+    weights, _ = LeastSquares(values, 3)(rng.normal(size=100))
+    assert weights[1] == 0
+
+
+def one_pass(equation, num_paths=2000, before=None, num_steps=8, own=None):
+    grid = np.linspace(0.0, equation.terminal_time, num_steps + 1)
+    paths = sample(equation, grid, num_paths, (0, 1), "float64", before)
+    statistics = statistics_of(equation, grid, paths.x)
+    features = Features(equation, statistics, 5, 0, "float64", own)
+    return Regressed(features, backward_pass(equation, grid, features, paths)), paths
+
+
+def test_pass_finds_a_solution_that_its_features_hold():
+    # u = |x|^2 + d (T - t) and z = 2 x, for dX = dW and f = 0.
+    found, paths = one_pass(Hand(dim=3), num_paths=8000)
+    for k in (1, 4, 7, 8):
+        x = paths.x[k][:50]
+        square = np.sum(np.square(x), axis=-1, keepdims=True)
+        t = tf.fill((50, 1), tf.constant(k / 8, "float64"))
+        u, z = found.value_and_z(tf.constant(k), t, x)
+        # Little is left of the noise of the grid, because z is linear in x: what the bound
+        # on squares does to |x|^2.
+        np.testing.assert_allclose(u, square + 3 * (1 - k / 8), atol=0.02)
+        np.testing.assert_allclose(z, 2 * x, atol=0.06)
+    assert found.found.u0 == pytest.approx(0.75 + 3.0, abs=0.02)
+    np.testing.assert_allclose(found.z0, 1.0, atol=0.08)
+
+
+def test_z_is_the_derivative_of_u():
+    found, _ = one_pass(bsde.AllenCahn(4))
+    x = tf.constant(np.random.default_rng(1).normal(size=(20, 4)))
+    t, step = tf.fill((20, 1), tf.constant(3 / 8 * 0.3, "float64")), 1e-5
+    for i in range(4):
+        shift = step * np.eye(4)[i]
+        above, below = (found.value_and_z(3, t, x + s)[0] for s in (shift, -shift))
+        slope = (above - below) / (2 * step)
+        # sigma = sqrt 2 times the unit matrix.
+        z = found.z(tf.constant(2), t, x)[:, i : i + 1]
+        np.testing.assert_allclose(2**0.5 * slope, z, rtol=1e-5, atol=1e-8)
+
+
+def test_u_between_two_times_lies_on_the_line_between_their_values():
+    found, _ = one_pass(Hand(dim=2))
+    x = tf.constant([[0.3, -0.2]], "float64")
+    quarter = tf.constant([[0.25]], "float64")
+    at = [found.u(tf.constant([[t]], "float64"), x) for t in (0.25, 0.3125, 0.375)]
+    np.testing.assert_allclose(at[1], (at[0] + at[2]) / 2, rtol=1e-12)
+    np.testing.assert_allclose(at[0], found.value_and_z(2, quarter, x)[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("a, b", [(-0.8, 0.0), (0.0, 0.4), (-0.5, 0.3)])
+def test_linear_driver_agrees_with_the_ordinary_differential_equation(a, b):
+    # u = p(t) |x|^2 + q(t): p' + (a + 2 b) p = 0, q' + d p + a q = 0, p(T) = 1, q(T) = 0.
+    equation = Hand(dim=2, a=a, b=b)
+    p = np.exp(a + 2 * b)
+    q = 2 * np.exp(a) * (np.expm1(2 * b) / (2 * b) if b else 1.0)
+    exact = p * 0.5 + q
+    undriven, _ = one_pass(equation, num_paths=8000, num_steps=16)
+    driven, paths = one_pass(equation, num_paths=8000, before=undriven, num_steps=16)
+    # dt^2 = 1/256, and the noise of the grid over 8000 paths, 0.3 %.
+    assert undriven.found.u0 == pytest.approx(exact, rel=0.01)
+    assert driven.found.u0 == pytest.approx(exact, rel=0.01)
+    # df/dz = b x drives the paths: E X_T = x0 e^b.
+    mean = np.mean(paths.x[-1])
+    assert mean == pytest.approx(0.5 * (1 + b / 16) ** 16, abs=0.04)
+
+
+def test_features_of_the_user_are_used():
+    class Wave(bsde.Heat):
+        """u = cos(5 x_1) e^(-25 (T - t)) for dX = sqrt 2 dW, seen from far away."""
+
+        def terminal(self, x):
+            return ops.cos(5 * x[:, :1])
+
+    def wave(t, x):
+        return ops.cos(5 * x[:, :1])
+
+    left = [
+        one_pass(Wave(3), own=own, num_steps=40)[0].found.residual for own in (None, wave)
+    ]
+    # g is a feature itself, but q stands beside others; the residual is not larger.
+    assert left[1] <= 1.05 * left[0]
+    features = one_pass(Wave(3), own=wave)[0].features
+    x = tf.constant(np.random.default_rng(3).normal(size=(5, 3)))
+    values = features(2, tf.zeros((5, 1), "float64"), x)
+    assert np.any(np.all(np.isclose(values, wave(0.0, x)), axis=0))
+
+
+def test_paths_that_a_driver_moves_are_found_by_weaker_drivers_first():
+    # lambda = 20: int |df/dz|^2 dt is far from that of the undriven paths.
+    equation = bsde.HJB(20, control_cost=20.0)
+    found = first_round(bsde.Regression(num_steps=60, num_paths_per_pass=1000), equation)
+    exact = equation.reference().value
+    assert found.found.b_square > 4.0
+    # |b|^2 dt is 0.5 in a step, so that 60 steps leave 3 %; the undriven E g is twice that.
+    assert found.found.u0 == pytest.approx(exact, rel=0.04)
+    assert found.contradicted_by(bsde.estimate_u0(found, 2000)) is None
+
+
+def test_estimate_that_leaves_the_region_contradicts():
+    found, _ = one_pass(bsde.HJB(3, control_cost=2.0))
+    ours = found.found
+    near = types.SimpleNamespace(drift_size=ours.b_square, mismatch_std=ours.residual)
+    assert found.contradicted_by(near) is None
+    near.drift_size = 2 * ours.b_square + 0.1
+    assert "region" in found.contradicted_by(near)
+    near.drift_size, near.mismatch_std = ours.b_square, 4 * ours.residual
+    assert "features" in found.contradicted_by(near)
+    near.mismatch_std = np.nan
+    assert "features" in found.contradicted_by(near)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Decaying(bsde.Heat):
+    """f = -rate u: stiff where the rate is large."""
+
+    def __init__(self, dim=1, rate=60.0):
+        super().__init__(dim)
+        self.rate = rate
+
+    def driver(self, t, x, u, z):
+        return -self.rate * u
+
+    def exact_solution(self, t, x):
+        return None
+
+    def reference(self):
+        return None
+
+
+def test_stiff_driver_takes_more_steps_or_is_refused():
+    method = bsde.Regression(num_steps=40, num_paths_per_pass=200)
+    # |df/du| dt = 60 / 40 is too much, and 60 / 160 is not.
+    assert first_round(method, Decaying()).num_steps == 160
+    with pytest.raises(bsde.MethodFailed, match="stiff: .df/du. is about 1e"):
+        first_round(method, Decaying(rate=1000.0))
+    given = bsde.Regression(grid=np.linspace(0, 1, 41).tolist(), num_paths_per_pass=200)
+    with pytest.raises(bsde.MethodFailed, match="40 time steps are too few"):
+        first_round(given, Decaying())
+
+
+def test_rounds_take_more_paths_or_more_steps():
+    equation = Hand(dim=2)
+
+    def second(**numbers):
+        estimate = types.SimpleNamespace(
+            **{
+                "time_grid": 1.0,
+                "imperfect_z": 2.0,
+                "mismatch_std": 1.0,
+                "z_std": 1.0,
+                **numbers,
+            }
+        )
+        rounds = bsde.Regression(num_steps=4, num_paths_per_pass=100).fit(equation, RUN)
+        first = next(rounds)
+        again = rounds.send(Round(estimate, 1.0))
+        assert again is not first
+        with pytest.raises(StopIteration):
+            # No narrower than the round before.
+            rounds.send(Round(estimate, 0.9))
+        return again.num_steps
+
+    assert second() == 4
+    assert second(time_grid=3.0) == 8
+    assert second(z_std=0.5) == 8
+
+
+def test_solve_begins_with_the_regression_and_ends_there_where_it_suffices():
+    solution = bsde.solve(bsde.HJB(20), tolerance=2e-3)
+    assert isinstance(solution.method, bsde.Regression) and solution.converged
+    low, high = solution.interval
+    assert low < solution.equation.reference().value < high
+    assert solution.trained_u0 != solution.u0 and solution.seconds > 0
+    # Settings are those of the deep BSDE method.
+    solution = bsde.solve(
+        bsde.Heat(2), num_steps=4, steps=20, batch_size=16, max_rounds=1, num_paths=4000
+    )
+    assert isinstance(solution.method, bsde.DeepBSDE)

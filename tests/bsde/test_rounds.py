@@ -1,0 +1,82 @@
+"""One method after another: whose answer counts, and whose error."""
+
+import dataclasses
+import types
+
+import pytest
+
+from kerasmodels import bsde
+from kerasmodels.bsde import rounds
+from kerasmodels.bsde.rounds import Answer, best_answer
+
+
+@dataclasses.dataclass(frozen=True)
+class Stub(bsde.Method):
+    """Gives an interval of this width, or an error."""
+
+    width: float = 1.0
+    error: object = None
+    reason: object = None
+
+    def refuses(self, equation):
+        return self.reason
+
+    def fit(self, equation, run):
+        raise NotImplementedError
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    tried = []
+
+    def fake(equation, method, active, tolerance, num_paths):
+        tried.append(method)
+        if method.error:
+            raise method.error
+        return Answer(method, None, types.SimpleNamespace(half_width=method.width, u0=10.0))
+
+    monkeypatch.setattr(rounds, "_rounds", fake)
+
+    def solve(*methods, tolerance=0.05):
+        tried.clear()
+        best = best_answer(bsde.Heat(2), list(methods), None, tolerance, None)
+        return best.method, list(tried)
+
+    return solve
+
+
+def test_first_answer_that_is_narrow_enough_ends_the_search(answers):
+    first, second = Stub(0.4), Stub(0.1)
+    assert answers(first, second) == (first, [first])
+
+
+def test_narrowest_answer_counts(answers):
+    wide, wider = Stub(2.0), Stub(3.0)
+    assert answers(wide, wider) == (wide, [wide, wider])
+    assert answers(wider, wide) == (wide, [wider, wide])
+
+
+def test_method_that_refuses_is_not_tried(answers):
+    refusing, other = Stub(reason="no"), Stub(0.1)
+    assert answers(refusing, other) == (other, [other])
+
+
+@pytest.mark.parametrize("error", [bsde.MethodFailed("it is"), FloatingPointError("it is")])
+def test_method_that_fails_gives_way_and_the_last_error_is_raised(answers, error):
+    failing, other = Stub(error=error), Stub(3.0)
+    assert answers(failing, other) == (other, [failing, other])
+    assert answers(other, failing) == (other, [other, failing])
+    with pytest.raises(type(error), match="it is"):
+        answers(failing, failing)
+
+
+def test_failure_names_the_method_and_what_to_do(answers):
+    with pytest.raises(
+        bsde.MethodFailed, match='(?s)`Stub`.*Heat.*because it is.*"deep_bsde"'
+    ):
+        answers(Stub(error=bsde.MethodFailed("it is")))
+
+
+def test_another_error_is_not_hidden(answers):
+    with pytest.raises(KeyError):
+        answers(Stub(error=KeyError("bug")), Stub(0.1))
