@@ -1,8 +1,9 @@
-"""What each piece of the solver is worth: one left out at a time.
+"""The effect of each piece of the solver: one piece is left out at a time.
 
 Trains one round with the settings of `solve`, from the same seeds, and estimates u0 on the
 fewest paths that an estimate takes. Writes results/ablation.json and results/ablation.md.
-About an hour on two cores; --quick takes two minutes and proves only that it runs.
+Takes about an hour on two cores. --quick takes two minutes and tests only that the script
+runs.
 """
 
 import os
@@ -29,7 +30,7 @@ PROBLEMS = {
     "Black-Scholes-Barenblatt": ("black-scholes-barenblatt", {}),
     "Burgers": ("burgers", {}),
 }
-# Problems whose paths `solve` drives by the control, and in how many steps.
+# Problems whose paths follow the control in `solve`, with the number of time steps.
 DRIVEN = {"HJB, lambda = 10": 100, "Black-Scholes-Barenblatt": 20, "Burgers": 40}
 VARIANTS = {
     "all of it": {},
@@ -46,7 +47,7 @@ VARIANTS = {
 
 
 class Alike(bsde.GlobalModel):
-    """Driven paths that all count the same in the loss."""
+    """A model in whose loss all driven paths have the same weight."""
 
     def _driven(self, data):
         inputs, y, _ = super()._driven(data)
@@ -54,7 +55,7 @@ class Alike(bsde.GlobalModel):
 
 
 def run(name, variant, seed, quick=False):
-    """Trains one variant and returns what its estimate says."""
+    """Trains one variant and returns the errors of its u0 and its estimate."""
     zoo_name, arguments = PROBLEMS[name]
     if quick:
         arguments = {**arguments, "dim": 3}
@@ -88,7 +89,7 @@ def run(name, variant, seed, quick=False):
         model.optimizer.finalize_variable_values(model.trainable_variables)
     estimator = Estimator(model, seed=seed, **({"chunk_size": 16} if quick else {}))
     for _ in range(3):
-        # Newton's method, where the driver depends on u.
+        # Three Newton iterations, because the driver may depend on u.
         estimate = estimator(1)
         model.set_u0(estimate.u0)
     reference = equation.reference().value
@@ -107,8 +108,8 @@ def run(name, variant, seed, quick=False):
 def table(results):
     """A Markdown table: medians over the seeds, in per cent of u0."""
     lines = [
-        "| problem | variant | error of the trained u0 | of the estimate | without its "
-        "correction | half-width | part of z in the mismatch | seconds |",
+        "| problem | variant | error of the trained u0 | error of the estimate | error "
+        "without the correction | half-width | part of z in the mismatch | seconds |",
         "|---|---|---|---|---|---|---|---|",
     ]
     keys = ("trained_error", "error", "uncorrected_error", "half_width", "z_std")

@@ -1,10 +1,10 @@
-"""What a class should weigh that an image does not contain: every rule, five seeds.
+"""The weight of a class that an image does not contain: every rule, five seeds.
 
 Trains a small U-Net on handwritten digits (one of ten classes per image, so nine are
-absent) with `GeneralizedDice` and each rule for absent classes, from the same weights, and
-computes the loss of a right answer with a little probability on the absent classes. Writes
-results/absent_classes.json and results/absent_classes.md. About ten minutes on two cores;
---quick takes half a minute and proves only that it runs.
+absent) with `GeneralizedDice` and each rule for absent classes, from the same weights. Also
+computes the loss of a right answer that has a little probability on the absent classes.
+Writes results/absent_classes.json and results/absent_classes.md. Takes about ten minutes on
+two cores. --quick takes half a minute and tests only that the script runs.
 """
 
 import os
@@ -21,7 +21,7 @@ import numpy as np
 
 from kerasmodels import losses, segmentation
 
-# A fixed 1e-6 is the remedy that is passed on for this loss.
+# A fixed 1e-6 is the usual advice for this loss.
 RULES = {"image": "image", "largest": "largest", "drop": "drop", "fixed 1e-6": 1e-6}
 SETTINGS = {
     "8x8": {"side": 8, "scale": 1, "epochs": 10, "batch_norm": True},
@@ -65,7 +65,7 @@ def table(results):
     """A Markdown table: one row per rule, medians over the seeds and the worst seed."""
     settings = list(results["training"])
     lines = [
-        "| absent classes weigh | leak 1e-3, 28x28 | leak 1e-3, 256x256 | "
+        "| weight of absent classes | leak 1e-3, 28x28 | leak 1e-3, 256x256 | "
         + " | ".join(f"{name}: median (worst)" for name in settings)
         + " |",
         "|---" * (3 + len(settings)) + "|",

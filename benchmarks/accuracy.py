@@ -1,11 +1,11 @@
-"""Error of u(0, x0), its interval and seconds for every problem, over several seeds.
+"""Error of u(0, x0), its interval and its seconds for every problem, over several seeds.
 
-Runs the deep BSDE method of `kerasmodels.bsde.solve` with its defaults. Where an accuracy
-was published, runs it once more with that as its tolerance, and the published algorithm
-(plain.py) until it reaches it or has taken 20 times our time. Writes results/accuracy.json
-and results/accuracy.md after every run; results of other problems are kept. All of it
-takes about two and a half hours on two cores; --quick takes a minute and proves only that
-it runs.
+Runs the deep BSDE method of `kerasmodels.bsde.solve` with its defaults. Where an error was
+published, runs it once more with that error as its tolerance, and the published algorithm
+(plain.py) until it reaches the error or has taken 20 times our time. Writes
+results/accuracy.json and results/accuracy.md after every run, and keeps the results of
+other problems there. All runs take about two and a half hours on two cores. --quick takes a
+minute and tests only that the script runs.
 """
 
 import concurrent.futures
@@ -43,14 +43,14 @@ PROBLEMS = {
     "HJB, d = 1000": ("hjb", {"dim": 1000}, 1e-4, 300),
 }
 
-# What makes a run quick, and its result worth nothing.
+# The settings of a quick run, whose result is no measurement.
 QUICK = {"steps": 20, "num_paths": 64, "max_rounds": 1}
 KEPT = "dim num_steps batch_size steps u0 u0_standard_error u0_interval trained_u0 "
 KEPT += "estimate reference_u0 reference_source reference_tolerance relative_error "
 KEPT += "baseline_u0 importance_sampling control converged seconds seed versions"
 
-# What runs of the published algorithm were held against whose files do not tell: the
-# references of that day, from the literature.
+# The references of those runs of the published algorithm whose files have none: the values
+# of the literature.
 PLAIN_REFERENCE = {"different rates": 21.299, "default risk": 57.3}
 
 
@@ -69,13 +69,13 @@ def reference(name, dim):
 
 
 def rebased(name, runs):
-    """The runs of a problem held against the reference that its equation has now.
+    """The runs of a problem, compared with the present reference of its equation.
 
-    A file keeps the reference of the day of the run; a better one may have come since.
+    A file keeps the reference of the day of the run, which may since have been improved.
     """
     value, source, tolerance = reference(name, runs[0]["dim"])
     now = {"reference_u0": value, "reference_source": source}
-    # NaN where nobody knows it.
+    # The tolerance is NaN where it is not known.
     now["reference_tolerance"] = tolerance if math.isfinite(tolerance) else None
     return [{**r, **now, "relative_error": abs(r["u0"] / value - 1)} for r in runs]
 
@@ -120,7 +120,7 @@ def table(results):
 
 
 def short_table(results):
-    """The columns of `table` that a reader of the README looks for."""
+    """The columns of `table` for the README."""
     lines = [
         "| problem | d | baseline error | error, median | error, worst | half-width of the "
         "95 % interval | held | seconds |",
@@ -135,12 +135,12 @@ def short_table(results):
 
 
 def plain_table(results):
-    """Seconds to the published accuracy, for the published algorithm and for ours."""
+    """A Markdown table of the seconds to the published error, ours and plain."""
     lines = [
-        "Seconds to the published error: `solve` with it as its tolerance, and the "
-        "published algorithm written plainly (plain.py) until its u0 stays that near to "
-        "the reference for 100 steps, stopped after 20 times as long. The aim was a ratio "
-        "of 20.",
+        "Seconds to the published error. *ours* is the deep BSDE method with the published "
+        "error as its tolerance. *plain* is the published algorithm written plainly "
+        "(plain.py), which trains until its u0 has stayed that near to the reference for "
+        "100 steps, or until it has taken 20 times our seconds. The aim was a ratio of 20.",
         "",
         "| problem | published error | ours, error | ours, seconds | plain, seconds | "
         "plain, u0 when stopped | ratio |",
@@ -152,7 +152,7 @@ def plain_table(results):
         more = "" if reached else "more than "
         against = run.get("reference_u0", PLAIN_REFERENCE.get(name))
         now = equation_of(name, quick=False).reference().value
-        # The reference of the day, where another has taken its place.
+        # The reference of the day of the run is named where it has changed since.
         same = against is None or math.isclose(against, now, rel_tol=1e-6)
         other = "" if same else f", against {against:.8g}"
         lines.append(
@@ -170,7 +170,7 @@ def equation_of(name, quick):
 
 
 def run_ours(name, seed, quick):
-    """What `solve` finds with its defaults."""
+    """The results of the deep BSDE method with its defaults."""
     options = QUICK if quick else {}
     equation = equation_of(name, quick)
     result = bsde.solve(equation, "deep_bsde", seed=seed, **options).to_dict()
@@ -196,9 +196,9 @@ def run_plain(name, quick):
 
 
 def timed(run, name, *options):
-    """A run in a process of its own, as a user has it, unless it is a quick one.
+    """A run in a process of its own, as a user would start it; a quick run in this process.
 
-    Keras leaves the graphs of each training in memory, and the next one is slower.
+    Graphs that Keras keeps in memory after a training would slow down the next one.
     """
     *_, quick = options
     if quick:
@@ -221,7 +221,7 @@ def main(argv=None):
     results = command.earlier(path, {"runs": {}, "plain": {}})
 
     def write():
-        # In the order of the list, whatever was run first.
+        # In the order of PROBLEMS, not in that of the runs.
         for part in ("runs", "plain"):
             found = results[part]
             results[part] = {name: found[name] for name in PROBLEMS if name in found}

@@ -1,9 +1,9 @@
-"""Does a backward pass by hand cost more than automatic differentiation?
+"""The cost of a backward pass by hand, compared with automatic differentiation.
 
-Trains the same network twice, as `HandNetwork` and as Keras's `Dense` layers, from equal
-weights with equal losses, in turns, and compares the time per step, of the shortest turn,
-and the weights. Writes results/by_hand.json and results/by_hand.md. About four minutes on
-two cores; --quick takes ten seconds and proves only that it runs.
+Trains the same network twice, as `HandNetwork` and as Keras's `Dense` layers, in turns,
+from equal weights with equal losses. Compares the time per step of the shortest turn, and
+the weights. Writes results/by_hand.json and results/by_hand.md. Takes about four minutes on
+two cores. --quick takes ten seconds and tests only that the script runs.
 """
 
 import os
@@ -48,10 +48,10 @@ def models(sizes):
 
 
 def run(sizes, batch_size, steps, turns):
-    """Milliseconds per step of both, turn by turn, and how far their weights are apart.
+    """Milliseconds per step of both, turn by turn, and the distance of their weights.
 
-    A third network, by automatic differentiation from weights one rounding larger, has the
-    same steps without a clock: how far do two trainings get apart that differ by nothing?
+    A third network, with automatic differentiation and weights one rounding larger, takes
+    the same steps without a clock. Its distance shows the effect of rounding alone.
     """
     x, y = data(sizes, steps * batch_size)
     both = models(sizes)
@@ -63,7 +63,7 @@ def run(sizes, batch_size, steps, turns):
             begin = time.perf_counter()
             model.fit(x, y, batch_size=batch_size, shuffle=False, verbose=0)
             seconds = time.perf_counter() - begin
-            # The first one compiles.
+            # The first turn compiles.
             if turn:
                 found[key].append(1e3 * seconds / steps)
     twin.fit(x, y, batch_size, epochs=turns + 1, shuffle=False, verbose=0)
@@ -82,7 +82,7 @@ def apart(first, second):
 
 
 def data(sizes, count, dtype="float32"):
-    """Normal inputs and random classes: nothing that could be learnt."""
+    """Normal inputs and random classes, from which nothing can be learnt."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(count, sizes[0])).astype("float32")
     y = np.eye(sizes[-1])[rng.integers(0, sizes[-1], count)]
@@ -93,7 +93,7 @@ def apart_in_float64(sizes, batch_size, steps):
     """The largest difference between the weights of both, with everything in float64."""
     before = keras.config.dtype_policy(), keras.config.floatx()
     keras.config.set_dtype_policy("float64")
-    # Keras computes losses, and casts data, in this one.
+    # Keras computes losses, and casts data, in this type.
     keras.config.set_floatx("float64")
     try:
         both = models(sizes)
@@ -107,12 +107,12 @@ def apart_in_float64(sizes, batch_size, steps):
 
 
 def ratio(case):
-    """By hand against automatic, by their shortest turns: other work only adds."""
+    """Time by hand over automatic time, both of the shortest turn."""
     return min(case["by_hand_ms"]) / min(case["automatic_ms"])
 
 
 def table(results):
-    """A Markdown table: times of the shortest turn, and how far the weights are apart."""
+    """A Markdown table: times of the shortest turn, and the distance of the weights."""
     lines = [
         "| network | by hand, ms | automatic, ms | ratio | within one turn "
         "| weights apart | two automatic ones apart | apart in float64 |",

@@ -1,9 +1,9 @@
-"""A few committed numbers measured anew, and compared: under six minutes on two cores.
+"""A few committed numbers, measured again and compared, in under six minutes on two cores.
 
 Solves three problems of accuracy.py, a hard one among them, and times one row of speed.py
-against the published algorithm. Prints what is committed, what is measured now and whether
-they agree, and ends with exit code 1 where they do not. Writes nothing. --quick takes a
-minute, compares its own small numbers with themselves and proves only that it runs.
+against the published algorithm. Prints the committed number, the new one, and whether they
+agree. Ends with exit code 1 if one disagrees. Writes no file. --quick takes a minute,
+compares its own small numbers with themselves and tests only that the script runs.
 """
 
 import argparse
@@ -25,18 +25,18 @@ import speed
 PROBLEMS = ("HJB, lambda = 1", "Black-Scholes-Barenblatt", "HJB, lambda = 10")
 ROW, BATCH = "ours, exchangeable (default), float32", 64
 
-# The worst of twenty seeds is twice the worst of five (coverage.py), and that of another
-# processor, whose rounding differs, is as good as another seed.
+# The worst error of twenty seeds is twice the worst of five (coverage.py). Another
+# processor, whose rounding differs, has the effect of another seed.
 ERROR_FACTOR = 3
 # The half-widths of five seeds are within 0.6 to 1.3 of their median.
 WIDTH_FACTOR = 2
-# Three turns on one machine differ by 1.4; caches, vector units and other work differ more
-# from machine to machine. Seconds are not compared at all.
+# Three turns on one machine differ by a factor of 1.4; caches, vector units and other work
+# differ more between machines. Seconds are not compared.
 SPEED_FACTOR = 2
 
 
 class Row(NamedTuple):
-    """One comparison, as texts, and whether it came out well."""
+    """One comparison, as texts, and whether the numbers agree."""
 
     what: str
     committed: str
@@ -51,7 +51,7 @@ def compare_run(name, committed, now):
     Args:
         name: of the problem.
         committed: list of its runs in accuracy.json.
-        now: a run like these. It is held against the one with its seed, if there is one.
+        now: dict. A run like these; it is compared with the run of the same seed, if any.
     """
     same = next((run for run in committed if run["seed"] == now["seed"]), committed[0])
     (low, high), (now_low, now_high) = same["u0_interval"], now["u0_interval"]
@@ -127,7 +127,7 @@ def measure_speed(quick):
 
 
 def exit_code(rows):
-    """1 where a number disagrees."""
+    """1 if a number disagrees, otherwise 0."""
     return int(not all(row.agrees for row in rows))
 
 

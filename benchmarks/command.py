@@ -34,25 +34,25 @@ def parse(parser, argv):
 
 
 def earlier(path, empty):
-    """The results that a file holds already, or `empty`."""
+    """The results that are in a file, or `empty` if there is no file."""
     if not path.exists():
         return empty
     results = files.read_json(path)
     if "measured" not in results:
         raise SystemExit(
-            f"{path} has numbers that carry no commit, and new ones would stand beside "
-            "them: move it away."
+            f"{path} has numbers with no commit, and new numbers would be written among "
+            "them: move the file away."
         )
     return results
 
 
 def write(path, results, table=None, runs=None):
-    """Writes a JSON file that names its commit, and beside it the table made from it.
+    """Writes a JSON file that names its commit, and the table that is made from it.
 
     Args:
         path: path of the JSON file, named as the benchmark is.
         results: dict; "measured" is added to it, and to each of the runs.
-        table: None, or what makes Markdown of `results`.
+        table: None or function (results) -> str, the Markdown.
         runs: None where all of `results` was measured now, or the list of the dicts in it
             that were measured one by one, now or earlier.
     """
@@ -77,5 +77,5 @@ def write_runs(path, results, table, found):
 
 
 def footer(results):
-    """The end of a table: machine, commit, and what changed since."""
+    """The end of a table: machine, commit, and the modules that changed since."""
     return f"\n\n{evidence.told(results)}\n"

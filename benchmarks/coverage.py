@@ -1,9 +1,10 @@
-"""How often the 95 % interval of `solve` holds the exact value: twenty seeds per problem.
+"""The share of the 95 % intervals of `solve` that hold the exact value, with twenty seeds.
 
-Runs with the defaults of `solve`. Those that results/accuracy.json holds are taken from
-there; the others run two at a time, each in a process of its own, for nothing is timed.
-Writes results/coverage.json and results/coverage.md after every run. About an hour on two
-cores; --quick takes a minute and proves only that it runs.
+Runs the deep BSDE method of `solve` with its defaults. Takes the runs that are in
+results/accuracy.json from there. Runs the others two at a time, each in a process of its
+own, because no time is measured. Writes results/coverage.json and results/coverage.md after
+every run. Takes about an hour on two cores. --quick takes a minute and tests only that the
+script runs.
 """
 
 import concurrent.futures
@@ -42,12 +43,12 @@ def table(results):
 
 
 def kept(run):
-    """What is kept of a run, with the name of its commit if it has one already."""
+    """The kept part of a run, with the name of its commit if the run has one."""
     return {key: run[key] for key in KEPT if key in run}
 
 
 def pool_of(jobs, quick, runs_each=1):
-    """Processes of so many runs each; for a quick run a thread in this process."""
+    """A pool of processes with `runs_each` runs each; for a quick run, of one thread."""
     if quick:
         return concurrent.futures.ThreadPoolExecutor(1)
     context = multiprocessing.get_context("spawn")

@@ -1,9 +1,10 @@
-"""Where a committed number comes from: machine, commit, code, and what changed since.
+"""The origin of a committed number: machine, commit, code, and the changes since then.
 
-A result file has an entry in its "measured" for every state of the code that numbers in it
-come from: the benchmark, the machine, the commit, whether the tree was clean, and the
-fingerprints of the modules that the benchmark rests on. A file that is filled at once has
-one entry; in a file that is filled run by run, each run names its entry.
+The "measured" of a result file has an entry for every state of the code with which numbers
+of the file were measured. An entry has the benchmark, the machine, the commit, whether the
+tree was clean, and the fingerprints of the modules that the benchmark imports. A file that
+is written at once has one entry; in a file that is written run by run, each run names its
+entry.
 """
 
 import collections
@@ -19,11 +20,11 @@ from kerasmodels._support.machine import machine
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 REPAIR = "python benchmarks/report.py"
-# What lies in the tree and has no part in a number: a benchmark writes there itself.
+# The code that makes the numbers. A benchmark itself writes into the excluded folder.
 CODE = ("benchmarks", "kerasmodels", ":!benchmarks/results")
-# Changed modules that a page lists by name.
+# The largest number of changed modules that a page lists by name.
 _LISTED = 40
-# The code that is measured is imported from now on.
+# The measured code is imported after this time.
 STARTED = time.time()
 
 
@@ -33,7 +34,7 @@ def script_of(path):
 
 
 def git(root, *arguments):
-    """What git prints, or None where there is no git or no repository."""
+    """The output of git, or None without git or without a repository."""
     command = ["git", "-C", str(root), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -58,7 +59,7 @@ def entry(script, root=ROOT, started=STARTED):
         "script": pathlib.Path(script).relative_to(root).as_posix(),
         "machine": machine(),
         "commit": git(root, "rev-parse", "HEAD"),
-        # None: not known.
+        # None means not known.
         "clean": None if changes is None else changes == "" and not late,
         "code": code | dict.fromkeys(late),
     }
@@ -71,7 +72,7 @@ def name_of(found):
 
 
 def stamp(results, found, runs=None):
-    """Notes in `results` that what is new in it was measured with the code of an entry.
+    """Adds an entry to `results`, and its name to each new run.
 
     Args:
         results: dict, changed in place.
@@ -91,11 +92,11 @@ def stamp(results, found, runs=None):
 
 
 def changes(results, root=ROOT):
-    """What is other code today than when something in `results` was measured.
+    """The modules whose code has changed since a number in `results` was measured.
 
     Returns:
         (changes, number of modules): `changes` is a dict from paths to "changed", "new"
-        (the benchmark did not rest on it) or "gone" (it no longer does).
+        (the benchmark did not import the module) or "gone" (it no longer does).
     """
     found, everything = {}, set()
     for then in results["measured"].values():
@@ -112,7 +113,7 @@ def changes(results, root=ROOT):
 
 
 def told(results, root=ROOT):
-    """The lines under a table: machine, commits, and what changed since."""
+    """The lines under a table: machine, commits, and the modules that changed since."""
     found, number = changes(results, root)
     if not found:
         return f"{origin(results)} The code has not changed since, but for comments."

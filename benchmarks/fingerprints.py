@@ -1,9 +1,10 @@
-"""The modules that a script rests on, and a fingerprint of each one's code.
+"""The modules that a script imports, and a fingerprint of the code of each.
 
-Both are found in the source, without importing it. A fingerprint is that of the syntax tree
-without positions, comments, docstrings and `pass`, so that it survives formatting. It is
-the same on Python 3.11 to 3.13, on which `ast.dump` differs: a field that one version adds
-is empty in code that the others can read, and empty fields are left out.
+Both are found in the source, without an import. A fingerprint is computed from the syntax
+tree without positions, comments, docstrings and `pass`, so that formatting does not change
+it. It is the same on Python 3.11 to 3.13, although `ast.dump` differs between them: a field
+that one version adds is empty in code that the others can read, and empty fields are left
+out.
 """
 
 import ast
@@ -12,7 +13,7 @@ import hashlib
 import pathlib
 import re
 
-# These modules record what a benchmark measured, and have no part in the numbers.
+# These modules record the numbers of a benchmark, and do not change them.
 RECORDING = ("benchmarks/fingerprints.py", "benchmarks/evidence.py")
 
 
@@ -37,8 +38,8 @@ def _parts(value):
         for name, field in sorted(ast.iter_fields(value)):
             if isinstance(value, ast.JoinedStr):
                 field = _joined(field)
-            # `kind` is the u of u"text". None and [] are fields that are not used, but the
-            # value None of a constant is a value.
+            # `kind` is the u of u"text". None and [] mark unused fields, except for the
+            # value of a constant, which may be None.
             constant = isinstance(value, ast.Constant) and name == "value"
             if constant or (name != "kind" and field is not None and field != []):
                 yield f"{name}="
@@ -71,13 +72,13 @@ def _joined(values):
 
 
 def code(script, root):
-    """The fingerprint of every module below `root` that a script rests on.
+    """The fingerprint of every module below `root` that a script imports.
 
     These are the script, the modules that it imports (inside functions too), those that
-    they import, and so on, and a script of the same folder whose file name stands in the
-    code as a text: that is how speed.py starts training_case.py. A package that an import
-    only passes on the way to its submodule counts with its `__init__.py`, and not with
-    everything that this file imports.
+    they import, and so on, and each script of the same folder whose file name is a string
+    in the code, because speed.py starts training_case.py by such a string. A package that
+    is imported only for a submodule counts with its `__init__.py`, but without the imports
+    of that file.
 
     Args:
         script: path of a Python file below `root`.
@@ -104,7 +105,7 @@ def code(script, root):
 
 
 def _modules(path, root):
-    """What the module at `path` imports: (files to follow, files that are only passed)."""
+    """The imports of the module at `path`: (files to follow, files only passed)."""
     reached, passed = [], []
     imports, texts = _named(path.read_text(encoding="utf-8"))
     for level, module, name in imports:
@@ -117,8 +118,8 @@ def _modules(path, root):
         if name:
             reached += submodule[-1:] or files[-1:]
         elif module != path.relative_to(root).parts[0]:
-            # `import a.b` makes all of `a` available. A module of `a` that imports `a` is
-            # already a part of that import.
+            # `import a.b` imports all of `a`. A module of `a` that imports `a` is already
+            # part of that import.
             reached += files
     beside = [path.with_name(text) for text in texts]
     return reached + [file for file in beside if file.is_file()], passed
@@ -148,7 +149,7 @@ def _top(path):
 
 
 def _files_of(name, path, root):
-    """The files of a dotted name, packages first; none for a module of somebody else."""
+    """The files of a dotted name, packages first; none for a module from elsewhere."""
     for folder in (_top(path), root):
         files = []
         for part in name.split("."):

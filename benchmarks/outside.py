@@ -1,12 +1,12 @@
-"""How often the interval of `solve` holds on equations that are not in the zoo.
+"""The share of the intervals of `solve` that hold, on equations that are not in the zoo.
 
-Every problem of `outside_problems` is solved with many seeds. A run counts as held where
-its interval holds the value that was computed another way, and as refused where `solve`
-stops and gives the reason. Writes results/outside.json and results/outside.md after every
-run. One to two hours on two cores, so a run that was stopped goes on: results are kept
-while the package and the problems have the same fingerprints. What XLA compiled for one
-seed serves the others, so the seconds are those of a second solve. --quick takes a minute
-per problem and proves only that it runs.
+Solves every problem of `outside_problems` with many seeds. A run is held if its interval
+holds the value from another method, and refused if `solve` stops with a reason. Writes
+results/outside.json and results/outside.md after every run. Takes one to two hours on two
+cores, so a run that was stopped continues: results are kept while the package and the
+problems have the same fingerprints. The seconds are those of a second solve, because code
+that XLA compiled for one seed is used for the others. --quick takes a minute per problem
+and tests only that the script runs.
 """
 
 import argparse
@@ -27,13 +27,13 @@ from kerasmodels import bsde
 from kerasmodels._support import checks
 
 SCRIPT = evidence.ROOT / "benchmarks" / "outside.py"
-# What a result depends on; the rest of the code draws tables and writes files.
+# The code that changes results; the rest makes tables and writes files.
 BEHIND = ("kerasmodels/", "benchmarks/outside_problems/")
 # The aims of a row: this share of the runs held or refused, and this median half-width.
 SHARE, HALF_WIDTH = 0.9, 5e-3
-# All in one process: TensorFlow takes seconds to start, and a pool may hang at a limit.
+# No limit: TensorFlow takes seconds to start, and a pool may hang at a limit.
 RUNS_EACH = None
-# How `solve` refuses. Any other error is a failure.
+# The errors by which `solve` refuses. Any other error is a failure.
 REFUSALS = (
     bsde.EquationError,
     bsde.MethodFailed,
@@ -43,13 +43,13 @@ REFUSALS = (
 )
 KEPT = "u0 u0_interval trained_u0 estimate relative_error converged method num_steps steps "
 KEPT += "reference_u0 reference_tolerance seconds"
-# Instead of the rounds of `solve`, to prove only that the script runs.
+# The settings of a quick run, which tests only that the script runs.
 QUICK = {"method": "regression", "num_steps": 4, "num_paths_per_pass": 64}
 QUICK |= {"num_paths": 64, "max_rounds": 1}
 
 
 def run(name, seed, quick):
-    """One solve: its numbers, or the words of the error that it ended in."""
+    """The numbers of one solve, or the text of the error that ended it."""
     problem = PROBLEMS[name]
     quickly = accuracy.QUICK if problem.options else QUICK
     options = {**OPTIONS, **problem.options, **(quickly if quick else {})}
@@ -96,7 +96,7 @@ def _text(value, form):
 
 
 def table(results):
-    """A Markdown table: one row per problem, and below it why runs were refused."""
+    """A Markdown table with one row per problem, and the errors of the other runs."""
     lines = [
         "| problem | what the zoo does not have | d | value | held | refused | half-width, "
         "median | error in half-widths, median | seconds | met |",
@@ -105,7 +105,7 @@ def table(results):
     for name, runs in _measured(results):
         equation, kind, _ = PROBLEMS[name]
         value, _, tolerance = equation.reference()
-        # Shown where it could matter beside an interval of a thousandth.
+        # A tolerance is shown if it is not small beside an interval of a thousandth.
         known = tolerance <= 1e-5 * abs(value)
         cells = row(runs)
         lines.append(
@@ -120,7 +120,7 @@ def table(results):
 
 
 def short_table(results):
-    """The columns of `table` that a reader of the README looks for."""
+    """The columns of `table` for the README."""
     lines = [
         "| problem | what the zoo does not have | held | refused | half-width | seconds |",
         "|---|---|---|---|---|---|",
@@ -140,7 +140,7 @@ def _measured(results):
 
 
 def _endings(results):
-    """The words in which runs were refused, or failed, the commonest of each problem."""
+    """The most frequent error of each problem whose runs were refused or failed."""
     text = ""
     for name, runs in _measured(results):
         for kind in ("refused", "failed"):
@@ -148,11 +148,11 @@ def _endings(results):
             if words:
                 (said, _), count = words.most_common(1)[0], sum(words.values())
                 text += f"\n- {name}, {kind} {count} times: {' '.join(said.split())}"
-    return f"\n\nHow runs ended that gave no interval:\n{text}" if text else ""
+    return f"\n\nRuns without an interval ended with these errors:\n{text}" if text else ""
 
 
 def current(results):
-    """The names of the entries in "measured" that were measured with the code of now."""
+    """The names of the entries of "measured" that belong to the present code."""
 
     def behind(entry):
         return {k: v for k, v in entry["code"].items() if k.startswith(BEHIND)}
@@ -177,7 +177,7 @@ def main(argv=None):
         name: {
             run["seed"]: run
             for run in results["runs"].get(name, [])
-            # A problem that is measured now shows no older runs beside the new ones.
+            # Older runs of a problem that is measured now are dropped.
             if run["measured"] in fresh or name not in args.only
         }
         for name in PROBLEMS
@@ -186,7 +186,7 @@ def main(argv=None):
     def write():
         command.write_runs(path, results, table, found)
 
-    # Seed by seed, so that every problem has a row before one has all of its seeds.
+    # Seed by seed, so that every problem has a row early.
     wanted = [(n, s) for s in seeds for n in args.only if s not in found[n]]
     compiled = tempfile.TemporaryDirectory()
     os.environ["TF_XLA_FLAGS"] = f"--tf_xla_persistent_cache_directory={compiled.name}"

@@ -1,9 +1,8 @@
 """The deep BSDE method as published, written plainly: the baseline of every ratio.
 
 One batch-normalised ReLU network per time step in a Python loop, u0 and z0 from a uniform
-start, the left-point rule, everything in float64, paths drawn by NumPy and fed in, Adam
-with the published rates, batches of 64. Nothing of `kerasmodels` is used but the
-equations.
+start, the left-point rule, float64 everywhere, paths from NumPy, Adam with the published
+learning rates, batches of 64. Only the equations come from `kerasmodels`.
 
 Reference: E, Han, Jentzen (2017), https://doi.org/10.1007/s40304-017-0117-6; Han, Jentzen,
 E (2018), https://doi.org/10.1073/pnas.1718942115; hyper-parameters as in the authors'

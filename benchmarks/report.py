@@ -1,7 +1,7 @@
-"""Every page and table that is made from the committed results, written anew.
+"""The pages and tables that are made from the committed results.
 
-Under each table stands where its numbers come from and which modules have changed since, so
-the pages change with the code, too.
+Under each table are the origin of its numbers and the modules that have changed since the
+measurement, so the pages change when the code changes.
 """
 
 import pathlib
@@ -26,141 +26,156 @@ RESULTS = ROOT / "benchmarks" / "results"
 REFERENCES = ROOT / "benchmarks" / "references" / "results"
 PAGE = """# Benchmarks of the deep BSDE solver
 
-What you learn here: how far each answer is from the truth, whether its interval says so,
-and what it costs.
+What you learn here: the error of each answer, whether its interval holds the true value,
+and the cost in seconds and memory.
 
-`python benchmarks/accuracy.py` measures, `python benchmarks/report.py` writes this page and
-the table of the README from the committed numbers. Under each table stand the commit of its
-numbers and the modules that have changed since, comments aside; `make benchmark-check`
-measures a few of them anew, in minutes, and compares.
+`python benchmarks/accuracy.py` measures the accuracy. `python benchmarks/report.py` writes
+this page and the tables of the README from the committed numbers. Under each table are the
+commit of its numbers and the modules that have changed since then, comments aside.
+`make benchmark-check` measures a few of the numbers again, in minutes, and compares them
+with the committed ones.
 
-`solve` runs with its defaults on every
-problem, each run in a process of its own; the settings are listed in [bsde.md](bsde.md).
-Seconds include compilation, not the import of TensorFlow, and were taken on a machine that
-other work may share. Nothing here was measured on a GPU: none was at hand. Where TensorFlow
-sees one it is used, its memory is taken as it is needed, and the tables name it.
+The deep BSDE method of `solve` runs with its defaults on every problem, each run in a
+process of its own; [bsde.md](bsde.md) lists the settings. The seconds include compilation,
+but not the import of TensorFlow, and other work may have shared the machine. No number here
+was measured on a GPU, because none was available. If TensorFlow finds a GPU, the runs use
+it, TensorFlow takes its memory as needed, and the tables name it.
 
 ## Accuracy
 
-*held*: runs whose 95 % interval holds the reference, or a value within its tolerance where
-the reference has one (+-). *target*: what the project aims at for the median error. Every
-run is held against the reference of today; its file keeps that of the day of the run.
+*held* counts the runs whose 95 % interval holds the reference or, if the reference has a
+tolerance (+-), a value within that tolerance. *target* is the aim of the project for the
+median error, and for the seconds. Every run is compared with the present reference; its
+file has the reference of the day of the run.
 
 {table}
 
-For HJB the ratio is 5 and misses the aim: of our 17 seconds 13 are compilation, which no
-tolerance shortens. The rows of different rates and default risk were measured against the
-published values, which are no longer the references. To come within 0.39 % of 21.299 is not
-to solve the problem of different rates, so its ratio says little.
+For HJB the ratio is 5, below the aim of 20, because 13 of our 17 seconds are compilation,
+which a larger tolerance does not shorten. The rows of different rates and default risk were
+measured against the published values, which are no longer the references. For different
+rates the ratio means little, because a value within 0.39 % of 21.299 is not near the
+reference.
 
 ## Two references computed here
 
 For different rates and default risk no solution is known, and the literature gives values
 of multilevel Picard iteration without an error bar. `benchmarks/references/` computes a
-lower and an upper bound for each, by Monte Carlo without any network, and takes the middle
-of the two. Its uncertainty spans both bounds with 1.96 standard errors. The linear price of
-the claim, a one-dimensional integral, takes out most of the noise.
+lower and an upper bound for each, by Monte Carlo without a network. The reference is the
+middle of the two bounds, and its uncertainty covers both bounds with 1.96 standard errors.
+The linear price of the claim, a one-dimensional integral, serves as a control variate that
+removes most of the noise.
 
-**Different rates.** u(0, x0) is the largest value that a policy for the rate can reach.
-Each policy gives a lower bound; the best path of the rate in hindsight, less a martingale,
-gives an upper one (duality). Neither has an error of the time grid. The published value
-lies above the upper bound by far more than chance allows:
+**Different rates.** u(0, x0) is the largest value of any policy for the rate. Each policy
+gives a lower bound. The best path of the rate in hindsight, less a martingale, gives an
+upper bound (duality). Neither bound has an error of the time grid. The published value
+exceeds the upper bound by much more than its statistical error:
 
 {different_rates}
 
-**Default risk.** The driver depends on u alone and is convex where u is below 70. Following
-it exactly along a path gives an upper bound, following its tangents a lower one. Both are
-bounds of a problem discrete in time, whose error is added from two grids:
+**Default risk.** The driver depends on u alone and is convex where u is below 70. An exact
+solution of the driver's equation along a path gives an upper bound, its tangents give a
+lower bound. Both are bounds for a problem that is discrete in time; the error of that time
+grid is computed from two grids and added to the uncertainty:
 
 {default_risk}
 """
 
-# Further sections: title, what the reader is told, and the benchmark that fills it.
+# Further sections: the title, the text, and the benchmark that makes the table.
 SECTIONS = [
     (
         "How often the interval holds",
-        "`python benchmarks/coverage.py`: `solve` with its defaults, twenty seeds per "
-        "problem, against the exact value. The promise is 95 %; the interval adds up its "
-        "three parts, and holds more.",
+        "`python benchmarks/coverage.py` runs the deep BSDE method with its defaults, with "
+        "twenty seeds per problem, and compares the interval with the exact value. An "
+        "interval of 95 % should hold it in 19 of 20 runs. Ours holds it more often, "
+        "because the three parts of its half-width are added.",
         coverage,
     ),
     (
         "Equations outside the zoo",
-        "`python benchmarks/outside.py`: equations as a user writes them, by drift and "
-        "noise alone, each with a value that was computed another way "
-        "(`benchmarks/outside_problems/`). *refused*: runs that `solve` stops and says "
-        "why. *error in half-widths*: above one the interval does not hold the value. "
-        "*met*: nine of ten runs held or refused, and a median half-width of at most "
-        "0.5 %. Runs are small, with a tolerance of 0.2 % and 400 training steps a round, "
-        "and two go on at a time: the seconds are those of one of two.",
+        "`python benchmarks/outside.py` solves equations as a user writes them, with "
+        "drift and noise alone. `benchmarks/outside_problems/` computes u(0, x0) of each "
+        "by another method. *refused* counts the runs that `solve` stopped with a reason. "
+        "An *error in half-widths* above one means that the interval does not hold the "
+        "value. A row is *met* if nine of ten runs held or were refused, and the median "
+        "half-width is at most 0.5 %. The runs are small: the tolerance is 0.2 %, and a "
+        "round has 400 training steps. The seconds are those of a run that shares the "
+        "machine with another run.",
         outside,
     ),
     (
         "Speed",
-        "`python benchmarks/speed.py`: the default problem, against the published "
-        "algorithm written plainly (plain.py, float64), medians of three turns, and as "
-        "the problem grows. The aims were 8 times its speed at batch 64 in float32 and 4 "
-        "times in float64, a fifth of its compile time, and 40 % of the matrix rate at "
-        "batch 256 for one network per time. Only the first is reached, and only by the "
-        "default network. One configuration differs by a fifth from table to table: "
-        "compare within one. What is in the way: normal numbers, drawn on both cores "
-        "outside XLA, which is slower at it; the batched products of XLA; and Adam. Where "
-        "buffers exceed 32 MB (float64 at batch 256, batch 1024, N = 200), glibc returns "
-        "them to the system after every step; `MALLOC_MMAP_THRESHOLD_=8000000000 "
-        "MALLOC_TRIM_THRESHOLD_=16000000000 MALLOC_ARENA_MAX=1` in the environment keeps "
-        "them, and such steps get shorter. The numbers here are without it."
-        "\n\n![Time per training step](benchmarks_growth.png)",
+        "`python benchmarks/speed.py` compares the default problem with the published "
+        "algorithm written plainly (plain.py, float64), by the medians of three turns, "
+        "and measures how the cost grows with the problem. The aims were 8 times the "
+        "speed of the published algorithm at batch 64 in float32 and 4 times in float64, "
+        "a fifth of its compile time, and 40 % of the matrix rate at batch 256 for one "
+        "network per time. Only the first aim is reached, and only by the default "
+        "network. The same configuration differs by a fifth between tables, so compare "
+        "numbers of one table only. Three parts of a step limit the speed: the normal "
+        "numbers, which are drawn on both cores outside XLA because XLA draws them more "
+        "slowly; the batched products of XLA; and Adam. Where buffers exceed 32 MB "
+        "(float64 at batch 256, batch 1024, N = 200), glibc returns them to the system "
+        "after every step. `MALLOC_MMAP_THRESHOLD_=8000000000 "
+        "MALLOC_TRIM_THRESHOLD_=16000000000 MALLOC_ARENA_MAX=1` in the environment makes "
+        "glibc keep them, and shortens such steps. The numbers here were measured without "
+        "it.\n\n![Time per training step](benchmarks_growth.png)",
         speed,
     ),
     (
         "What each piece is worth",
-        "`python benchmarks/ablation.py`: one round of training and the fewest paths, with "
-        "one piece left out at a time; medians of three seeds, in per cent of u0. Clipped "
-        "gradients and averaged weights change nothing once the rate falls along a cosine: "
-        "both are left out of `solve`. The seconds were taken beside other work.",
+        "`python benchmarks/ablation.py` trains one round and makes an estimate on the "
+        "fewest paths, with one piece left out at a time. The numbers are medians of "
+        "three seeds, in per cent of u0. Clipped gradients and averaged weights bring no "
+        "improvement once the learning rate falls along a cosine, so `solve` uses "
+        "neither. The seconds were measured while other work ran on the machine.",
         ablation,
     ),
     (
         "Gradients by hand",
-        "`python benchmarks/by_hand.py`: a training step of a network with a backward pass "
-        "by hand (`kerasmodels.by_hand`) against the same network of Keras's layers, with "
-        "automatic differentiation. Times are those of the shortest of nine turns, because "
-        "other work on the machine only adds, and *ratio* is their quotient; single turns "
-        "differ as *within one turn* shows. *apart*: the largest difference between two "
-        "weights at the end, from equal starts. Both ways compute the same gradient: in "
-        "float64 the weights agree to rounding. In float32 they do until the input of a "
-        "ReLU is so near to zero that rounding decides on which side it is; its derivative "
-        "is 0 on one and 1 on the other, and from then on the weights part. Two networks "
-        "by automatic differentiation whose first weights differ by one rounding (*two "
-        "automatic ones*) part in the same way and as far, as soon as they meet such an "
-        "input; in the smallest network that takes thousands of steps, and is chance.",
+        "`python benchmarks/by_hand.py` compares a training step of a network whose "
+        "backward pass is written by hand (`kerasmodels.by_hand`) with a step of the same "
+        "network of Keras layers, whose gradient comes from automatic differentiation. "
+        "The times are those of the shortest of nine turns, because other work on the "
+        "machine only adds time. *ratio* is the quotient of these times, and *within one "
+        "turn* is the range of the quotients of single turns. *weights apart* is the "
+        "largest difference between two weights at the end, after equal starts. Both "
+        "networks compute the same gradient: in float64 the weights agree to rounding. In "
+        "float32 they agree to rounding until an input of a ReLU is so near to zero that "
+        "rounding decides its sign. The derivative of the ReLU is 0 on one side and 1 on "
+        "the other, so the weights differ from then on. *two automatic ones apart* "
+        "compares two networks with automatic differentiation whose first weights differ "
+        "by one rounding: once they meet such an input, their weights differ in the same "
+        "way and by as much. In the smallest network thousands of steps pass before such "
+        "an input occurs, if one occurs at all.",
         by_hand,
     ),
     (
         "Two hundred solves in one process",
-        "`make soak`: small problems one after the other; the aim is a growth of at most "
-        "5 %. Python and TensorFlow would keep graphs, and a kernel for every name of a "
-        "variable: `solve` has them freed at its end.",
+        "`make soak` solves small problems one after the other. The aim is a growth of "
+        "memory of at most 5 %. Python and TensorFlow would keep the graphs of every "
+        "solve, and a kernel for every name of a variable, so `solve` frees both at its "
+        "end.",
         soak,
     ),
 ]
 
 
-# Other pages that hold the table of a benchmark, between two marks.
+# Other pages with the table of a benchmark, between two marks.
 PAGES = {"docs/scaling.md": scaling, "docs/generalized_dice.md": absent_classes}
 BENCHMARKS = [accuracy, *(row[-1] for row in SECTIONS), *PAGES.values()]
 
 OUTSIDE = """### Equations outside the zoo
 
-The same promise on equations that the solver was not made on, as a user writes them, by
-`drift` and `diffusion_prod` alone (`python benchmarks/outside.py`), each with a value that
-was computed another way. *refused*: runs that `solve` stopped, with the reason.
+The interval should also hold on equations that are not in the zoo. The equations of this
+table have only `drift` and `diffusion_prod`, as a user writes them.
+`benchmarks/outside_problems/` computes u(0, x0) of each by another method. *Refused* counts
+the runs that `solve` stopped with a reason. The command is `python benchmarks/outside.py`.
 
 """
 
 
 def stem(benchmark):
-    """The name of a benchmark, of its results and of the mark before its table."""
+    """The name of a benchmark, of its result files and of the mark before its table."""
     return pathlib.Path(benchmark.__file__).stem
 
 
@@ -169,7 +184,7 @@ def results_of(benchmark):
 
 
 def measured(benchmark):
-    """Whether a benchmark has been run: a new one has no results yet, and no table."""
+    """Whether a benchmark has results. A new one has none, and so no table."""
     return (RESULTS / f"{stem(benchmark)}.json").exists()
 
 
@@ -177,16 +192,16 @@ def page():
     """The text of docs/benchmarks.md."""
     computed = {path.stem: path.read_text().strip() for path in REFERENCES.glob("*.md")}
     text = PAGE.format(table=accuracy.table(results_of(accuracy)).strip(), **computed)
-    for title, told, benchmark in SECTIONS:
+    for title, words, benchmark in SECTIONS:
         if not measured(benchmark):
             continue
         table = benchmark.table(results_of(benchmark))
-        text += f"\n## {title}\n\n{told}\n\n{table}"
+        text += f"\n## {title}\n\n{words}\n\n{table}"
     return text
 
 
 def embedded(text, name, table):
-    """The text of a page with the table between its marks anew, or nothing there."""
+    """The text of a page with `table`, which may be empty, between its marks."""
     before, rest = text.split(f"<!-- {name} -->\n", 1)
     after = rest.split("<!-- end -->\n", 1)[1]
     table = f"\n{table}\n" if table else ""
@@ -206,7 +221,7 @@ def readme():
 
 
 def texts():
-    """Every text that is made from the results: a dict from its path in the repository."""
+    """Every text that is made from the results, in a dict by its path in the repository."""
     found = {"docs/benchmarks.md": page(), "README.md": readme()}
     for path, benchmark in PAGES.items():
         table = benchmark.table(results_of(benchmark))

@@ -1,11 +1,11 @@
-"""At how many workers does communication dominate? Measured constants, then a simulation.
+"""The number of workers at which communication dominates: constants and a simulation.
 
 Measures the time of a training step against the size of the batch in one process, the time
 of an all-reduce against its bytes between two processes on the loopback, and a training
-step of two processes. From the first two it simulates 1 to 64 workers, step by step, and
-holds the prediction for two against the third. Every process has one thread. Writes
-results/scaling.json and results/scaling.md. About five minutes on two cores; --quick takes
-one or two and proves only that it runs.
+step of two processes. Simulates 1 to 64 workers, step by step, from the first two
+measurements, and compares the prediction for two workers with the third. Every process has
+one thread. Writes results/scaling.json and results/scaling.md. Takes about five minutes on
+two cores. --quick takes one or two and tests only that the script runs.
 """
 
 import json
@@ -71,7 +71,7 @@ def time_fit(model, batch_size, count):
 
 
 def child(task):
-    """What one process measures, printed as JSON."""
+    """Measures in one process, and prints the numbers as JSON."""
     import tensorflow as tf
 
     from kerasmodels import bsde
@@ -96,10 +96,10 @@ def child(task):
 
 
 def time_all_reduce(strategy, numbers, count):
-    """Milliseconds of each sum of so many numbers over the replicas."""
+    """Milliseconds of each sum of `numbers` numbers over the replicas."""
     import tensorflow as tf
 
-    # In as many tensors as a training step reduces: gradients, loss and u0.
+    # The tensors of a training step: gradients, loss and u0.
     sizes = [len(part) for part in np.array_split(np.arange(numbers), TENSORS)]
     values = [tf.ones(size) for size in sizes]
 
@@ -144,7 +144,7 @@ def free_addresses():
 def line(pairs):
     """(intercept, slope) of a line through (size, milliseconds), neither below zero."""
     size, ms = np.array(sorted(pairs.items()), float).T
-    # Relative errors count alike.
+    # The fit minimises relative errors.
     slope, intercept = np.polyfit(size, ms, 1, w=1 / ms)
     return max(float(intercept), 0.0), max(float(slope), 0.0)
 
@@ -152,13 +152,13 @@ def line(pairs):
 def simulate(workers, batch, step, jitter, nbytes, latency, per_byte, steps=400, seed=0):
     """Mean milliseconds of a training step of `workers` processes.
 
-    In each step every worker computes, for a time of its own; the ring starts when the last
-    one has ended, and passes 2 (W - 1) pieces of 1 / W of the bytes.
+    In each step every worker computes for a random time. The ring starts after the slowest
+    worker, and passes 2 (W - 1) pieces of 1 / W of the bytes.
 
     Args:
         workers, batch: W, and paths of all workers together.
         step: pair (ms, ms per path) of the computation.
-        jitter: mean of what other work adds, relative to that time.
+        jitter: mean of the time that other work adds, relative to the computation.
         nbytes: of all gradients.
         latency, per_byte: of one message of all tensors, ms, and ms per byte.
     """
@@ -170,12 +170,12 @@ def simulate(workers, batch, step, jitter, nbytes, latency, per_byte, steps=400,
 
 
 def undisturbed(times):
-    """The tenth of them that is shortest: other work only adds."""
+    """The 10 % quantile of the times, because other work only adds time."""
     return float(np.quantile(times, 0.1))
 
 
 def predict(results):
-    """Everything that follows from what was measured."""
+    """The simulation from the measured constants."""
     found = {}
     sizes = {4 * int(n): undisturbed(ms) for n, ms in results["all_reduce"].items()}
     intercept, slope = line(sizes)
@@ -218,7 +218,7 @@ def table(results):
         "",
         "| control, d | bytes | ms per step, 64 paths | "
         + " | ".join(f"W = {w}" for w in WORKERS[1:])
-        + " | communication is the larger part from |",
+        + " | communication exceeds computation from |",
         "|---" * (len(WORKERS) + 3) + "|",
     ]
     for case, values in found["cases"].items():

@@ -1,9 +1,10 @@
-"""Two hundred solves in one process: does its memory stay flat?
+"""The memory of one process over two hundred solves.
 
-Solves small problems one after the other, as a service or a study would, and notes the
-resident memory after each. Writes results/soak.json and results/soak.md. About twenty
-minutes on two free cores; --quick makes three solves and proves only that it runs. Ends
-with exit code 1 where memory grew by more than 5 % from solve 50 (a quarter of the way) on.
+Solves small problems one after the other, as a service or a study would, and records the
+resident memory after each. Writes results/soak.json and results/soak.md. Takes about twenty
+minutes on two free cores. --quick makes three solves and tests only that the script runs.
+Ends with exit code 1 if the memory grew by more than 5 % after solve 50 (a quarter of the
+solves).
 """
 
 import os
@@ -20,13 +21,13 @@ import command
 
 from kerasmodels import bsde
 
-# What a solve may take from the memory that all later ones keep, in all.
+# The largest relative growth of the memory, over all solves.
 LARGEST_GROWTH = 0.05
 EQUATIONS = (bsde.HJB, bsde.AllenCahn, bsde.Heat, bsde.QuadraticGradient)
 
 
 def resident():
-    """MiB of memory that the process holds now (where Linux says so) or ever held."""
+    """MiB of resident memory: the present number on Linux, elsewhere the largest so far."""
     status = pathlib.Path("/proc/self/status")
     if status.exists():
         for line in status.read_text().splitlines():
@@ -36,7 +37,7 @@ def resident():
 
 
 def solve(k):
-    """A small problem, another one each time."""
+    """Solves a small problem, another one each time."""
     bsde.solve(
         EQUATIONS[k % len(EQUATIONS)](4),
         num_steps=4,
@@ -49,14 +50,14 @@ def solve(k):
 
 
 def growth(memory):
-    """Relative: the median of the last tenth over that of the tenth behind a quarter."""
+    """Relative growth from the tenth after the first quarter to the last, by medians."""
     width = max(1, len(memory) // 10)
     start = statistics.median(memory[len(memory) // 4 :][:width])
     return statistics.median(memory[-width:]) / start - 1
 
 
 def table(results):
-    """A Markdown table: the memory after so many solves, and the growth."""
+    """A Markdown table of the memory after some of the solves, and the growth."""
     memory = results["memory_mib"]
     marks = sorted({1, *(round(len(memory) * share / 4) for share in range(1, 5))})
     lines = [
@@ -65,9 +66,10 @@ def table(results):
         "| MiB | " + " | ".join(f"{memory[mark - 1]:.0f}" for mark in marks) + " |",
     ]
     told = (
-        f"{len(memory)} solves in one process; resident memory after each. Growth from a "
-        f"quarter of the way to the end: {growth(memory):+.1%}, "
-        f"{results['mib_per_solve']:+.2f} MiB per solve; {results['seconds']:.0f} s."
+        f"The table has the resident memory of one process. Its growth from a quarter of "
+        f"the {len(memory)} solves to the end is {growth(memory):+.1%}, "
+        f"{results['mib_per_solve']:+.2f} MiB per solve. The solves took "
+        f"{results['seconds']:.0f} s."
     )
     return "\n".join(lines) + f"\n\n{told}" + command.footer(results)
 
@@ -97,6 +99,6 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    # A few solves are still warming up.
+    # Over a few solves the memory grows to its normal size.
     found = main()
     sys.exit(found["growth"] > LARGEST_GROWTH and len(found["memory_mib"]) >= 100)

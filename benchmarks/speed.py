@@ -1,10 +1,10 @@
-"""What a training step costs: against the published algorithm, and as the problem grows.
+"""The cost of a training step: against the published algorithm, and as the problem grows.
 
-Every number comes from a process of its own (training_case.py), so that memory is that of
-one training. Cases that are compared run in turns, three times each; the tables give
-medians, and the ratio is the median of the ratios within a turn. Writes results/speed.json,
-results/speed.md and docs/benchmarks_growth.png. About half an hour on two cores; --quick
-takes two minutes and proves only that it runs.
+Every number comes from a process of its own (training_case.py), so that its memory is that
+of one training. Cases that are compared run in turns, three times each. The tables give
+medians, and a ratio is the median of the ratios within a turn. Writes results/speed.json,
+results/speed.md and docs/benchmarks_growth.png. Takes about half an hour on two cores.
+--quick takes two minutes and tests only that the script runs.
 """
 
 import json
@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # of d + 10, as the published algorithm has them.
 BASE = {"who": "ours", "dim": 100, "num_steps": 20, "batch_size": 64, "steps": 24}
 BASE |= {"control": "stacked", "dtype": "float32", "jit_compile": True}
-# Nothing but that it runs.
+# The settings of a quick run.
 QUICK = {"dim": 4, "num_steps": 3, "steps": 2, "jit_compile": False}
 COMPARED = {
     "published algorithm, float64": {"who": "plain", "dtype": "float64"},
@@ -41,13 +41,13 @@ GROWTH = {
     "num_steps": (10, 20, 50, 100, 200, 400),
     "batch_size": (64, 256, 1024, 4096, 16384),
 }
-# One network per time and 8 d^2 weights each: more do not fit.
+# Larger sizes with one network per time, of 8 d^2 weights each, do not fit into memory.
 MOST_STACKED = {"dim": 1000, "num_steps": 400, "batch_size": 4096}
 LABELS = {"dim": "dimension d", "num_steps": "time steps N", "batch_size": "paths per step"}
 
 
 def run_case(case):
-    """What training_case.py measures in a new process."""
+    """The numbers of training_case.py, which runs in a new process."""
     start = [sys.executable, str(HERE / "training_case.py"), json.dumps(case)]
     done = subprocess.run(start, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -58,7 +58,7 @@ def run_case(case):
 def matrix_work(case):
     """Floating point operations of the matrix products of one stacked training step."""
     d, h = case["dim"], case["dim"] + 10
-    # Forward and the gradient of the weights; the first layer needs none of its input.
+    # Forward pass and gradients; the first layer needs no gradient of its input.
     products = 2 * d * h + 3 * h * h + 3 * h * d
     return 2 * case["batch_size"] * (case["num_steps"] - 1) * products
 
@@ -82,7 +82,7 @@ def measure_growth(quick, base, keep):
                 if control == "stacked" and size > MOST_STACKED[axis]:
                     continue
                 case = {**base, "control": control, axis: size}
-                # Few steps where each takes long.
+                # Fewer steps where each takes longer.
                 heavy = case["dim"] * case["num_steps"] * case["batch_size"]
                 case["steps"] = 2 if quick else int(np.clip(24 * 2e6 / heavy, 3, 24))
                 found.append({"axis": axis, **run_case(case)})
@@ -108,7 +108,7 @@ def median_of(found, name, batch, key):
 
 
 def ratios(found, name, batch, key):
-    """Of the published algorithm's value to this one's, turn by turn: their median."""
+    """The median over the turns of the published algorithm's value over that of `name`."""
     first = next(iter(COMPARED))
 
     def by_turn(wanted):
@@ -141,8 +141,11 @@ def table(results):
                 f"{ratios(found, name, batch, 'compile_s'):.1f} | {peak:.0f} |"
             )
     rate = statistics.median(row["gflops"] for row in results["sgemm"])
-    lines += ["", f"One large float32 matrix product: {rate:.0f} GFLOP/s. Share of it in a"]
-    lines += ["training step with one network per time:", ""]
+    lines += [
+        "",
+        f"One large float32 matrix product runs at {rate:.0f} GFLOP/s. A training",
+    ]
+    lines += ["step with one network per time reaches this share:", ""]
     lines += ["| batch | GFLOP/s | share |", "|---|---|---|"]
     for batch in BATCHES:
         name = "ours, same networks, float32"
@@ -203,7 +206,7 @@ def draw(results):
         axes.set(xlabel=LABELS[axis], ylabel="ms per training step")
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", loc="upper left")
-        # Room for it above the curves.
+        # Room for the legend above the curves.
         axes.set_ylim(top=8 * axes.get_ylim()[1])
     figure.suptitle("HJB; d = 100, N = 20, 64 paths per step where they do not grow")
     return figure

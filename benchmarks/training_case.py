@@ -1,7 +1,7 @@
 """Time, compile time and memory of one training, measured in a process of its own.
 
-`python benchmarks/training_case.py '{"who": "ours", "dim": 100, ...}'` prints JSON;
-speed.py calls it, once per row of its tables.
+`python benchmarks/training_case.py '{"who": "ours", "dim": 100, ...}'` prints JSON.
+speed.py starts it once for each row of its tables.
 """
 
 import json
@@ -21,12 +21,12 @@ import tensorflow as tf
 
 from kerasmodels import bsde
 
-# Blocks of steps that are timed, after the one that compiles.
+# Timed blocks of steps, after the block that compiles.
 BLOCKS = 5
 
 
 class Clock(keras.callbacks.Callback):
-    """When each epoch ended."""
+    """The times at which epochs end."""
 
     def __init__(self):
         super().__init__()
@@ -41,7 +41,7 @@ def gaps(times):
 
 
 def timed(first, blocks, steps):
-    """Milliseconds per step, and what the first block took beyond its steps."""
+    """Milliseconds per step, and the seconds of the first block beyond its steps."""
     per_step = statistics.median(blocks) / steps
     return {"ms_per_step": 1e3 * per_step, "compile_s": first - steps * per_step}
 
@@ -125,7 +125,7 @@ def overhead(case):
             callbacks=[clock],
             verbose=0,
         )
-        # The first one also traces the data set.
+        # The first epoch also traces the data set.
         found["fit"] += gaps(clock.times)[1:]
         function = model.make_train_function()
         iterator = iter(data)

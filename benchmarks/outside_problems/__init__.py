@@ -1,9 +1,9 @@
 """Equations outside the zoo, each with a value of u(0, x0) that no network computed.
 
-Each is written as a user would write it: by `drift` and `diffusion_prod`, without a `step`
-of its own, with noise of the size of the state. `reference()` computes the value in less
-than a second: a closed form, quadrature, an ordinary differential equation, a
-characteristic function, or finite differences.
+Each has `drift` and `diffusion_prod`, as a user would write it, without a `step` of its own
+and with noise of the size of the state. `reference()` computes the value in less than a
+second, by a closed form, quadrature, an ordinary differential equation, a characteristic
+function, or finite differences.
 """
 
 from typing import NamedTuple
@@ -20,10 +20,10 @@ from .rates import CIRBond, CommonFactorBond, TableBond
 
 
 class Problem(NamedTuple):
-    """An equation and what `solve` is told beside it.
+    """An equation and its arguments of `solve`.
 
-    kind: what of it the zoo does not have, for the table.
-    options: arguments of `solve` that are not those of every problem.
+    kind: the property that no equation of the zoo has, for the table.
+    options: arguments of `solve` beside those of every problem.
     """
 
     equation: bsde.Equation
@@ -31,13 +31,13 @@ class Problem(NamedTuple):
     options: dict = {}
 
 
-# What `solve` is told on every problem: nothing but how narrow the interval should be.
+# The arguments of `solve` on every problem: only the relative half-width of the interval.
 OPTIONS = {"tolerance": 4e-3}
 
-# Where a regression fails, and rounds of training change nothing.
+# For problems on which a regression fails, and a second round of training changes nothing.
 SHORT = {"method": "deep_bsde", "steps": 400, "max_rounds": 1, "num_paths": 2**18}
 
-# Name: the problem. Two of a kind differ in what makes them easy or hard.
+# Problems by name. Two of a kind are an easy and a hard one.
 PROBLEMS = {
     "OU, slow": Problem(OrnsteinUhlenbeck(dim=10), "drift depends on x"),
     "OU, stiff": Problem(

@@ -23,7 +23,7 @@ def _linear_parts():
 class Regulator(bsde.Equation):
     """V_t + a(x) . grad V + s^2/2 Lap V + |x|^2 / 2 - (b(x) . grad V)^2 / 2 = 0.
 
-    V(T, x) = |x|^2: the least cost of keeping dX = (a + b push) dt + s dW near zero.
+    V is the least cost of keeping dX = (a + b push) dt + s dW near zero; V(T, x) = |x|^2.
     """
 
     def __init__(self, noise, terminal_time=1.0, x0=0.0):
@@ -81,8 +81,9 @@ class LinearRegulator(Regulator):
 class CartPole(Regulator):
     """A pole upright on a cart: (place, speed, angle, its speed), all masses one.
 
-    The value of the linear system, which the paths hardly leave: what is of higher order
-    in the angle counts as the square of the noise, relative to the value.
+    The reference is the value of the linear system. Terms of higher order in the angle
+    change it by the square of the noise, relative to the value, because the angle stays
+    small.
     """
 
     def __init__(self, noise=0.01, terminal_time=1.0, x0=0.0):

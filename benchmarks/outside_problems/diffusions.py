@@ -1,4 +1,4 @@
-"""Linear equations whose forward process is not stepped exactly: drift and noise of x."""
+"""Linear equations without an exact step: drift or noise depends on x."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Drivers that are smooth, and hard for another reason: stiff, alone, or not everywhere."""
+"""Drivers without a kink that are hard for another reason, such as stiffness."""
 
 import math
 
@@ -41,10 +41,10 @@ class StiffSource(bsde.Equation):
 
 @register
 class ValuationAdjustment(bsde.Equation):
-    """What the default of either party costs in a forward X - K: DVA - CVA, with g = 0.
+    """The cost of a default of either party to a forward X - K: DVA - CVA, with g = 0.
 
-    dX = s X dW, f = 0.6 b (K - X)^+ - 0.7 c (X - K)^+ - (b + c) u: both default at the
-    rates b (own) and c (the other's), with recoveries of 40 and 30 per cent.
+    dX = s X dW, f = 0.6 b (K - X)^+ - 0.7 c (X - K)^+ - (b + c) u. The own party defaults
+    at the rate b, the other at the rate c, with recoveries of 40 and 30 per cent.
 
     Reference: Burgard and Kjaer (2011), https://doi.org/10.21314/JCR.2011.131
     """
@@ -93,7 +93,7 @@ class ValuationAdjustment(bsde.Equation):
 class SineWave(bsde.Equation):
     """u = sin(t + x), with noise cos(t + x) that passes zero, and a driver of u z and z^2.
 
-    A forward drift that contains z, as in a coupled system, moved into the driver.
+    A coupled system has z in the drift of X; here this term is moved into the driver.
     """
 
     def __init__(self, terminal_time=1.0, x0=0.5):
@@ -119,12 +119,13 @@ class SineWave(bsde.Equation):
 class Consumption(bsde.Equation):
     """V_t + 1/2 s^2 x^2 V_xx + m x V_x - 2 V_x^(1/2) - r V = 0, V(T, x) = -k / x.
 
-    V(T, x) = -20 k below x = 0.05, because -k / x is positive for x < 0: who consumes more
-    than there is would end with a reward. Hardly any path of the solution gets below 0.05.
+    V(T, x) = -20 k below x = 0.05, because -k / x is positive for x < 0, where it would
+    reward a consumption beyond the wealth. Hardly any path of the solution is below 0.05.
 
-    The most of U(c) - c V_x over the consumption c, with U(c) = -1 / c (risk aversion 2).
-    V = -h(t) / x with h' = (m + r - s^2) h - 2 h^(1/2). The maximum in the driver is for
-    networks, whose z may have the wrong sign while they train.
+    The driver is the maximum of U(c) - c V_x over the consumption c, with U(c) = -1 / c
+    (risk aversion 2). V = -h(t) / x with h' = (m + r - s^2) h - 2 h^(1/2). The code takes
+    the maximum of V_x and 0, because z of a network may have the wrong sign during
+    training.
 
     Reference: Merton (1971), https://doi.org/10.1016/0022-0531(71)90038-X
     """

@@ -1,9 +1,9 @@
 """A semilinear PDE in one dimension by the method of lines, with its error from two grids.
 
-Central differences in space; in time the variable-order solver LSODA with a banded
-Jacobian, whose tolerance is far below the error in space. That error is of second order
-where kinks of the data lie on grid points, so two grids are extrapolated, and the change
-that this makes is a bound on what is left.
+`backward_value` uses central differences in space, and in time the variable-order solver
+LSODA with a banded Jacobian and a tolerance far below the error in space. That error is of
+second order where kinks of the data are on grid points, so the value is extrapolated from
+two grids. The change by the extrapolation bounds the remaining error.
 
 Reference: Schiesser (1991), The Numerical Method of Lines, Academic Press.
 """
@@ -17,8 +17,8 @@ def backward_value(
 ):
     """u(0, x0) of u_t + sigma^2 u_xx / 2 + mu u_x + f(x, u, u_x) = 0, and its error.
 
-    At both ends u_xx = 0: payoffs are straight lines there, or the ends are too far away to
-    matter.
+    At both ends u_xx = 0, because payoffs are straight lines there, or because the ends are
+    so far away that they have no effect.
 
     Args:
         x0: float. A point of the coarser grid, or one between two of its points.

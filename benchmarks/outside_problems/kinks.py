@@ -18,8 +18,8 @@ register = keras.saving.register_keras_serializable(package="outside")
 class BoundedControl(bsde.Equation):
     """u_t + 1/2 Lap u - |grad u| = 0, g = (e . x - k)^+ with e = (1, ..., 1) / sqrt d.
 
-    The least value over controls in the unit ball. g grows along e, so the best control is
-    -e: a drift of -1 along e, and the formula of Bachelier.
+    u is the least value over controls in the unit ball. g grows along e, so the best
+    control is -e, a drift of -1 along e, and the value is Bachelier's formula.
     """
 
     def __init__(self, dim=5, strike=0.5, terminal_time=1.0, x0=0.3):
@@ -46,9 +46,9 @@ class BoundedControl(bsde.Equation):
 
 @register
 class Straddle(bsde.Equation):
-    """|X - K| where money is lent at r and borrowed at R: dX = r X dt + s X dW.
+    """|X - K| with a lending rate r and a borrowing rate R: dX = r X dt + s X dW.
 
-    f = -r u + (R - r) (z / s - u)^+: z / s is the money in the asset, u - z / s the cash.
+    f = -r u + (R - r) (z / s - u)^+. z / s is the money in the asset, u - z / s the cash.
 
     Reference: Bergman (1995), https://doi.org/10.1093/rfs/8.2.475
     """
@@ -100,7 +100,7 @@ class Straddle(bsde.Equation):
 class LargeValueTax(bsde.Equation):
     """u_t + 1/2 Lap u - c (u - a)^+ = 0, g = 1 / (1 + exp(-2 e . x)).
 
-    With e = (1, ..., 1) / sqrt d; u depends on e . x alone, which is a Brownian motion.
+    e = (1, ..., 1) / sqrt d. u depends only on e . x, which is a Brownian motion.
     """
 
     def __init__(self, dim=5, tax=2.0, level=0.4, terminal_time=1.0, x0=0.0):
@@ -131,10 +131,10 @@ class LargeValueTax(bsde.Equation):
 
 @register
 class PenalisedPut(bsde.Equation):
-    """A put whose holder is paid at the rate p for what exercise would bring more.
+    """A put whose holder receives p times the gain of an exercise, per unit of time.
 
-    f = -r u + p (K - x - u)^+, dX = r X dt + s X dW. As p grows u becomes the value of the
-    American put, and the driver stiff.
+    f = -r u + p (K - x - u)^+, dX = r X dt + s X dW. As p grows, u approaches the value of
+    the American put, and the driver becomes stiff.
 
     Reference: Forsyth and Vetzal (2002), https://doi.org/10.1137/S1064827500382324
     """

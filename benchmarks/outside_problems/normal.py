@@ -7,9 +7,9 @@ from scipy.special import ndtr, ndtri
 def orthant(bound, covariance, num_nodes=80):
     """P(X_1 < bound_1, X_2 < bound_2, X_3 < bound_3) of a centred normal X in 3 dimensions.
 
-    With the Cholesky factor of the covariance X is made of independent normals, which the
-    inverse distribution function takes from the unit interval; in two of them the integral
-    is left, of a smooth function.
+    The Cholesky factor of the covariance makes X of independent normals, and the inverse
+    distribution function makes these of uniform numbers. The integral of a smooth function
+    over two of them remains.
 
     Reference: Genz (1992), https://doi.org/10.2307/1390838
     """

@@ -75,7 +75,7 @@ class GeometricBasketPut(bsde.Equation):
 
 @register
 class BestOfCall(bsde.Equation):
-    """Call on the dearest of correlated assets, dX_i = r_i X_i dt + s_i X_i dB_i.
+    """Call on the most expensive of correlated assets, dX_i = r_i X_i dt + s_i X_i dB_i.
 
     Reference: Johnson (1987), https://doi.org/10.2307/2330963
     """
@@ -116,8 +116,8 @@ class BestOfCall(bsde.Equation):
         # No asset ends above the strike.
         total = -self.strike * (1 - orthant(log_strike - mean, covariance))
         for i in range(self.dim):
-            # Asset i as the unit of account shifts the mean. It ends above the strike and
-            # above the others: the others less asset i, and the strike less it, are < 0.
+            # Asset i as the unit of account shifts the mean. Asset i ends above the strike
+            # and above the others if the others less i, and the strike less i, are < 0.
             shifted = mean + covariance[i]
             difference = np.eye(self.dim)
             difference[:, i] = -1.0

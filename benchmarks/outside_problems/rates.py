@@ -55,8 +55,8 @@ class CIRBond(Bond):
 def gaussian_bond(mean, deviation, terminal_time, points=()):
     """E exp(-I) of a normal I, whose mean is given and whose variance is an integral.
 
-    deviation: function of time; the variance of I is the integral of its square over
-    [0, T], which is taken piece by piece where it jumps, at `points`.
+    deviation: function of time. The variance of I is the integral of its square over
+    [0, T], piece by piece between its jumps at `points`.
     """
     ends = [0.0, *points, terminal_time]
     variance = sum(
@@ -67,7 +67,7 @@ def gaussian_bond(mean, deviation, terminal_time, points=()):
 
 
 def annuity(speed, time):
-    """(1 - e^(-k t)) / k: what a rate of speed k adds to its integral over a time."""
+    """(1 - e^(-k t)) / k: the integral of e^(-k s), for a rate of speed k, over a time."""
     return -np.expm1(-speed * time) / speed
 
 
@@ -109,8 +109,8 @@ class CommonFactorBond(Bond):
 class TableBond(Bond):
     """A Hull-White rate whose mean and volatility are tables over time.
 
-    dX = k (m(t) - X) dt + s(t) dW: m is a straight line between the times of its table, s
-    jumps at those of its own.
+    dX = k (m(t) - X) dt + s(t) dW. m is a straight line between the times of its table; s
+    jumps at the times of its table.
 
     Reference: Hull and White (1990), https://doi.org/10.1093/rfs/3.4.573
     """

@@ -162,7 +162,7 @@ def bounds(problem, steps, num_paths, seed=0):
 
 
 def compute(quick, seed):
-    """What the script does."""
+    """The samples of the committed run, or of a quick one."""
     steps, num_paths = ((5, 10), 50) if quick else ((10, 20, 40, 80), 4000)
     return bounds(Problem(), steps, num_paths, seed)
 

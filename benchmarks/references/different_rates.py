@@ -12,8 +12,8 @@ Write G(R, xi) = exp(-R) g(exp(R) xi). For a fixed number R,
     H(t, R) = E[G(R, xi_T) | xi_t]
 
 is a martingale in t. It is known by one-dimensional quadrature, because g depends on the
-largest price alone (extremes.py). Let R_n = R_t_n, and rho_n = R_n plus T - t_n times a
-middle rate: what R_T may be expected to be.
+largest price alone (extremes.py). Let R_n = R_t_n. A guess of R_T is rho_n, which is R_n
+plus T - t_n times a middle rate.
 
 *Below.* Every adapted rate gives a lower bound. Here the rate is constant on each of N
 steps: Rb where that gives the larger H(t_n, rho_n+1), Rl elsewhere. R_T and xi_T are
@@ -164,7 +164,7 @@ def bounds(problem, steps, num_paths, seed=0):
 
 
 def compute(quick, seed):
-    """What the script does."""
+    """The samples of the committed run, or of a quick one."""
     steps, num_paths = ((5, 10), 50) if quick else ((20, 40, 80, 160), 4000)
     return bounds(Problem(), steps, num_paths, seed)
 

@@ -1,4 +1,4 @@
-"""From samples of two bounds to a value with its uncertainty, and to a file."""
+"""A value with its uncertainty, and its file, from samples of two bounds."""
 
 import argparse
 import pathlib
@@ -11,7 +11,7 @@ import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RESULTS = pathlib.Path(__file__).resolve().parent / "results"
-# Each bound is missed by chance with 2.5 %, so both hold with at least 95 %.
+# Each bound fails with a probability of 2.5 %, so both hold with at least 95 %.
 DEVIATIONS = statistics.NormalDist().inv_cdf(0.975)
 
 
@@ -101,7 +101,7 @@ def table(result):
 
 
 def commit():
-    """The commit that the code is at, with a mark where files differ from it."""
+    """The present commit, with a mark if files differ from it."""
     command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     return done.stdout.strip() or "unknown"
@@ -120,7 +120,7 @@ def main(argv, script, description, compute, problem, published, grid_error):
         grid_error: bool. See `conclusion`.
 
     Returns:
-        dict: what is written.
+        dict, as in the JSON file.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -10,13 +10,13 @@ COLORS = {"as asked": "tab:red", "as fixed": "tab:blue"}
 
 
 def run(args, name, more=None, quick_epochs=3):
-    """Trains both variants of a recipe and prints what tells them apart.
+    """Trains both variants of a recipe and prints how they differ.
 
     Args:
-        args: of the script.
-        name: str. Of the recipe.
-        more: None or function (variants, args) -> dict: what else there is to show.
-        quick_epochs: int. With --quick.
+        args: the parsed arguments of the script.
+        name: str. The name of the recipe.
+        more: None or function (variants, args) -> dict of further results.
+        quick_epochs: int. The number of epochs with --quick.
 
     Returns:
         A dict of plain values: `title`, `variants`, `more`.
@@ -58,18 +58,18 @@ def _last(variant):
 
 
 def plot(result, path, panels=0, draw=None):
-    """Loss and accuracy of both variants, and as many panels as the script draws.
+    """Draws the loss and accuracy of both variants, and further panels of the script.
 
     Args:
-        result: from `run`.
-        path: the figure's.
-        panels: int.
-        draw: None or function (list of axes, result).
+        result: dict, as `run` returns it.
+        path: path of the figure.
+        panels: int. The number of further panels.
+        draw: None or function (list of axes, result) that draws the further panels.
     """
     variants = result["variants"]
     with_accuracy = any(v["test_accuracy"] is not None for v in variants.values())
     count = 1 + with_accuracy + panels
-    # No wider than a page, so that its letters can be read there.
+    # At most as wide as a page, because a page would shrink the letters of a wider figure.
     columns = count if count <= 3 else -(-count // 2)
     rows = -(-count // columns)
     width = 3.2 if columns > 2 else 4.2
@@ -84,8 +84,8 @@ def plot(result, path, panels=0, draw=None):
         marker = "." if loss.size < 4 else None
         if not np.any(np.isfinite(loss)):
             ends = "the backward pass stops" if variant["failure"] else "loss is not finite"
-            told = f"{label}:\n{ends}"
-            axes[0].set_title(told, color=COLORS[name], fontsize="medium")
+            title = f"{label}:\n{ends}"
+            axes[0].set_title(title, color=COLORS[name], fontsize="medium")
             continue
         axes[0].plot(history["epoch"], loss, marker=marker, **style)
         if with_accuracy:
@@ -100,7 +100,7 @@ def plot(result, path, panels=0, draw=None):
 
 
 def summary(result):
-    """The one line at the end."""
+    """The last line of the script: the final accuracy or loss of each variant."""
     parts = []
     for key, variant in result["variants"].items():
         name = result["labels"][key]
@@ -116,7 +116,7 @@ def summary(result):
 def decision_map(model, low, high, points=60, scale=lambda x: x):
     """The model's output over a square of two features, `[points, points, outputs]`.
 
-    `scale` makes inputs of the features; further inputs of the model are ones.
+    `scale` computes inputs from the two features; further inputs of the model are ones.
     """
     line = np.linspace(low, high, points)
     grid = np.stack([part.ravel() for part in np.meshgrid(line, line)], axis=1)
@@ -127,7 +127,7 @@ def decision_map(model, low, high, points=60, scale=lambda x: x):
 
 
 def draw_map(axes, values, low, high, title):
-    """A `decision_map`: the class, or between 0 and 1 where there is one output."""
+    """Draws a `decision_map`: the class, or the value of a single output from 0 to 1."""
     values = np.asarray(values)
     one = values.shape[-1] == 1
     shown = values[..., 0] if one else np.argmax(values, axis=-1)
@@ -154,7 +154,7 @@ def hidden_before(variant, count=200):
 
 
 def draw_hidden(axes, found):
-    """A histogram of activations for each variant: {name: list}."""
+    """Draws a histogram of the activations of each variant, from {name: list}."""
     bins = np.linspace(0, 1, 41)
     for name, color in COLORS.items():
         axes.hist(found[name], bins, color=color, alpha=0.6, label=name)
