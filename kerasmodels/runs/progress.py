@@ -9,7 +9,8 @@ import time
 import numpy as np
 
 from kerasmodels._support import workers
-from kerasmodels.runs.checkpoints import CheckpointError, Checkpoints
+from kerasmodels.runs.checkpoints import CheckpointError
+from kerasmodels.runs.saver import Saver
 
 
 def variables(model):
@@ -140,12 +141,15 @@ class Checkpointer:
         self._before = 0.0
         self.progress = progress
         chief = workers.task_index() == 0
-        self.checkpoints = Checkpoints(folder) if chief and folder is not None else None
-        self.every = every
+        self._saver = Saver(folder if chief else None, every)
         self.run = {} if run is None else run
         self._last = None
-        self._saved = 0
         self._pending = None
+
+    @property
+    def checkpoints(self):
+        """The `Checkpoints` that it writes, or None."""
+        return self._saver.checkpoints
 
     @property
     def seconds(self):
@@ -166,8 +170,7 @@ class Checkpointer:
             ValueError: it is of another run.
             CheckpointError: none of those there can be read.
         """
-        found = self.checkpoints.load(self.run) if self.checkpoints else None
-        values, record = found or (None, {})
+        values, record = self._saver.load(self.run) or (None, {})
         text = json.dumps(record.get("progress", {}))
         record = json.loads(workers.agreed_text(text))
         if record:
@@ -179,7 +182,7 @@ class Checkpointer:
                     f"The newest checkpoint cannot be used: {error}. Remove it, or begin "
                     "anew in another folder."
                 ) from error
-            self._saved = self.progress.step
+            self._saver.step = self.progress.step
             self._before = self.progress.seconds
 
     def begin(self, model):
@@ -199,8 +202,7 @@ class Checkpointer:
     def point(self, values):
         """Holds the `snapshot` at a point, and writes a checkpoint where one is due."""
         self._hold(values)
-        if self.progress.step - self._saved >= self.every:
-            self.save()
+        self._saver.point(self._last[0], self._state)
 
     def save(self):
         """Writes the last good state, if it is not written yet.
@@ -208,12 +210,10 @@ class Checkpointer:
         Returns:
             The step of the newest checkpoint, or None where there is none.
         """
-        if self.checkpoints is None:
-            return None
-        if self._last is not None and self._last[0] > self._saved:
-            self.checkpoints.save(*self._last)
-            self._saved = self._last[0]
-        return self._saved or None
+        return self._saver.save(0 if self._last is None else self._last[0], self._state)
+
+    def _state(self):
+        return self._last[1:]
 
     def roll_back(self, model):
         """Sets the model to the last good state."""
