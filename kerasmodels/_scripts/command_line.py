@@ -1,4 +1,4 @@
-"""What every experiment script shares: its arguments, its files, its last line.
+"""Shared code of all experiment scripts: arguments, files, the last line.
 
 A script has a docstring, `run(args) -> dict`, `plot(result, path)` and `main(argv=None)`,
 which ends in `execute`.

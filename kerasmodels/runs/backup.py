@@ -20,8 +20,8 @@ class Backup(keras.callbacks.Callback):
         )
 
     `keras.callbacks.BackupAndRestore` keeps weights, optimizer and epoch too, but not the
-    state of random generators inside the model, nor the history, nor one file to fall back
-    on where the newest is torn; and it cannot know at which step the data went on.
+    state of random generators inside the model, nor the history, nor an older file to
+    fall back on where the newest is torn, nor the step at which the data go on.
 
     A checkpoint is written at the end of an epoch, because Keras starts its metrics anew
     there. Works for any model that is compiled and built.
@@ -93,7 +93,7 @@ def _steps(model):
 
 
 def _form(model):
-    """What a model must have in common with the one that was saved."""
+    """The parts in which a model must equal the one that was saved."""
     weights = [[list(weight.shape), str(weight.dtype)] for weight in model.weights]
     return {
         "model": type(model).__name__,

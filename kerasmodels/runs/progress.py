@@ -1,4 +1,4 @@
-"""Where a run stands: with the weights, all that is needed to go on with it."""
+"""The state of a run: with the weights, all that is needed to go on with it."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ from kerasmodels.runs.saver import Saver
 
 
 def variables(model):
-    """What `fit` changes in a compiled model, but for sums that each epoch starts anew."""
+    """The variables that `fit` changes, without metrics, which each epoch starts anew."""
     metrics = {id(variable) for variable in model.metrics_variables}
     found = (*model.variables, *model.optimizer.variables)
     return [variable for variable in found if id(variable) not in metrics]
@@ -51,7 +51,7 @@ def fitting(model, values):
 
 @dataclasses.dataclass
 class Progress:
-    """Where a run of `solve` stands.
+    """The state of a run of `solve`, without the weights.
 
     Paths are a function of (seed, step), so that no state of a generator belongs here.
 
@@ -59,8 +59,8 @@ class Progress:
         stage: int. 0 while u0 and z0 train alone, then the round, from 1.
         point: int. Points of this stage's history that are done.
         importance_sampling: bool. Whether the paths of this stage are driven.
-        attainable_half_width: None or float. Half-width that all paths
-            would bring after the stage before.
+        attainable_half_width: None or float. Half-width with all paths
+            after the stage before.
         history: dict of lists of one length: `step`, `loss`, `u0`.
         seconds: float. Wall time spent so far.
     """
@@ -133,7 +133,7 @@ class Checkpointer:
         folder: None or str or path. Where the checkpoints are. Of several workers the
             chief alone keeps any.
         every: int. Training steps between two of them, at least.
-        run: dict. What makes two runs the same.
+        run: dict. The settings that make two runs the same.
     """
 
     def __init__(self, progress, folder=None, every=200, run=None):

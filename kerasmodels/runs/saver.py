@@ -1,4 +1,4 @@
-"""The rule by which a training is written to checkpoints: every so many steps, and once."""
+"""The rule of when a training is written to checkpoints: every so many steps, and once."""
 
 from kerasmodels.runs.checkpoints import Checkpoints
 

@@ -51,7 +51,7 @@ def _normals_from(row, shape, seed, dtype):
     low = counter[0] + tf.cast(start // at_once, "uint64")
     carry = tf.cast(low < counter[0], "uint64")
     values = tf.raw_ops.StatelessRandomNormalV2(
-        # As many more as may come before the first one wanted.
+        # The first value may lie inside a block of the counter.
         shape=[count + at_once - 1],
         key=key,
         counter=tf.stack([low, counter[1] + carry]),

@@ -225,7 +225,7 @@ class DeepBSDE(Method):
         fixed = not named and as_control(self.control).num_times is not None
         any_grid = self.subnets is None and not fixed
         if self.importance_sampling is None and self._free_grid and any_grid and strong:
-            # The paths that matter are rare: look for them from the start, in small steps.
+            # Rare paths decide the value: drive the paths from the start, in small steps.
             grid = as_time_grid("solve", equation, 5 * default_settings(equation).num_steps)
             model = self._model(equation, grid, True, run.seed)
             approximation = NetworkApproximation(model)
@@ -268,7 +268,7 @@ class DeepBSDE(Method):
         )
 
     def _identity(self, equation, grid, steps, batch_size, run):
-        """What must be equal for a run to go on from the checkpoints of another."""
+        """The settings in which a run must equal the one whose checkpoints it reads."""
         control, subnets = self.control, self.subnets
         named = isinstance(control, str) or control is None
         return {
@@ -304,5 +304,5 @@ def _pilot_run(estimator):
     try:
         return agreed(estimator.pilot_run())
     except FloatingPointError:
-        # Training will say so, and what to change.
+        # Training raises the same error, with advice.
         return agreed((0.0, False))
