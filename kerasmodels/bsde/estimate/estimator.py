@@ -83,7 +83,7 @@ def estimate_u0(
     owner = "estimate_u0"
     num_paths = checks.positive_int(owner, "num_paths", num_paths)
     if tolerance is not None:
-        checks.finite_float(owner, "tolerance", tolerance, above=0.0)
+        tolerance = checks.finite_float(owner, "tolerance", tolerance, above=0.0)
     else:
         numbers, what = (
             2 * len(STRIDES) * len(COLUMNS) * num_paths,
@@ -181,11 +181,6 @@ class Estimator:
         )
 
     def __call__(self, num_paths=2**15, tolerance=None):
-        num_paths = checks.positive_int("estimate_u0", "num_paths", num_paths)
-        if tolerance is not None:
-            tolerance = checks.finite_float(
-                "estimate_u0", "tolerance", tolerance, above=0.0
-            )
         max_chunks = -(-num_paths // self.chunk_size)
         self._progress = 0, 2 * _PILOT, None
         # The first chunks give the sizes of the errors, the next their effect on u0.
