@@ -1,9 +1,9 @@
-"""Many PDEs, many seeds: how far answers spread, and whether the intervals hold.
+"""Many PDEs with many seeds: the spread of the answers, and how often intervals hold.
 
 Solves every equation with every seed in processes side by side, and draws each u0 with its
-95 % interval against the reference. Writes results.csv and a folder per run; what is
-finished is kept when it is started again. By default two equations in dimension 20 with
-four seeds, some four minutes on two cores.
+95 % interval against the reference. Writes results.csv and a folder per run; finished
+runs are kept when the script is started again. By default two equations in dimension 20
+with four seeds, some four minutes on two cores.
 """
 
 import _start  # noqa: F401
@@ -24,7 +24,7 @@ UNNAMED = ("equations", "seeds", "seed", "jobs")
 def run(args):
     """All rows of the table."""
     cls = bsde.EQUATIONS
-    # Unknown names are `sweep`'s to refuse.
+    # `sweep` refuses unknown names.
     equations = {
         name: cls[name](dim=args.dim) if name in cls else name for name in args.equations
     }

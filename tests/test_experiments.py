@@ -1,14 +1,16 @@
 """Every script runs in its quick mode, and refuses what it cannot run in one line."""
 
+import dataclasses
 import importlib.util
 import json
 import pathlib
+from typing import Literal
 
 import keras
 import pytest
 
 from kerasmodels import bsde
-from kerasmodels._scripts import command_line
+from kerasmodels._scripts import command_line, setting_flags
 
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "experiments").glob("[!_]*.py"))
@@ -43,7 +45,7 @@ def test_every_equation_in_quick_mode(name, tmp_path):
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["equation"] == name and result["dim"] == 4
     names = {"result.json", "history.csv", "figure.png", "model.keras", "export"}
-    assert {p.name for p in tmp_path.iterdir()} == names
+    assert {p.name for p in tmp_path.iterdir()} == {*names, "solution.json"}
     model = keras.saving.load_model(tmp_path / "model.keras")
     # The weight behind it is a float32 number.
     assert float(model.u0.numpy()) == pytest.approx(result["u0"], rel=1e-6)
@@ -112,6 +114,16 @@ def test_solve_gets_the_seed_and_only_a_grid_that_was_given(
             "hjb-hidden-8-16-no-importance-sampling",
         ),
         (["--quick", "--pretrain", "--frozen"], "hjb-quick-pretrain-frozen"),
+        (
+            "--dtype float64 --learning-rate 0.1 --frozen --pretrain --rule left "
+            "--num-paths 9 --max-rounds 5 --hidden 8 --tolerance 1 --steps 7 "
+            "--batch-size 6 --num-steps 3 --dim 2".split(),
+            "hjb-dim-2-num-steps-3-batch-size-6-steps-7-tolerance-1-num-paths-9-"
+            "max-rounds-5-hidden-8-rule-left-pretrain-frozen-learning-rate-0.1-"
+            "dtype-float64",
+        ),
+        (["--rule", "trapezoid", "--learning-rate", "0.01"], "hjb"),
+        (["--method", "regression", "--seed", "1"], "hjb-seed-1-method-regression"),
         # Two numbers that print alike are two results.
         (["--tolerance", "0.00020000000001"], "hjb-tolerance-0.00020000000001"),
     ],
@@ -195,6 +207,12 @@ def test_same_seed_same_result(tmp_path):
         (["--workers", "a:1,b", "--worker", "0"], "Received: 'b'"),
         (["--workers", "a:1,b:2", "--worker", "2"], "less than the number of workers"),
         (["--workers", "a:1,b:2", "--worker", "0", "--pretrain"], "leave out --workers"),
+        (["--method", "least-squares"], "--method"),
+        (["--method", "regression", "--steps", "9"], "--steps is no setting of the method"),
+        (["--num-random", "9"], "whose settings are --num-steps, --control"),
+        (["--method", "monte_carlo", "--pretrain"], "leave out --method monte_carlo"),
+        (["--method", "monte_carlo"], "`MonteCarlo`"),
+        (["--method", "regression", "--num-random", "-1"], "`num_random`"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else "",
 )
@@ -204,6 +222,69 @@ def test_bad_flags_end_with_code_2_and_one_line(flags, message, tmp_path, capsys
     assert stop.value.code == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1 and message in lines[0], lines
+
+
+@pytest.mark.parametrize(
+    "method, equation", [("monte_carlo", "heat"), ("regression", "default-risk")]
+)
+def test_another_method_takes_its_own_settings(method, equation, tmp_path):
+    flags = ["--method", method, "--equation", equation, "--num-steps", "4"]
+    result = bsde_script.main(["--quick", "--out", str(tmp_path), *flags])
+    assert result["num_steps"] == 4 and result["dim"] == 4
+    assert (tmp_path / "solution.json").exists()
+
+
+@dataclasses.dataclass
+class First:
+    """A method.
+
+    Args:
+        count: None or int. How many; 5 % of them
+            are free.
+        kind: "a" or "b". Which.
+        free: function. No flag.
+    """
+
+    count: int | None = None
+    kind: Literal["a", "b"] = "a"
+    widths: list[int] | None = None
+    strict: bool = False
+    sure: bool | None = None
+    free: object = None
+    rounds: int = 5
+
+
+@dataclasses.dataclass
+class Second:
+    """Another method.
+
+    Args:
+        factor: float. Scale.
+    """
+
+    kind: str = "a"
+    factor: float = 2.0
+    rounds: int = 3
+
+
+def test_flags_are_made_from_fields(capsys):
+    methods = {"one": First, "two": Second}
+    parser = command_line.Parser(prog="x.py")
+    setting_flags.add(parser, methods, "one")
+    text = " ".join(parser.format_help().split())
+    assert "How many; 5 % of them are free." in text and "--free" not in text
+    assert "two: Scale. (default: 2.0)" in text
+    assert "(default: 5 for one, 3 for two)" in text
+    args = parser.parse_args("--widths 3 4 --no-sure --strict --kind b".split())
+    expected = {"count": None, "kind": "b", "widths": [3, 4], "strict": True, "sure": False}
+    assert setting_flags.chosen(args, First) == expected
+    assert setting_flags.chosen(args, Second) == {"kind": "b", "factor": 2.0}
+    setting_flags.refuse_others(parser, args, methods, "one")
+    with pytest.raises(SystemExit):
+        setting_flags.refuse_others(parser, args, methods, "two")
+    assert "--widths is no setting of the method two" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--kind", "c"])
 
 
 def test_unwritable_folder_is_an_error_in_one_line(tmp_path, capsys):

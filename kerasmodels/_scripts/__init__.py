@@ -1,1 +1,1 @@
-"""What the scripts in experiments/ share."""
+"""Shared code of the scripts in experiments/."""

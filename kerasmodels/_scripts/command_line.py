@@ -1,4 +1,4 @@
-"""What every experiment script shares: its arguments, its files, its last line.
+"""Shared code of all experiment scripts: arguments, files, the last line.
 
 A script has a docstring, `run(args) -> dict`, `plot(result, path)` and `main(argv=None)`,
 which ends in `execute`.
@@ -41,7 +41,9 @@ def make_parser(name, description):
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of all random numbers (default: 0)"
+    )
     parser.add_argument(
         "--out",
         type=pathlib.Path,
@@ -49,7 +51,7 @@ def make_parser(name, description):
         f"result, such as results/{name}-seed-1)",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="a small version, to see that all works"
+        "--quick", action="store_true", help="run a small version in seconds"
     )
     parser.add_argument(
         "--overwrite",
@@ -63,21 +65,24 @@ def make_parser(name, description):
 _NO_PART_OF_A_RESULT = ("help", "out", "overwrite")
 
 
-def default_folder(parser, args, name, without=()):
+def default_folder(parser, args, name, without=(), order=()):
     """The folder of a result that nobody named: what was asked is in its name.
 
     `results/NAME`, followed by `-flag-value` for each flag that is not at its default, in
-    the order of `--help`. So runs that were asked different things have different folders,
-    and the same command has the same folder every time.
+    `order` and then in the order of `--help`. So runs with different arguments have
+    different folders, and the same command has the same folder every time.
 
     Args:
         parser: from `make_parser`.
         args: what it parsed, before anything is filled in.
         name: str. The beginning of the name.
         without: names of arguments that do not change what a run finds, or are in `name`.
+        order: names of arguments that come first in the folder's name, in this order.
     """
     parts = [name]
-    for action in parser._actions:
+    places = {dest: place for place, dest in enumerate(order)}
+    actions = sorted(parser._actions, key=lambda a: places.get(a.dest, len(places)))
+    for action in actions:
         if action.dest in (*_NO_PART_OF_A_RESULT, *without):
             continue
         value = getattr(args, action.dest)

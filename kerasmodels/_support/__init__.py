@@ -1,1 +1,1 @@
-"""What every room uses: checks, files, archives, memory, and guards in graphs."""
+"""Support for all rooms: checks, files, archives, memory, and guards in graphs."""

@@ -1,8 +1,8 @@
-"""What a `.keras` file holds, looked at before Keras builds anything from it.
+"""Contents of a `.keras` file, checked before Keras builds anything from them.
 
-Keras's safe mode keeps code out. What it leaves is looked for here: files that inflate,
-sizes that no file of that length can fill, weights that are not finite numbers, and parts
-that Keras would unpack or pass over. All is read from the file itself, at most once its
+Keras's safe mode refuses code. The checks refuse the rest: files that inflate, sizes that
+no file of that length can fill, weights that are not finite numbers, and parts that Keras
+would unpack or pass over. All is read from the file itself, at most once its
 length into memory.
 """
 
@@ -18,7 +18,7 @@ import tensorflow as tf
 from kerasmodels._support import files, memory
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-# What runs code of the file's author, or of another format, whatever Keras allows.
+# Classes that run code of the file's author, or of another format.
 _FORBIDDEN = ("Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer")
 # Integers of a config that are no sizes.
 _NO_SIZES = re.compile("seed|_id$|steps|iterations")
@@ -28,7 +28,7 @@ _DEEPEST_GROUP = 64
 
 
 class Unfit(Exception):
-    """A file that is not loaded: what was found in it, and what to do."""
+    """A file that is not loaded: the reason, and advice."""
 
     def __init__(self, found, advice="It was damaged or changed: get it again."):
         super().__init__(found)
@@ -36,10 +36,10 @@ class Unfit(Exception):
 
 
 def inspect(owner, path):
-    """Looks through the file; returns its config and the number of bytes of its weights.
+    """Checks the file; returns its config and the number of bytes of its weights.
 
     Raises:
-        Unfit, ValueError: what it is that Keras should not be given.
+        Unfit, ValueError: the file must not be loaded.
     """
     size, available = path.stat().st_size, memory.available()
     if available is not None and 2 * size > available:
@@ -96,7 +96,7 @@ def _check_config(config, largest):
             name = value.get("class_name")
             if isinstance(name, str) and name in _FORBIDDEN:
                 raise Unfit(
-                    f"whose {CONFIG} asks for `{name}`, which can run code of its author",
+                    f"whose {CONFIG} names `{name}`, which can run code of its author",
                     "Make the model again from layers, or from registered classes.",
                 )
             if name == "__numpy__" and not re.fullmatch(
@@ -106,7 +106,7 @@ def _check_config(config, largest):
             todo += value.items()
         elif isinstance(value, int) and abs(value) > largest and not _NO_SIZES.search(key):
             raise Unfit(
-                f"whose {CONFIG} says {key}={value}, for which the file is too short"
+                f"whose {CONFIG} has {key}={value}, for which the file is too short"
             )
 
 

@@ -1,6 +1,6 @@
-"""What a Keras model is called on and fitted to, checked before Keras looks at it.
+"""Checks of the arrays that a Keras model is called on or fitted to.
 
-Left to itself TensorFlow names a node of a graph where the user passed a wrong array.
+They run before Keras, because TensorFlow's errors on a wrong array name a node of a graph.
 """
 
 import keras
@@ -11,9 +11,9 @@ from kerasmodels._support import checks
 
 
 class CheckedBatches:
-    """First base of a Keras layer or model: a batch that cannot be one is named.
+    """First base of a Keras layer or model, whose errors name a wrong batch.
 
-    `check_x(x)` and `check_y(y, x)` raise where a batch does not fit; they see arrays,
+    `check_x(x)` and `check_y(y, x)` raise where a batch does not fit; they take arrays,
     tensors and symbolic tensors of known rank. Data sets pass, and are checked inside.
     """
 

@@ -1,4 +1,4 @@
-"""Argument checks. One form of message: who, which argument, expected, received, do."""
+"""Checks of arguments, whose messages have one form: expected, received, advice."""
 
 import difflib
 import math
@@ -11,11 +11,11 @@ from keras import ops
 
 
 class ArgumentError(ValueError):
-    """A bad argument or input, told in the one form. To users it is a ValueError."""
+    """A bad argument or input, in the one form. To users it is a ValueError."""
 
 
 class RunError(RuntimeError):
-    """A run that cannot go on, through no fault of an argument. Told in one line."""
+    """A run that cannot go on, through no fault of an argument. Scripts print one line."""
 
     # Whether the process would hang at its end.
     hangs = False
@@ -53,7 +53,7 @@ def as_numbers(value):
 def _holds_numbers(array):
     if array.dtype.kind == "O":
         return all(isinstance(v, numbers.Real) for v in array.flat)
-    # "V" are the short floats that NumPy does not know.
+    # "V" are short floats, which are no types of NumPy itself.
     return array.dtype.kind in "biufV"
 
 
@@ -172,7 +172,7 @@ def same_shape(shape, other):
 def one_of(owner, argument, value, choices, otherwise=""):
     """Returns `value` if it is one of `choices`, or raises with the nearest one.
 
-    `otherwise` says what else the argument may be.
+    `otherwise` names what else the argument may be.
     """
     if isinstance(value, (str, int, float, np.generic)) and value in choices:
         return value

@@ -1,6 +1,6 @@
-"""Files that are either whole or absent: write beside the target, then rename.
+"""Files that are whole or absent, and readers that trust no file.
 
-And what is read back may have been written, or spoilt, by somebody else.
+A file is written beside its target and renamed.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import tempfile
 
 from kerasmodels._support import checks
 
-# No result or history of this package comes near; in memory JSON takes 25 times as much.
+# Far above any result or history of this package; in memory JSON takes 25 times as much.
 _LARGEST_JSON = 2**25
 
 
@@ -62,7 +62,7 @@ def replacing(path, mark=None):
 
 
 def _mark():
-    """What the temporary folders of this machine begin with."""
+    """The prefix of the temporary folders of this machine."""
     return f".writing-{socket.gethostname()}-"
 
 
@@ -142,7 +142,7 @@ def parse_json(content, owner, path, part="which"):
 
     Args:
         content: bytes.
-        owner, path, part: who reads which file, and which part of it, for the error.
+        owner, path, part: the function, its file, and the part of it, for the error.
 
     Raises:
         ValueError: more than 32 MiB, no UTF-8, no JSON, cut off, nested too deep, a name

@@ -1,4 +1,4 @@
-"""What a benchmark ran on, for the caption of its table."""
+"""The machine of a benchmark, for the caption of its table."""
 
 import os
 import pathlib
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 def machine():
-    """The processor, the number of cores, and the GPUs that TensorFlow sees."""
+    """The processor, the number of cores, and the GPUs that TensorFlow finds."""
     model = platform.processor() or platform.machine()
     info = pathlib.Path("/proc/cpuinfo")
     if info.exists():

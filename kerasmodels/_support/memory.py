@@ -1,4 +1,4 @@
-"""What does not fit into memory is refused before it is made, with its size in words."""
+"""Refusals of arrays that do not fit into memory, before they are made."""
 
 import contextlib
 import gc
@@ -13,7 +13,7 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
 def available():
-    """Bytes of memory that can be had at this moment, or None where nothing says so."""
+    """Bytes of memory that can be had at this moment, or None where that is unknown."""
     found = []
     try:
         for line in pathlib.Path("/proc/meminfo").read_text().splitlines():
@@ -22,7 +22,7 @@ def available():
     except (OSError, ValueError):
         pass
     try:
-        # A container may have less than its machine. Without a limit it says "max".
+        # A container may have less than its machine. Without a limit the file has "max".
         found.append(int(pathlib.Path("/sys/fs/cgroup/memory.max").read_text()))
     except (OSError, ValueError):
         pass
@@ -60,11 +60,11 @@ def fits(owner, argument, numbers, dtype, what, advice):
     """Raises ValueError if so many numbers do not fit into the memory that is left.
 
     Args:
-        owner, argument: str. Who asks, and the argument that decides the size.
+        owner, argument: str. The function, and its argument that decides the size.
         numbers: int. How many there will be at one time.
         dtype: str. The type of each.
-        what: str. What they are.
-        advice: str. What to take less of.
+        what: str. Their name, for the error.
+        advice: str. For the error.
     """
     free = available()
     size = numbers * np.dtype(dtype).itemsize

@@ -27,7 +27,7 @@ def missing(config):
 
 
 def deserialize(owner, config):
-    """What Keras makes of a config, or the module to import where a class is missing.
+    """The object of a config; the error names the module to import for a missing class.
 
     Raises:
         ValueError: a class or function in it is neither Keras's nor registered.

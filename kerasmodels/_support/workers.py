@@ -1,4 +1,4 @@
-"""The processes that train together: which one this is, and values that all share."""
+"""The processes that train together: the number of this one, and shared values."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ def task_index():
 
 
 def config_of_cluster():
-    """What `TF_CONFIG` says."""
+    """The content of `TF_CONFIG`."""
     text = os.environ.get("TF_CONFIG") or "{}"
     try:
         config = json.loads(text)

@@ -1,4 +1,4 @@
-"""What a method has found of the solution: u0, z0, and z and u as functions of (t, x)."""
+"""The result of a method: u0, z0, and z and u as functions of (t, x)."""
 
 import abc
 
@@ -83,7 +83,7 @@ class Approximation(abc.ABC):
         return None
 
     def describe(self):
-        """What a report names of the approximation, as plain Python values."""
+        """The entries of a report on the approximation, as plain Python values."""
         return {"num_steps": self.num_steps, **self.settings}
 
     @abc.abstractmethod

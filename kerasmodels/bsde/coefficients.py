@@ -1,4 +1,4 @@
-"""Whether the coefficients of an equation can be called and return the right shapes."""
+"""Calls of the coefficients of an equation, with checks of the shapes they return."""
 
 import numpy as np
 import tensorflow as tf
@@ -36,7 +36,7 @@ def coefficient_calls(equation, t, x, u, z):
 def coefficient(equation, name, arguments, shape):
     """The value of one coefficient, or an `EquationError` that names it.
 
-    None is passed on from `exact_solution` alone.
+    `exact_solution` alone may return None.
     """
     dtype, num_points = arguments[-1].dtype.name, shape[0]
     owner = type(equation).__name__
@@ -75,16 +75,16 @@ def coefficient(equation, name, arguments, shape):
 
 
 def require_inside(equation):
-    """Raises `EquationError` where a problem is recognised that is no `Equation`."""
+    """Raises `EquationError` for a problem outside the class of equations."""
     problem = problem_outside(equation)
     if problem:
         raise EquationError(f"`{type(equation).__name__}` {problem} {PAGE}")
 
 
 def check_shapes(owner, equation, dtype):
-    """Calls each coefficient once at x0: a sum over the batch would broadcast unnoticed.
+    """Calls each coefficient once at x0, because a wrong shape could broadcast unnoticed.
 
-    The exact solution is not called: nothing that trains may read it.
+    The exact solution is not called, because no training may read it.
 
     Raises:
         ValueError: `equation` is no `Equation`, or its `noise_dim` is no positive integer;
@@ -93,7 +93,7 @@ def check_shapes(owner, equation, dtype):
     """
     checks.instance(owner, "equation", equation, Equation)
     require_inside(equation)
-    # A property of the user's own passes no setter.
+    # No setter has checked a property that the user wrote.
     noise_dim = noise_size(type(equation).__name__, equation.noise_dim)
     with tf.init_scope():
         x = tf.constant(np.tile(equation.x0, (3, 1)), dtype)

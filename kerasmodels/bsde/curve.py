@@ -18,11 +18,11 @@ class Curve:
 
     Before the first and after the last time the curve is constant. Drift, diffusion and
     driver of an `Equation` call it on their `t`, in float32 or float64, in Python or in a
-    compiled graph. An equation that takes a curve in its constructor and stores it under
-    the argument's name comes back from its config with it.
+    compiled graph. An equation that stores a curve under the name of its constructor
+    argument gets the curve back from its config.
 
     A `constant` curve jumps. A time step across a jump is of first order, because the rules
-    for one step look at its ends: put grid times on the jumps, or use `integral`.
+    for one step evaluate its ends: put grid times on the jumps, or use `integral`.
 
     Args:
         times: K strictly increasing floats, at least one.
@@ -94,7 +94,7 @@ class Curve:
             Tensor `[..., 1]`, or `[..., n]` for n curves.
         """
         start, end = self._times("start", start), self._times("end", end)
-        # A difference of two areas: in float64, whatever comes in and goes out.
+        # In float64 for every input type, because the difference of two areas cancels.
         return ops.cast(self._area(end) - self._area(start), end.dtype)
 
     def _area(self, t):

@@ -1,4 +1,4 @@
-"""What a semilinear parabolic PDE is: its coefficients and nothing of any method."""
+"""Semilinear parabolic PDEs as classes of coefficients, without any numerical method."""
 
 import abc
 import inspect
@@ -66,8 +66,8 @@ class Equation(abc.ABC):
     constructor): five factors may drive a hundred assets, one factor two rates, and a
     running mean is a coordinate of x that no noise reaches.
 
-    What a problem has beyond this is declared by attributes, which a method reads to refuse
-    what it cannot treat; none of the methods of this package treats any of the three:
+    Attributes declare what a problem has beyond this, so that a method can refuse a part
+    that it does not treat. No method of this package treats any of the three:
 
         obstacle: None, or the h(t, x) below which u may not fall (early exercise).
         jumps: None, or the jumps of X.
@@ -76,7 +76,7 @@ class Equation(abc.ABC):
     Args:
         dim: int. State dimension d.
         terminal_time: float. T > 0, in the equation's own unit of time.
-        x0: float or `dim` floats. The point at which u(0, x0) is wanted.
+        x0: float or `dim` floats. The start of the paths.
 
     Shapes, in every method:
         t: `[batch, 1]`; x: `[batch, dim]`; dw, z: `[batch, noise_dim]`; u: `[batch, 1]`.
@@ -99,7 +99,7 @@ class Equation(abc.ABC):
         owner = type(self).__name__
         self.dim = state_size(owner, dim)
         if not isinstance(type(self).noise_dim, property):
-            # Declared as an attribute of the class, which no setter has seen.
+            # No setter has checked an attribute of the class.
             noise_size(owner, self.noise_dim)
         self.terminal_time = checks.finite_float(
             owner, "terminal_time", terminal_time, above=0.0
@@ -174,9 +174,9 @@ class Equation(abc.ABC):
     def ito_correction(self, t, x):
         """1/2 sum_j (D sigma_j) sigma_j over the columns of sigma, `[batch, dim]`.
 
-        What the drift of Ito has beyond that of Stratonovich; read by the scheme "flow"
-        alone. By forward differentiation, at the cost of `noise_dim` evaluations of
-        `diffusion_prod`: override it where that is many.
+        The drift of Ito less that of Stratonovich; the scheme "flow" alone reads it.
+        Forward differentiation costs as much as `noise_dim` evaluations of
+        `diffusion_prod`: override the method where that is many.
         """
         return schemes.ito_correction(self, t, x)
 
@@ -234,7 +234,7 @@ class Equation(abc.ABC):
         try:
             config = self.get_config()
         except Exception:
-            # An equation that cannot say what it is must not hide another error.
+            # An error of `get_config` must not hide the one whose text needs the name.
             return f"{type(self).__name__}(dim={self.dim})"
         arguments = ", ".join(f"{name}={_short(v)}" for name, v in config.items())
         return f"{type(self).__name__}({arguments})"

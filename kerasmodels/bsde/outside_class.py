@@ -1,14 +1,14 @@
-"""Problems that are no `Equation`, recognised by the names that somebody gives their parts.
+"""Problems outside the class of equations, recognised by the names of their parts.
 
-Left alone, a method that this package never calls would be silence where a user expects a
-boundary condition, and u among the arguments of `drift` a TypeError about positions.
+Without this check a boundary condition in a method that this package never calls would have
+no effect, and u among the arguments of `drift` would end in a TypeError about positions.
 """
 
 import inspect
 import re
 from typing import NamedTuple
 
-# The arguments of each coefficient, by position. Users may call them otherwise.
+# The arguments of each coefficient, by position. Users may give them other names.
 ARGUMENTS = {
     "drift": ("t", "x"),
     "diffusion_prod": ("t", "x", "dw"),
@@ -19,7 +19,7 @@ ARGUMENTS = {
 }
 _FORWARD = ("drift", "diffusion_prod", "step")
 _COEFFICIENTS = (*_FORWARD, "driver", "terminal")
-PAGE = 'docs/bsde.md, "What it cannot do", tells what is outside and what helps.'
+PAGE = 'docs/bsde.md, "What it cannot do", lists what is outside and what helps.'
 
 
 class _Kind(NamedTuple):
@@ -37,7 +37,7 @@ class _Kind(NamedTuple):
 
 _COUPLED = (
     "Coefficients of the forward SDE that depend on u or z (a coupled system) are outside "
-    "of this class of equations. A drift sigma b(u, z) belongs into `driver`, as b . z; a "
+    "of this class of equations. A drift sigma b(u, z) belongs in `driver`, as b . z; a "
     "noise that depends on u or z cannot be moved."
 )
 _KINDS = {
@@ -45,15 +45,15 @@ _KINDS = {
         "boundary|boundaries|barrier|knock_?out|knock_?in|dirichlet|neumann|alive|absorbing",
         frozenset(),
         "Boundary conditions (barriers, knock-out, domains) are outside of this class of "
-        "equations, which hold on all of space up to T. To stop the paths at a boundary "
-        "misses what crosses it between two time steps, and the interval does not count "
-        "that.",
+        "equations, which hold on all of space up to T. Paths that are stopped at a "
+        "boundary miss its crossings between two time steps, and the interval does not "
+        "contain that error.",
     ),
     "exercise": _Kind(
         "obstacle|exercise|early_exercise|american|bermudan|stopping",
         frozenset(),
         "Early exercise and obstacles are outside of this class of equations. A penalty "
-        "p (obstacle - u)^+ in `driver` comes near to them.",
+        "p (obstacle - u)^+ in `driver` approximates them.",
     ),
     "jump": _Kind(
         "jump|poisson|levy|compensator",
@@ -80,11 +80,11 @@ _AROUND = (
 
 
 def problem_outside(equation):
-    """What makes `equation` no equation of this class, in words, or None.
+    """A clause on what puts `equation` outside the class, or None.
 
     Arguments of the coefficients are compared by name and number. A method or attribute
     with a name of `_KINDS` is accepted where the coefficients use it, because then it is a
-    number or a function of theirs; but a boundary that moves the paths is not.
+    number or a function in their formulas; a boundary that moves the paths is refused.
     """
     return _wrong_arguments(equation) or _unused_part(equation)
 
@@ -119,7 +119,7 @@ def _advice(name, extra):
             return kind.sentence
     if name == "terminal":
         return (
-            "g sees the state at T alone; what depends on the way there (a mean, a "
+            "g reads the state at T alone; a function of the whole path (a mean, a "
             "maximum) needs a state of its own."
         )
     return "Constants are attributes of the equation."

@@ -1,7 +1,7 @@
 """Steps of the forward SDE that need its coefficients alone.
 
-`Equation.step` takes the one that the attribute `scheme` names. What an order means here:
-the error of E h(X_T), for smooth h, is proportional to dt ("first") or dt^2 ("second").
+`Equation.step` takes the one that the attribute `scheme` names. The order of a scheme is
+the power of dt to which the error of E h(X_T), for smooth h, is proportional.
 
 | `scheme` | second order where | evaluations of drift and of diffusion_prod |
 |---|---|---|
@@ -10,9 +10,8 @@ the error of E h(X_T), for smooth h, is proportional to dt ("first") or dt^2 ("s
 | "platen" | one noise, or a noise of its own for each coordinate | 2 and 4 |
 | "flow" | the columns of sigma commute | 4 and 4, and 4 of `ito_correction` |
 
-Elsewhere each is of first order. Where an equation names none, `default_scheme` is taken:
-Heun's where sigma does not depend on x and the drift is not constant, Euler-Maruyama
-elsewhere.
+Elsewhere each is of first order. An equation that names none gets `default_scheme`: Heun's
+where sigma does not depend on x and the drift is not constant, Euler-Maruyama elsewhere.
 
 References: Kloeden and Platen (1992), https://doi.org/10.1007/978-3-662-12616-5, section
 15.1 ("platen"); Ninomiya and Victoir (2008), https://doi.org/10.1080/13504860701413958
@@ -49,7 +48,7 @@ def platen_step(equation, t, dt, x, dw):
             + (sigma+ - sigma-) (dW^2 - dt) / (4 dt^(1/2))
     """
     drift, noise = equation.drift(t, x) * dt, equation.diffusion_prod(t, x, dw)
-    # A step of length zero is none.
+    # A step of length zero must not divide by zero.
     root = ops.sqrt(ops.maximum(dt, 1e-30))
     spread = equation.diffusion_prod(t, x, ops.zeros_like(dw) + root)
     excess = (dw * dw - dt) / root
@@ -100,11 +99,11 @@ SCHEMES = {
 
 
 def default_scheme(equation):
-    """The name of the scheme of an equation that names none.
+    """The name of the scheme for an equation that names none.
 
-    Found by `diffusion_prod` and `drift` at states and times that a path may reach, once
-    for each object. Either scheme tends to the same X, because both take sigma at the start
-    of the step: a mistake here costs accuracy and no more.
+    Each object is evaluated once, at states and times that a path may reach. Both schemes
+    converge to the same X, because both take sigma at the state before the step: a mistake
+    here costs accuracy and no more.
     """
     found = vars(equation).get("_default_scheme")
     if found is None:

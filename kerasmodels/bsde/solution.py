@@ -1,4 +1,4 @@
-"""What `solve` returns: the numbers, the trained model, and how to keep them."""
+"""The result of `solve`: its numbers, its approximation, and their files."""
 
 import csv
 import dataclasses
@@ -19,7 +19,7 @@ from kerasmodels.bsde.methods.base import Method
 
 @dataclasses.dataclass
 class Solution:
-    """u(0, x0) of an equation with its interval, beside what is known of it.
+    """u(0, x0) of an equation with its interval, and how it was found.
 
     Attributes:
         name: str. Name of the equation.
@@ -27,7 +27,7 @@ class Solution:
         method: `Method`.
         approximation: `Approximation`, what the method found; its u0 is the estimate.
         estimate: `Estimate`. u0, its 95 % interval and the parts of its width.
-        tolerance: float. Half-width that was asked for, relative to u0.
+        tolerance: float. Wanted half-width, relative to u0.
         seconds: float. Wall time of building, training and estimating, with compilation;
             where a run was resumed, with what it had spent at the checkpoint.
         seed: int.
@@ -61,7 +61,7 @@ class Solution:
 
     @property
     def baseline_u0(self):
-        """E g(X_T), what one gets without solving anything; None where it is unknown."""
+        """E g(X_T), the guess without solving anything; None where it is unknown."""
         baseline = self.approximation.baseline
         return None if baseline is None else baseline[0]
 
@@ -77,7 +77,7 @@ class Solution:
 
     @property
     def converged(self):
-        """Whether the interval is as narrow as `tolerance` asked."""
+        """Whether the interval is as narrow as `tolerance`."""
         return bool(self.estimate.half_width <= self.tolerance * abs(self.u0))
 
     @property
@@ -161,7 +161,7 @@ class Solution:
         """The solution that `save` wrote.
 
         Args:
-            folder: str or path. It has to come from where one trusts: the classes of the
+            folder: str or path. It must come from a trusted source. The classes of the
                 equation and of the method must be registered.
 
         Raises:

@@ -3,8 +3,8 @@
 import keras
 
 from kerasmodels._support import checks
-from kerasmodels.runs.checkpoints import Checkpoints
 from kerasmodels.runs.progress import restore, snapshot
+from kerasmodels.runs.saver import Saver
 
 
 class Backup(keras.callbacks.Callback):
@@ -20,8 +20,8 @@ class Backup(keras.callbacks.Callback):
         )
 
     `keras.callbacks.BackupAndRestore` keeps weights, optimizer and epoch too, but not the
-    state of random generators inside the model, nor the history, nor one file to fall back
-    on where the newest is torn; and it cannot know at which step the data went on.
+    state of random generators inside the model, nor the history, nor an older file to
+    fall back on where the newest is torn, nor the step at which the data go on.
 
     A checkpoint is written at the end of an epoch, because Keras starts its metrics anew
     there. Works for any model that is compiled and built.
@@ -42,10 +42,9 @@ class Backup(keras.callbacks.Callback):
 
     def __init__(self, folder, every=200, keep=2):
         super().__init__()
-        self.checkpoints = Checkpoints(folder, keep)
-        self.every = checks.positive_int("Backup", "every", every)
+        checks.path("Backup", "folder", folder)
+        self._saver = Saver(folder, checks.positive_int("Backup", "every", every), keep)
         self.history = {}
-        self._saved = 0
 
     def restore(self, model):
         """Sets a compiled model to the newest whole checkpoint, if there is one.
@@ -66,35 +65,35 @@ class Backup(keras.callbacks.Callback):
             )
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        found = self.checkpoints.load(_form(model))
+        found = self._saver.load(_form(model))
         if found is None:
             return 0
         values, record = found
         restore(model, values)
         self.history = record["history"]
-        self._saved = int(model.optimizer.iterations.numpy())
-        return self._saved
+        self._saver.step = _steps(model)
+        return self._saver.step
 
     def on_epoch_end(self, epoch, logs=None):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
-        step = int(self.model.optimizer.iterations.numpy())
-        if step - self._saved >= self.every:
-            self._save(step)
+        self._saver.point(_steps(self.model), self._state)
 
     def on_train_end(self, logs=None):
-        step = int(self.model.optimizer.iterations.numpy())
-        if step > self._saved:
-            self._save(step)
+        self._saver.save(_steps(self.model), self._state)
 
-    def _save(self, step):
+    def _state(self):
         record = {"run": _form(self.model), "history": self.history}
-        self.checkpoints.save(step, snapshot(self.model), record)
-        self._saved = step
+        return snapshot(self.model), record
+
+
+def _steps(model):
+    """Training steps that are done."""
+    return int(model.optimizer.iterations.numpy())
 
 
 def _form(model):
-    """What a model must have in common with the one that was saved."""
+    """The parts in which a model must equal the one that was saved."""
     weights = [[list(weight.shape), str(weight.dtype)] for weight in model.weights]
     return {
         "model": type(model).__name__,

@@ -12,7 +12,7 @@ from kerasmodels._support import checks, files
 
 _PREFIX = "step-"
 _RECORD = "record"
-# What TensorFlow's reader raises on files that are torn, foreign or gone.
+# Errors of TensorFlow's reader on files that are torn, foreign or gone.
 _UNREADABLE = (
     tf.errors.OpError,
     ValueError,
@@ -90,7 +90,7 @@ class Checkpoints:
         """Reads the newest checkpoint that is whole.
 
         Args:
-            run: dict. What the record has to say under "run".
+            run: dict. The value that the record must have under "run".
 
         Returns:
             The pair (values, record), or None where there is no checkpoint. One that
@@ -149,8 +149,8 @@ def _reason(error):
 def _read(path, run):
     """Arrays and record of one checkpoint.
 
-    Shapes are held against the size of the file before anything is read, so that no file
-    can ask for more memory than it has itself.
+    Shapes are compared with the size of the file before anything is read, so that no file
+    can make the reader take more memory than the file has bytes.
     """
     reader = tf.train.load_checkpoint(str(path / "state"))
     shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()

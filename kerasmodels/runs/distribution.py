@@ -47,7 +47,7 @@ def connect(workers, index):
         A `tf.distribute.MultiWorkerMirroredStrategy`.
 
     Raises:
-        ValueError: an argument is not of the form above, `TF_CONFIG` says otherwise, or
+        ValueError: an argument is not of the form above, `TF_CONFIG` contradicts it, or
             TensorFlow has computed something already.
     """
     workers = _addresses(workers)
@@ -71,7 +71,7 @@ def connect(workers, index):
             checks.message(
                 "connect",
                 "workers",
-                "what the environment variable TF_CONFIG says, as that is set",
+                "those of the environment variable TF_CONFIG, because it is set",
                 f"workers={workers}, index={index} beside TF_CONFIG={before}",
                 "Leave the arguments out, or unset TF_CONFIG.",
             )

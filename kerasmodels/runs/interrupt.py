@@ -1,4 +1,4 @@
-"""SIGTERM as an exception, so that a run that is told to stop can keep what it has."""
+"""SIGTERM as an exception, so that a run that is stopped can keep its state."""
 
 import contextlib
 import signal
@@ -15,8 +15,8 @@ _came = []
 def check():
     """Raises once more what `signals` raised, if anything.
 
-    An exception that is raised while Python runs a destructor is lost, so long work asks
-    now and then.
+    An exception that is raised while Python runs a destructor is lost, so long work calls
+    this function now and then.
     """
     if _came:
         raise _came[-1]

@@ -10,7 +10,7 @@ from kerasmodels.runs import interrupt
 from kerasmodels.runs.checkpoints import finite
 from kerasmodels.runs.progress import restore, snapshot
 
-# Points in a row whose median loss is held against those before, and the factor that
+# Points in a row whose median loss is compared with those before, and the factor that
 # counts as divergence: far above the noise of a mean over a few thousand paths.
 _WINDOW = 5
 _FACTOR = 10.0

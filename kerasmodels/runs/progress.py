@@ -1,4 +1,4 @@
-"""Where a run stands: with the weights, all that is needed to go on with it."""
+"""The state of a run: with the weights, all that is needed to go on with it."""
 
 import dataclasses
 import json
@@ -9,11 +9,12 @@ import time
 import numpy as np
 
 from kerasmodels._support import workers
-from kerasmodels.runs.checkpoints import CheckpointError, Checkpoints
+from kerasmodels.runs.checkpoints import CheckpointError
+from kerasmodels.runs.saver import Saver
 
 
 def variables(model):
-    """What `fit` changes in a compiled model, but for sums that each epoch starts anew."""
+    """The variables that `fit` changes, without metrics, which each epoch starts anew."""
     metrics = {id(variable) for variable in model.metrics_variables}
     found = (*model.variables, *model.optimizer.variables)
     return [variable for variable in found if id(variable) not in metrics]
@@ -50,7 +51,7 @@ def fitting(model, values):
 
 @dataclasses.dataclass
 class Progress:
-    """Where a run of `solve` stands.
+    """The state of a run of `solve`, without the weights.
 
     Paths are a function of (seed, step), so that no state of a generator belongs here.
 
@@ -58,8 +59,8 @@ class Progress:
         stage: int. 0 while u0 and z0 train alone, then the round, from 1.
         point: int. Points of this stage's history that are done.
         importance_sampling: bool. Whether the paths of this stage are driven.
-        attainable_half_width: None or float. Half-width that all paths
-            would bring after the stage before.
+        attainable_half_width: None or float. Half-width with all paths
+            after the stage before.
         history: dict of lists of one length: `step`, `loss`, `u0`.
         seconds: float. Wall time spent so far.
     """
@@ -132,7 +133,7 @@ class Checkpointer:
         folder: None or str or path. Where the checkpoints are. Of several workers the
             chief alone keeps any.
         every: int. Training steps between two of them, at least.
-        run: dict. What makes two runs the same.
+        run: dict. The settings that make two runs the same.
     """
 
     def __init__(self, progress, folder=None, every=200, run=None):
@@ -140,12 +141,15 @@ class Checkpointer:
         self._before = 0.0
         self.progress = progress
         chief = workers.task_index() == 0
-        self.checkpoints = Checkpoints(folder) if chief and folder is not None else None
-        self.every = every
+        self._saver = Saver(folder if chief else None, every)
         self.run = {} if run is None else run
         self._last = None
-        self._saved = 0
         self._pending = None
+
+    @property
+    def checkpoints(self):
+        """The `Checkpoints` that it writes, or None."""
+        return self._saver.checkpoints
 
     @property
     def seconds(self):
@@ -166,8 +170,7 @@ class Checkpointer:
             ValueError: it is of another run.
             CheckpointError: none of those there can be read.
         """
-        found = self.checkpoints.load(self.run) if self.checkpoints else None
-        values, record = found or (None, {})
+        values, record = self._saver.load(self.run) or (None, {})
         text = json.dumps(record.get("progress", {}))
         record = json.loads(workers.agreed_text(text))
         if record:
@@ -179,7 +182,7 @@ class Checkpointer:
                     f"The newest checkpoint cannot be used: {error}. Remove it, or begin "
                     "anew in another folder."
                 ) from error
-            self._saved = self.progress.step
+            self._saver.step = self.progress.step
             self._before = self.progress.seconds
 
     def begin(self, model):
@@ -199,8 +202,7 @@ class Checkpointer:
     def point(self, values):
         """Holds the `snapshot` at a point, and writes a checkpoint where one is due."""
         self._hold(values)
-        if self.progress.step - self._saved >= self.every:
-            self.save()
+        self._saver.point(self._last[0], self._state)
 
     def save(self):
         """Writes the last good state, if it is not written yet.
@@ -208,12 +210,10 @@ class Checkpointer:
         Returns:
             The step of the newest checkpoint, or None where there is none.
         """
-        if self.checkpoints is None:
-            return None
-        if self._last is not None and self._last[0] > self._saved:
-            self.checkpoints.save(*self._last)
-            self._saved = self._last[0]
-        return self._saved or None
+        return self._saver.save(0 if self._last is None else self._last[0], self._state)
+
+    def _state(self):
+        return self._last[1:]
 
     def roll_back(self, model):
         """Sets the model to the last good state."""

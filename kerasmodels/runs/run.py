@@ -1,4 +1,4 @@
-"""One run of a method: where its state is kept, what it shows, and how it goes on."""
+"""One run of a method: its checkpoints, its display, and how it resumes."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from kerasmodels.runs.progress import Checkpointer, Progress
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """How a run is kept and shown; nothing here changes a number.
+    """Checkpoints and display of a run; they change no number.
 
     Args:
         checkpoints: None, str or path. A folder in which the state of the run is kept. A
@@ -54,7 +54,7 @@ class Run:
         if self.checkpoints is not None:
             checks.path(owner, "checkpoints", self.checkpoints)
         elif resume:
-            advice = "`checkpoints` says in which folder there are any."
+            advice = "Give the folder of the checkpoints as `checkpoints`."
             raise checks.ArgumentError(
                 checks.message(owner, "resume", "False without checkpoints", "True", advice)
             )
@@ -66,7 +66,7 @@ class Run:
 
 
 class ActiveRun:
-    """A run that is under way, as a method sees it.
+    """A run that is under way, as a method gets it.
 
     Args:
         run: `Run`.
@@ -96,10 +96,10 @@ class ActiveRun:
         """The `Checkpointer`, with the newest checkpoint's progress where the run resumes.
 
         Args:
-            identity: dict. What makes two runs the same.
-            first_stage: int. Where a run starts that resumes nothing.
+            identity: dict. The settings that make two runs the same.
+            first_stage: int. The stage at which a run starts that resumes nothing.
         """
-        # As it comes back from a file.
+        # Plain values, because it is compared with a record from a file.
         identity = json.loads(json.dumps(identity, default=str))
         run = self._run
         progress = Progress(stage=first_stage)

@@ -6,7 +6,7 @@ import pytest
 
 from kerasmodels import bsde
 from kerasmodels.bsde.solution import supported_digits
-from kerasmodels.runs import watch
+from kerasmodels.runs import monitor
 from kerasmodels.runs.progress import Checkpointer, Progress, snapshot
 
 
@@ -79,13 +79,13 @@ def test_the_last_finite_point_is_written(tmp_path):
 
 def test_rising_loss_warns_once():
     rising = [1.0] * 6 + [2.0**k for k in range(20)]
-    flags = [watch._rising(rising[:k]) for k in range(1, len(rising) + 1)]
+    flags = [monitor._rising(rising[:k]) for k in range(1, len(rising) + 1)]
     first = flags.index(True)
     # The median of the last five exceeds ten times the best.
     assert np.median(rising[first - 4 : first + 1]) > 10
-    assert not watch._rising([2.0**-k for k in range(30)])
+    assert not monitor._rising([2.0**-k for k in range(30)])
     noise = np.random.default_rng(0).lognormal(sigma=0.5, size=200)
-    assert not any(watch._rising(list(noise[:k])) for k in range(200))
+    assert not any(monitor._rising(list(noise[:k])) for k in range(200))
 
 
 def test_divergence_of_a_training_is_a_warning_with_advice():

@@ -50,7 +50,7 @@ def test_failures_are_rows_and_finished_runs_are_kept(tmp_path, monkeypatch):
     assert ran == ["bad"] and again[0] == found[0] and again[1]["error"] == "again"
     bsde.sweep(equations, [3], tmp_path, jobs=0, verbose=0, overwrite=True, **TINY)
     assert ran == ["bad", "good", "bad"]
-    with pytest.raises(ValueError, match="asked something else"):
+    with pytest.raises(ValueError, match="had other options"):
         bsde.sweep(equations, [3], tmp_path, jobs=0, **{**TINY, "steps": 3})
 
 

@@ -12,7 +12,7 @@ from kerasmodels.bsde.equation import Equation
 class ExactControl(ControlProcess):
     """The exact control sigma^T grad u of an equation with a known solution.
 
-    Nothing to train: what is left of the terminal mismatch is the time grid's error.
+    Nothing is trained: the terminal mismatch is the error of the time grid alone.
 
     Args:
         equation: `Equation` with an `exact_solution`.

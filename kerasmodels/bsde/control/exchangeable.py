@@ -26,7 +26,7 @@ class ExchangeableControl(ControlProcess, SavedAsKeras, keras.Model):
     e_i = (y_i, distance to the largest, distance to the smallest, t, 1). The number of
     weights does not depend on the dimension. At the start a = 1 and the rest is near 0.
     Pooled features are standardised by their mean and deviation at each inner time,
-    which are interpolated, so the network can be asked at any time.
+    which are interpolated, so the network can be evaluated at any time.
 
     Reference: Zaheer et al. (2017), https://arxiv.org/abs/1703.06114 (equivariant
     networks from pooled features)
@@ -186,7 +186,7 @@ class ExchangeableControl(ControlProcess, SavedAsKeras, keras.Model):
         columns = (pooled.mean(0), pooled.std(0), *coordinate)
         table = np.concatenate(columns, axis=1)
         for column in (*range(_POOLED, 2 * _POOLED), _STATISTICS - 1):
-            # What does not vary keeps scale 1.
+            # A constant feature keeps scale 1.
             size = np.abs(table[:, column - (1 if column > 2 * _POOLED else _POOLED)])
             still = table[:, column] <= 1e-6 * (size + table[:, column].max() + 1e-30)
             table[still, column] = 1.0

@@ -32,10 +32,8 @@ def layer_widths(owner, hidden):
 class Network(SavedAsKeras, keras.Model):
     """Standardised input -> (dense -> [batch norm] -> activation)* -> dense -> scaled.
 
-    The one place where the architecture is written; `ZSubnet`, `StackedControl` and
-    `SharedControl` differ in the dense layer they ask for and in what they feed it.
-
-    Until `standardize` is called the input is used as it comes and z as it leaves.
+    `ZSubnet`, `StackedControl` and `SharedControl` differ in the dense layers and in the
+    input. Before `standardize` is called, neither the input nor z is scaled.
     """
 
     def __init__(
@@ -93,8 +91,8 @@ class Network(SavedAsKeras, keras.Model):
         seeds = init_seeds(self.seed, len(self.hidden) + 1)
         fan_in, self.blocks = self._input_width(), []
         for width, seed in zip(self.hidden, seeds):
-            # He initialisation, written out: the fan-in of a stacked kernel is that of
-            # one time step, which Keras's own initialisers would have to guess.
+            # He initialisation by hand, because the initialisers of Keras cannot infer
+            # the fan-in of a stacked kernel, which is that of one time step.
             dense = self._dense(width, (2 / fan_in) ** 0.5, seed, not self.batch_norm)
             norm = self._batch_norm() if self.batch_norm else None
             self.blocks.append([dense, norm] if norm else [dense])
@@ -115,7 +113,7 @@ class Network(SavedAsKeras, keras.Model):
         )
 
     def _batch_norm(self):
-        # Else the moving statistics of several replicas would differ without a word.
+        # Else the moving statistics of several replicas would silently differ.
         several = tf.distribute.get_strategy().num_replicas_in_sync > 1
         return keras.layers.BatchNormalization(
             synchronized=several, dtype=self.dtype_policy

@@ -14,7 +14,7 @@ from kerasmodels.bsde.control.subnet import ZSubnet
 
 
 def files_advice(subnets):
-    """What to do where names of files stand for networks; empty where none do."""
+    """Advice where `subnets` has names of files in place of networks, else empty."""
     names = subnets if isinstance(subnets, (list, tuple)) else [subnets]
     if not any(isinstance(name, (str, pathlib.PurePath)) for name in names):
         return ""
@@ -96,7 +96,7 @@ class PerStepControl(ControlProcess, SavedAsKeras, keras.Model):
         return tf.switch_case(index, [lambda net=net: net(x) for net in self.subnets])
 
     def standardize(self, t, x, output_scale, g=None):
-        """Standardises the subnets that are not yet, from x `[num_paths, N - 1, dim]`."""
+        """Standardises the subnets without constants, from x `[num_paths, N - 1, dim]`."""
         for n, net in enumerate(self.subnets):
             if not _is_standardized(net):
                 net.standardize(x[:, n], output_scale)
@@ -104,7 +104,7 @@ class PerStepControl(ControlProcess, SavedAsKeras, keras.Model):
     def get_config(self):
         subnets = [keras.saving.serialize_keras_object(s) for s in self.subnets]
         for config in subnets:
-            # A subnet that was trained on its own brings its optimizer along. Here the
+            # A subnet that was trained alone has an optimizer of its own. Here the
             # whole model has one; a second would not fit once the subnet is frozen.
             config.pop("compile_config", None)
         return {**super().get_config(), "subnets": subnets}

@@ -110,7 +110,7 @@ class LayerControl(ControlProcess):
         return type(self.layer).__name__
 
     def build(self, t_shape=None, x_shape=None):
-        # Keras itself builds a layer that is plain, in its first call.
+        # Keras itself builds a plain layer, in its first call.
         if not self.layer.built and builds_from_two_shapes(self.layer):
             self.layer.build(t_shape, x_shape)
 

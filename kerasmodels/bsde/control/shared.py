@@ -13,8 +13,8 @@ from kerasmodels.bsde.control.process import ControlProcess
 class SharedControl(ControlProcess, Network):
     """One network for all times, with the time as an extra input.
 
-    The parameters do not grow with the number of steps, and the network can be asked
-    between the grid times. One mean and one scale per coordinate serve all times.
+    The parameters do not grow with the number of steps, and the network can be
+    evaluated between the grid times. One mean and one scale per coordinate serve all times.
 
     Args:
         dim, hidden, activation, batch_norm, seed, standardized, noise_dim: as in

@@ -67,7 +67,7 @@ class StackedControl(ControlProcess, Network):
 
     def _dense(self, width, stddev, seed, use_bias):
         return keras.layers.EinsumDense(
-            # Times first: each product is then of matrices that lie in one piece.
+            # Times first, because each product then reads contiguous matrices.
             "nbi,nio->nbo",
             output_shape=(None, width),
             bias_axes="no" if use_bias else None,
@@ -175,5 +175,5 @@ class StackedControl(ControlProcess, Network):
 
 
 def _swapped(x):
-    """Paths and times change places."""
+    """x with its axes of paths and times exchanged."""
     return ops.transpose(x, (1, 0, 2))

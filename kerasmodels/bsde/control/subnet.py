@@ -25,7 +25,7 @@ class ZSubnet(Network):
         batch_norm: bool. Batch normalisation before each activation.
         seed: int. Seed of the initial weights.
         standardized: bool. True keeps the constants as they are (0, 1, 1 or loaded):
-            a model that is handed a subnet with False sets them from its own paths.
+            a model that receives a subnet with False sets them from its own paths.
         noise_dim: None or int. Size of z; None is `dim`.
 
     Call arguments:
@@ -61,7 +61,7 @@ class ZSubnet(Network):
             (dim,),
             **kwargs,
         )
-        # With its shape: an export asks every model for the shape it was built with.
+        # With its shape, because an export reads that from every model.
         self.build((None, self.dim))
 
     def build(self, input_shape=None):

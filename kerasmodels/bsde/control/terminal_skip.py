@@ -1,4 +1,4 @@
-"""How much of the terminal gradient z takes at each inner time."""
+"""The share of the terminal gradient in z at each inner time."""
 
 import keras
 from keras import ops

@@ -13,7 +13,7 @@ from kerasmodels.bsde.equations.pricing import DefaultRisk, DifferentRates
 from kerasmodels.bsde.equations.quadratic_gradient import QuadraticGradient
 from kerasmodels.bsde.equations.reaction_diffusion import ReactionDiffusion
 
-# A new equation is one file and one line here; its name is what the command line takes.
+# A new equation is one file and one line here, with its name on the command line.
 EQUATIONS = {
     "hjb": HJB,
     "allen-cahn": AllenCahn,

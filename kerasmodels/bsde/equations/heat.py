@@ -1,4 +1,4 @@
-"""The heat equation: no driver, so every number is known by hand."""
+"""The heat equation, whose zero driver gives every number in closed form."""
 
 import keras
 
@@ -14,7 +14,7 @@ class Heat(Equation):
     Forward SDE: dX = dW. Exact: u = |x|^2 + d (T - t), z = 2 x. With N equal time steps
     no z can bring the mean squared terminal mismatch below 2 d T^2 / N: that floor is
     the discretisation's, not the network's, and a training loss below it means that the
-    network has learnt its paths by heart.
+    network overfits its paths.
 
     Reference: the mean of |x + W|^2 is |x|^2 + d T.
 

@@ -96,7 +96,7 @@ class HJB(Equation):
             return law.logpdf(q) - order * np.log((1 + scale * q) / 2)
 
         # The weight (1 + R)^-lambda pulls the mass far to the left of the law's own
-        # bulk, so the peak is looked for, and the integral taken on both sides of it in
+        # bulk, so the integral is taken on both sides of the peak that it makes, in
         # log q, where the integrand is a smooth bump for every dimension.
         grid = np.linspace(-60.0, np.log(law.isf(1e-300)) + 1.0, 20_001)
         values = log_integrand(np.exp(grid)) + grid

@@ -1,1 +1,1 @@
-"""From an approximation to u(0, x0) with its interval, on fresh paths."""
+"""Estimates of u(0, x0) with an interval, from an approximation and fresh paths."""

@@ -1,4 +1,4 @@
-"""How large the errors of a trained u and z are, from the mismatch of fresh paths."""
+"""Sizes of the errors of a trained u and z, from the mismatch of fresh paths."""
 
 import math
 
@@ -19,10 +19,10 @@ def error_sizes(grid, columns, u, iterated_integrals):
     driver has a kink at z = 0, it matters that small z have small errors. The component
     along z, which would count most, is measured: int delta . e dt is the covariance of the
     mismatch and int e . dW.
-    The part of the grid at each time is seen in the difference of u on both grids: the
-    middle one makes the errors of the finest and others beside them, so its variance is
-    (2^p - 1) times that of the finest. Paths count by 1 / J, as their errors do in the
-    estimate.
+    The part of the grid at each time follows from the difference of u on both grids: the
+    middle grid makes the errors of the finest and further ones, so that the variance of the
+    difference is (2^p - 1) times that on the finest. The weight of a path is 1 / J, as that
+    of its errors in the estimate.
 
     Args:
         grid: array `[N + 1]`. The times of the finest grid.
@@ -32,11 +32,11 @@ def error_sizes(grid, columns, u, iterated_integrals):
 
     Returns:
         The pair (u_size `[3, N + 1]`, z_size of 6 floats: the even part, the relative part,
-        along z, of u_N by z, and what the even and the relative part would be alone).
+        along z, of u_N by z, and the even and the relative part if each were alone).
     """
     mismatch = columns[:2, COLUMNS.index("mismatch")]
     along = columns[0, COLUMNS.index("along_z")]
-    # 1 / J: where the errors of a path count much, their size is wanted.
+    # 1 / J, because the errors of a path enter the estimate with that weight.
     newton_step = columns[0, COLUMNS.index("newton_step")]
     weight = np.divide(
         newton_step, mismatch[0], out=np.ones_like(newton_step), where=mismatch[0] != 0
@@ -71,7 +71,7 @@ def _relative_share(weight, square, z_square):
     mean, centre = np.mean(weight * square), np.mean(weight * z_square)
     away = weight * (z_square - centre)
     spread = np.mean(away * (z_square - centre))
-    # No more than is sure: the even part is the larger one near z = 0.
+    # A lower bound, because the even part makes the larger errors near z = 0.
     slope = np.mean(away * square) - standard_error(away * (square - mean))
     if not (mean > 0 and spread > 0 and slope > 0):
         return 0.0

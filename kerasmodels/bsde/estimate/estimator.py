@@ -1,4 +1,4 @@
-"""u(0, x0) from a trained model and fresh paths, with what it may be wrong by.
+"""Estimates of u(0, x0) from a trained model and fresh paths, with an interval.
 
 The terminal mismatch of a model is R = u_N - g(x_N). Its u0 is wrong by D_0 = u0 -
 u(0, x0), its z by delta(t, x). Linearised around the model, the error of u along a path
@@ -8,16 +8,16 @@ b = f_z, with J = exp(-int f_u dt) the derivative of u_N by u0 along the path,
     E[R / J] = D_0 + E int (delta u, delta z)^T f'' (delta u, delta z) / (2 J) dt
 
 One mean over fresh paths thus removes all that is of first order in the errors of u0 and
-z: a Newton step. What is left is of second order; it is estimated from the variance of R
+z: a Newton step. The remainder is of second order; it is estimated from the variance of R
 and the curvature of f along the paths, subtracted, and half of it kept as uncertainty.
 
 The same noise drives paths with steps twice and four times as long. Comparing the three
-separates what the time grid does from what the networks do: extrapolation removes the
+separates the errors of the time grid from those of the networks: extrapolation removes the
 leading errors of the trapezoidal rule and of the forward scheme (extrapolation.py), and in
 the variance the part of the time grid falls with dt. Most of that part has mean zero and is
-taken out (iterated_integrals.py). Where the driver has a kink, errors of u and z count by
-the change of f over their measured size, and what two sizes tell apart as the part of kinks
-counts half, with all of it as uncertainty.
+taken out (iterated_integrals.py). Errors of u and z enter by the change of f over their
+measured size, because a kink of the driver has no curvature. Two sizes show the part of
+kinks, of which half is subtracted and all is kept as uncertainty.
 
 References: Kantorovich's theorem on Newton's method; El Karoui, Peng and Quenez (1997),
 https://doi.org/10.1111/1467-9965.00022, section 2 (linear BSDEs and adjoint processes).
@@ -39,7 +39,7 @@ from kerasmodels.bsde.estimate.interval import Estimate, summary
 from kerasmodels.bsde.estimate.path_sampler import COLUMNS, path_sampler
 from kerasmodels.bsde.estimate.substeps import needed_substeps
 
-# Chunks that say how large the errors of u and z are.
+# Chunks from which the sizes of the errors of u and z are measured.
 _PILOT = 4
 # Random numbers in all from which compiling the paths by XLA pays.
 _COMPILED = 2**22
@@ -83,7 +83,7 @@ def estimate_u0(
     owner = "estimate_u0"
     num_paths = checks.positive_int(owner, "num_paths", num_paths)
     if tolerance is not None:
-        checks.finite_float(owner, "tolerance", tolerance, above=0.0)
+        tolerance = checks.finite_float(owner, "tolerance", tolerance, above=0.0)
     else:
         numbers, what = (
             2 * len(STRIDES) * len(COLUMNS) * num_paths,
@@ -117,7 +117,7 @@ class Estimator:
             paths with the last `Estimate`, None before the first.
 
     Raises:
-        ValueError: an argument is not of the form there.
+        ValueError: an argument is not of that form.
     """
 
     on_chunk = None
@@ -181,14 +181,9 @@ class Estimator:
         )
 
     def __call__(self, num_paths=2**15, tolerance=None):
-        num_paths = checks.positive_int("estimate_u0", "num_paths", num_paths)
-        if tolerance is not None:
-            tolerance = checks.finite_float(
-                "estimate_u0", "tolerance", tolerance, above=0.0
-            )
         max_chunks = -(-num_paths // self.chunk_size)
         self._progress = 0, 2 * _PILOT, None
-        # The first chunks say how large the errors are, the next how much that matters.
+        # The first chunks give the sizes of the errors, the next their effect on u0.
         iterated_integrals, first = self._first_chunk()
         nothing = *self._no_sizes, iterated_integrals
         found = [first, *self._chunks(1, _PILOT, *nothing)]
@@ -212,9 +207,9 @@ class Estimator:
             wanted = max_chunks
             if tolerance is not None:
                 goal = tolerance * abs(result.u0)
-                # More paths narrow the Monte Carlo part alone. That part has to fit into
-                # what the other parts leave of the goal; below a quarter of them it
-                # hardly matters.
+                # More paths narrow the Monte Carlo part alone. Its room is the goal less
+                # the other parts, or a quarter of them, because a narrower one would
+                # hardly change the interval.
                 rest = result.time_grid + result.imperfect_z
                 room = max(goal - rest, rest / 4)
                 wanted = done * (result.monte_carlo / max(room, 1e-300)) ** 2
@@ -249,7 +244,7 @@ class Estimator:
 
     def _sampled(self, calls):
         found = []
-        # Two at a time: one of them alone does not keep two cores busy.
+        # Two at a time, because one alone does not keep two cores busy.
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             for chunk in pool.map(lambda call: self._sample(*call), calls):
                 found.append(chunk)

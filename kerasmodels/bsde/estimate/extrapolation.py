@@ -36,16 +36,16 @@ _UNEXPECTED, _SEEN = 3.0, 2.0
 # A ratio of two differences below the first may mean an order below one; none below the
 # second is used, because the limit of the sequence would be lost in noise.
 _LOW, _LOWEST = 1.8, 1.2
-# So many times the variance of the middle grid on the coarsest: the steps of that one are
-# too long to be stable, and its mean shows nothing.
+# Ratio of the variances on the coarsest and the middle grid from which the steps of the
+# coarsest are too long to be stable, so that its mean is not used.
 _UNSTABLE = 16.0
 
 
 class Extrapolation(NamedTuple):
-    """How values on three grids are combined, and how far that may be wrong.
+    """Weights of the values on three grids, and the uncertainty of the combined mean.
 
     weights: array `[3]`, of the finest, the middle and the coarsest grid; their sum is one.
-    uncertainty: float. What the time steps may have left in the combined mean.
+    uncertainty: float. Error that the time steps may leave in the combined mean.
     order: float. The order of the error that the grids show: 2, 1 or a measured one below.
     """
 
@@ -61,7 +61,7 @@ def extrapolation(grid, values, first_order=False):
         grid: array `[N + 1]`. The times of the finest grid; N is a multiple of 4.
         values: array `[3, paths]`. One value per path on each of the three grids.
         first_order: bool. Whether an error of first order is taken out in any case, and
-            not only where it is seen above the noise.
+            not only where it exceeds the noise.
 
     Returns:
         An `Extrapolation`. The uncertainty is infinite where the three grids are one.
@@ -72,7 +72,8 @@ def extrapolation(grid, values, first_order=False):
         return Extrapolation(np.array([1.0, 0.0, 0.0]), math.inf, 2.0)
     spread = np.var(values, axis=-1)
     if spread[2] > _UNSTABLE * spread[1]:
-        # Halfway between what first and second order would be, and as far again.
+        # The mean of the answers for first and second order, with their distance as
+        # uncertainty.
         return Extrapolation((first + second) / 2, float(abs(fine - middle)), 1.0)
     seen = _differs((both - second) @ values, values, _UNEXPECTED)
     if not (seen or first_order):
@@ -118,12 +119,12 @@ def composes(equation, seed=0):
 
 
 def standard_error(values):
-    """Of the mean of independent values."""
+    """Standard error of the mean of independent values."""
     return float(np.std(values) / math.sqrt(len(values)))
 
 
 def _weights(grid):
-    """What takes out an error of second order, of first order, and of both."""
+    """Weights that remove an error of second order, of first order, and of both."""
     # 1, the sum of h^2 and the sum of h^3 of each grid.
     sums = np.array([[np.sum(np.diff(grid[::k]) ** p) for k in STRIDES] for p in (1, 2, 3)])
     sums /= sums[:, :1]
@@ -143,7 +144,7 @@ def _weights(grid):
 
 
 def _differs(differences, values, times):
-    """Whether their mean is further from zero than noise and rounding explain."""
+    """Whether the mean difference is further from zero than noise and rounding explain."""
     error = standard_error(differences)
     rounding = 1e-12 * np.max(np.abs(values))
     return bool(abs(np.mean(differences)) > times * error + rounding)

@@ -27,7 +27,7 @@ def three_grids(model, num_steps):
             )
         return _whole(model.grid)
     if num_steps is None:
-        # Also where the training grid is not uniform: every step is halved.
+        # Every step is halved, because the training grid need not be uniform.
         grid = model.grid
         while len(grid) <= max(model.num_steps + 1, STRIDES[-1]):
             grid = np.sort(np.concatenate([grid, (grid[1:] + grid[:-1]) / 2]))

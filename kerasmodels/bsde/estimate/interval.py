@@ -23,20 +23,19 @@ class Estimate:
         u0: float. The estimate.
         standard_error: float. Of the mean over the paths.
         monte_carlo: float. Part of the half-width: 1.96 standard errors.
-        time_grid: float. Part of the half-width: what the time steps may have left after
-            extrapolation (`extrapolation.py`).
-        imperfect_z: float. Part of the half-width: half of the second-order correction
-            for the error of z and u along the paths, all of what kinks of the driver may
-            add, what the measured component of that error along z, with an error of u
-            of the same sign, would change, how far the correction depends on where the
-            errors of z are, and what these leave in first order where b is shortened
-            (`control_drift`) or missing.
-        correction: float. That second-order correction, already in `u0`; zero where it
-            is larger than the mismatch, and then counts in full as uncertainty.
+        time_grid: float. Part of the half-width: the error that the time steps may leave
+            after extrapolation (`extrapolation.py`).
+        imperfect_z: float. Part of the half-width for errors of z and u along the paths:
+            half of the correction of second order; all that kinks of the driver may add;
+            the effect of the measured error along z, with an error of u of the same sign;
+            the change of the correction with the place of the errors of z; and their
+            effect in first order where b is shortened (`control_drift`) or missing.
+        correction: float. The correction of second order, already in `u0`. One that is
+            larger than the mismatch is left out (zero) and is uncertainty in full.
         num_paths: int.
         num_steps: int. Of the finest grid.
         order: float. In dt, of the error that the three grids show: 2 where none of first
-            order is seen, 1, or a measured one below, which widens `time_grid`.
+            order is found, 1, or a measured one below, which widens `time_grid`.
         mismatch_std: float. Standard deviation of u_N - g(x_N) on the finest grid.
         z_std: float. The part of it that does not come from the time grid.
         iterated_integrals: bool. Whether the noise of the grid was taken out
@@ -45,10 +44,10 @@ class Estimate:
             undriven ones.
         growth: float. Mean of log |J|, the logarithm of how much an error of u0 grows up
             to the terminal time: large where the driver is stiff in u.
-        reach: float. Mean of max(|R|, |R / J|): how far the mismatch lets the trained u0
-            be off where the driver is not linear.
-        stiffness: float. How far log J may be off, because the derivative f_u changes
-            within the error of u: from 1 on, what that does to u0 is part of `imperfect_z`.
+        reach: float. Mean of max(|R|, |R / J|): a bound on the error of the trained u0
+            where the driver is not linear.
+        stiffness: float. Error of log J, because the derivative f_u changes within the
+            error of u; from 1 on, its effect on u0 is part of `imperfect_z`.
         refused: bool. Whether Newton's step from the trained u0 left `reach`, so that u0
             is the trained one and the interval is made of `reach`.
     """
@@ -95,16 +94,16 @@ def summary(model, grid, plain, curved, sizes, iterated_integrals, first_order):
         return np.concatenate(found, axis=-1)[:, COLUMNS.index(name)]
 
     u0 = float(np.asarray(model.u0, "float64"))
-    # Per path, so that the standard error counts how the grids go together.
+    # Per path, so that the standard error contains the correlation of the grids.
     newton_step = column("newton_step", plain + curved)
     found = extrapolation(grid, u0 - newton_step, first_order)
     extrapolated = found.weights @ (u0 - newton_step)
     curvature = found.weights @ column("curvature", curved)
     second_order = float(np.mean(curvature))
-    # A kink that z crosses evenly makes this of what it adds in all.
+    # The effect of a kink that z crosses evenly.
     kink = _KINK * float(np.mean(column("kink", curved)[0]))
     kink = math.copysign(min(kink, abs(second_order)), second_order)
-    # What kinks add depends on where exactly z is wrong, and lies between nothing and all.
+    # The effect of kinks depends on the place of the errors of z: between zero and `kink`.
     correction = second_order - kink / 2
     parallel_to_z = float(np.mean(column("parallel_to_z", curved)[0]))
     place, shortened = (
@@ -120,7 +119,7 @@ def summary(model, grid, plain, curved, sizes, iterated_integrals, first_order):
     )
     value = float(np.mean(extrapolated))
     error = standard_error(extrapolated)
-    # A correction of second order that is larger than the mismatch itself is not one.
+    # A correction that is larger than the mismatch itself is not of second order.
     usable = abs(correction) <= mismatch_std
     if usable:
         error = math.hypot(error, standard_error(curvature))
@@ -149,9 +148,9 @@ def summary(model, grid, plain, curved, sizes, iterated_integrals, first_order):
 
 
 def _stiffness(column, curved):
-    """How uncertain J is, and what that adds to the uncertainty of u0.
+    """The uncertainty of log J, and its part of the uncertainty of u0.
 
-    Within the error of u the derivative f_u may be another one, as above and below a kink.
+    Within the error of u the derivative f_u may change, as at a kink.
     The error of u0 is E R / J for a J between both. Where log J is known to less than one,
     second order covers that; elsewhere all of |R| times the range of 1 / J counts.
     """

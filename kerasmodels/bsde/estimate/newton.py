@@ -1,4 +1,4 @@
-"""After a round of training: u0 by Newton's method, and what more paths can bring."""
+"""Newton's method for u0 after a round, and the half-width that more paths can reach."""
 
 import dataclasses
 import math
@@ -10,13 +10,13 @@ class NewtonWarning(UserWarning):
 
 
 def newton_iteration(model, estimator, tolerance):
-    """Estimates u0 and hands it to the model until it moves less than its uncertainty.
+    """Estimates u0 and sets it in the model until it moves less than its uncertainty.
 
-    Where the driver depends on u, the recursion carries an error of u0 along; Newton's
-    method converges in two or three turns. Few paths will do for that.
+    Where the driver depends on u, the recursion propagates an error of u0; Newton's method
+    then converges in two or three iterations, for which few paths suffice.
 
-    Newton's method takes df/du at the model's own u and z. Where that derivative is another
-    one nearby, as with a stiff driver that has a kink, the method may end anywhere. By the
+    Newton's method takes df/du at the u and z of the model. Where that derivative changes
+    nearby, as at a kink of a stiff driver, the iterates may go anywhere. By the
     comparison theorem u0 is off by E |R / J| for the J between the model and the solution,
     which is at most `Estimate.reach` where the driver falls with u. An answer
     further away is refused: the trained u0 stays, with `reach` as its half-width.
@@ -32,7 +32,7 @@ def newton_iteration(model, estimator, tolerance):
             found = None
         moved = math.inf if found is None else abs(found.u0 - float(model.u0))
         if not moved < last:
-            # It does not converge: a model that is far from trained.
+            # It does not converge where the model is far from trained.
             model.set_u0(start)
             break
         first = found if first is None else first
@@ -75,6 +75,6 @@ def _stiff(model, estimate):
 
 
 def attainable_half_width(estimate, num_paths):
-    """The half-width that all the paths there may be would bring."""
+    """The half-width with the largest number of paths."""
     fewer = min(1.0, math.sqrt(estimate.num_paths / num_paths))
     return estimate.time_grid + estimate.imperfect_z + fewer * estimate.monte_carlo

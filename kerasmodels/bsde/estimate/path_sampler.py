@@ -23,9 +23,9 @@ def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, subste
 
     On each grid X takes `substeps` steps of the forward scheme from one time to the next.
 
-    u_size `[3, N + 1]` and z_size (`error_sizes.py`) are how large the errors of u at each
-    time and of z may be; where the first of z_size is negative nothing of second order is
-    computed. With iterated_integrals the noise of the grid is taken out
+    u_size `[3, N + 1]` and z_size (`error_sizes.py`) are the sizes of the errors of u at
+    each time and of z; a negative first entry of z_size leaves out the terms of second
+    order. With iterated_integrals the noise of the grid is taken out
     (`iterated_integrals.py`). The columns are `[3, columns, paths]`, one for each of
     `STRIDES`; u is that of every second time, `[3, N / 2 + 1, paths]`, and on the coarsest
     grid zero at times between its own.
@@ -41,11 +41,11 @@ def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, subste
             number = streams.of_estimate(chunk, kind)
             key = tf.stack([tf.constant(seed, "int64"), number])
             uniform = tf.random.stateless_uniform(shape, key, dtype=dtype, alg="philox")
-            # By the quantile function, in the middle of each cell, as 0 has none: under
-            # XLA on a processor half the time of `stateless_normal`.
+            # The quantile function takes half the time of `stateless_normal` under XLA on
+            # a processor. In the middle of each cell, because it is infinite at 0.
             return tf.math.ndtri(uniform + np.finfo(dtype).eps / 2)
 
-        # All at once, for all grids: random numbers are most of the work.
+        # One draw for all grids, because random numbers are most of the work.
         root_dt = tf.sqrt(inner_times[1:] - inner_times[:-1])
         increments = root_dt[:, None, None] * normal(0, (num_steps * substeps, *shape))
         one = tf.ones((chunk_size, 1), dtype)

@@ -1,17 +1,17 @@
-"""What errors of u and z change in second order, step by step along a path.
+"""Terms of second order in the errors of u and z, step by step along a path.
 
-Reference: James and Stein (1961), https://projecteuclid.org/euclid.bsmsp/1200512173 (what
-a noisy vector says of the one behind it).
+Reference: James and Stein (1961), https://projecteuclid.org/euclid.bsmsp/1200512173
+(shrinkage of a noisy vector).
 """
 
 import tensorflow as tf
 
 from kerasmodels.bsde.recursion.driven import driver_and_df_dz
 
-# What `second_order` returns: the terms of second order; how far they are from quadratic;
-# what errors along z would make; the smallest and the largest f_u dt within the error of u;
-# by how much the terms of second order change with the place of the errors of z; and what
-# these leave in first order where b is shortened.
+# Results of `second_order`: the terms of second order; their distance from quadratic ones;
+# the effect of errors along z; the smallest and the largest f_u dt within the error of u;
+# the change of the terms of second order with the place of the errors of z; and the effect
+# of these in first order where b is shortened.
 SUMS = ("curvature", "kink", "parallel_to_z", "least", "most", "place", "shortened")
 
 
@@ -25,7 +25,7 @@ def second_order(equation, point, dt, end, du_du0, horizon, direction, u_error, 
         end: `Driven`, the step.
         du_du0: Tensor `[batch, 1]`. J up to the start of the step.
         horizon: float. T.
-        direction: Tensor `[batch, noise_dim]`. Unit vectors that the path does not read.
+        direction: Tensor `[batch, noise_dim]`. Unit vectors, independent of the path.
         u_error: scalar Tensor. Deviation of u at this time.
         z_size: Tensor `[6]`, as `error_sizes` returns it.
     """
@@ -43,21 +43,21 @@ def second_order(equation, point, dt, end, du_du0, horizon, direction, u_error, 
         return ((above + below) / 2 - end.driver + (1 - kept) * tangent) * dt / du_du0
 
     def of_z(square):
-        """Of errors of z of this mean square."""
-        # A learnt z that is no larger than its errors is made of them: the solution's is
-        # nearer to 0 (James and Stein), and the spread about it is the smaller.
+        """`change` by errors of z of this mean square."""
+        # A learnt z that is no larger than its errors consists of them: the z of the
+        # solution is nearer to 0 (James and Stein), with a smaller spread about it.
         kept = tf.maximum(1 - square / (z_square + 1e-30), 0.0)
         return change(0.0, tf.sqrt(square * kept) * direction, kept)
 
     def parts(share):
-        """Of errors of u, and of z, that are a share of the measured ones."""
+        """`change` by errors of u, and of z, that are a share of the measured ones."""
         return change(share * u_error, 0.0), of_z((share * z_error) ** 2)
 
     z_error = tf.sqrt(even_part**2 + relative_part**2 * z_square)
     whole, half = parts(1.0), parts(0.5)
-    # Of errors half as large, a second derivative makes a quarter; a kink does not.
+    # Half the errors make a quarter of a change by a second derivative, more by a kink.
     kink = tf.add_n([tf.abs(4 * h - w) for h, w in zip(half, whole)])
-    # Where u and z err together, as where the driver is a product of both.
+    # Errors of u and z of one sign, for drivers such as a product of both.
     parallel_to_z = change(at_end * tf.sqrt(t / horizon), along * unit(z))
     # The same errors in all, evenly over the paths, or in proportion to z.
     even, relative = even_alone**2, relative_alone**2 * z_square

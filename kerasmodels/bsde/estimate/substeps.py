@@ -1,8 +1,8 @@
 """Steps of the forward SDE inside one time step, where the scheme needs smaller ones.
 
 The recursion of u and the networks need a time grid; the path between two of its times may
-be stepped in smaller steps at little cost, because a step of X evaluates no network. How
-many are needed is found from paths alone, before any training, by the error that three
+be stepped in smaller steps at little cost, because a step of X evaluates no network. The
+number needed is found from paths alone, before any training, by the error that three
 grids show in the mean of a first guess of u0.
 """
 
@@ -31,7 +31,7 @@ def divided(grid, substeps):
 
 
 def needed_substeps(equation, grid, seed=0):
-    """The smallest of `NUMBERS` with which the steps of X leave little, or the largest.
+    """The smallest of `NUMBERS` for which the error of the steps is small, or the largest.
 
     Args:
         equation: `Equation` whose steps have an error of second order.
@@ -68,7 +68,7 @@ def _sampler(equation, seed):
         total = tf.shape(times)[0] - 1
 
         def increment(k):
-            # By the place in the whole, so that all strides see one noise.
+            # Numbered by the place in the whole grid, so that all strides share one noise.
             number = streams.of_substeps(tf.cast(k, "int64"))
             key = tf.stack([tf.constant(seed, "int64"), number])
             normal = tf.random.stateless_normal(

@@ -86,7 +86,7 @@ def solve_on_ray(
 
 
 def solve_on_worker(config):
-    """What every worker runs."""
+    """The function that every worker runs."""
     strategy = distribution.joined()
     if strategy is None:
         _solve(config, 0)
@@ -103,7 +103,7 @@ def _solve(config, index):
     folder = folder / f"worker-{index}" if index else folder
     options = config["options"]
     if config["checkpoint_every"] is not None:
-        # The chief's are everybody's, whatever machine a worker is on now.
+        # All workers read the chief's, whatever machine a worker is on now.
         kept = folder / "checkpoints"
         options = {**options, "checkpoints": kept, "resume": True}
         options["checkpoint_every"] = config["checkpoint_every"]

@@ -20,7 +20,7 @@ from kerasmodels.bsde.solve import solve
 
 COLUMNS = ("equation", "seed", "dim", "u0", "half_width", "reference_u0")
 COLUMNS += ("relative_error", "baseline_u0", "converged", "steps", "seconds", "error")
-# Beside the files of a run: what it was asked.
+# The file with the options of a run, beside its results.
 _JOB = "job.json"
 
 
@@ -28,8 +28,8 @@ def sweep(equations, seeds, folder, jobs=None, overwrite=False, verbose=1, **opt
     """Solves every equation with every seed, and writes one table of all of them.
 
     Each run has the folder `folder/name/seed-K`, as `Solution.save` leaves it; the table
-    `folder/results.csv` is written anew after each. A run that fails is a row that says
-    why. Runs that are finished are kept, so that a sweep that was stopped goes on.
+    `folder/results.csv` is written anew after each. A run that fails has a row with
+    its error. Runs that are finished are kept, so that a sweep that was stopped goes on.
 
     Args:
         equations: list of names in `EQUATIONS` or `Equation`s, or a dict {name: Equation}.
@@ -175,7 +175,7 @@ def _finished(owner, wanted):
                 checks.message(
                     owner,
                     "folder",
-                    "one without runs that were asked something else",
+                    "one without runs that had other options",
                     f"{str(place)!r}",
                     "Choose another folder, or overwrite=True.",
                 )
@@ -197,7 +197,7 @@ def _row(wanted, error):
 
 
 def _solve(job, place):
-    """One run: its folder appears when all of it is there."""
+    """One run, whose folder appears only when it is complete."""
     importlib.import_module(job["module"])
     equation = keras.saving.deserialize_keras_object(job["equation"])
     solution = solve(equation, seed=job["seed"], **job["options"])
@@ -232,7 +232,7 @@ def _run_apart(job, place, threads):
     if done.returncode < 0:
         return f"ended by signal {-done.returncode}"
     if done.returncode:
-        return (done.stderr.strip().splitlines() or ["ended without a word"])[-1]
+        return (done.stderr.strip().splitlines() or ["ended without a message"])[-1]
     return None
 
 

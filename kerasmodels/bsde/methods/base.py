@@ -1,4 +1,4 @@
-"""What a method is: settings, a reason to refuse an equation, and rounds of improvement."""
+"""The base class of methods: settings, reasons to refuse an equation, and rounds."""
 
 import abc
 import dataclasses
@@ -9,7 +9,7 @@ import keras
 from kerasmodels._support import checks
 from kerasmodels.bsde.estimate.interval import Estimate
 
-# What an equation may declare beyond a semilinear PDE, and why a method refuses it.
+# Parts of an equation beyond a semilinear PDE, with the reason to refuse each.
 PARTS = {
     "obstacle": "it has an obstacle, and the method stops no path early",
     "jumps": "its paths jump, and the method draws continuous paths alone",
@@ -18,15 +18,15 @@ PARTS = {
 
 
 class MethodFailed(checks.RunError):
-    """A method found on the way that it cannot solve this equation. Told in one line."""
+    """A method failed to solve this equation. Scripts print the error in one line."""
 
 
 class Round(NamedTuple):
-    """What is known after one round of a method.
+    """The results of one round of a method.
 
     estimate: `Estimate` of the round's approximation.
-    attainable_half_width: float. The half-width that the largest allowed number of paths
-        would bring.
+    attainable_half_width: float. The half-width with the largest allowed number
+        of paths.
     """
 
     estimate: Estimate
@@ -34,10 +34,10 @@ class Round(NamedTuple):
 
 
 class Method(abc.ABC):
-    """How an approximation of u and z is found.
+    """A way to find an approximation of u and z.
 
     A subclass is a frozen dataclass, registered for Keras serialization; its fields are
-    its settings. A method reads what an equation declares, and no name of an equation.
+    its settings. A method depends on the attributes of an equation alone, not on its name.
 
     Attributes:
         approximation: the class of what `fit` finds, a kind of `Approximation`.
@@ -63,14 +63,14 @@ class Method(abc.ABC):
         return self.refuses_parts(equation)
 
     def cost_factor(self, equation):
-        """How much more the estimate may cost on this equation than on others."""
+        """Factor by which the estimate may cost more on this equation than on others."""
         return 1.0
 
     @abc.abstractmethod
     def fit(self, equation, run):
         """A generator of `Approximation`s, one after each round, each better than before.
 
-        `solve` sends the `Round` of each approximation back, and asks for another one
+        `solve` sends the `Round` of each approximation back, which begins another round,
         where its interval is too wide; the generator returns where another round would
         not help.
 

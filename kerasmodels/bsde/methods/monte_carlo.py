@@ -20,7 +20,7 @@ _NUM_STEPS = 20
 
 
 class Expectation(Approximation):
-    """u0 as a number, and nothing of z or of u elsewhere.
+    """u0 as a number, without z and without u elsewhere.
 
     Args:
         equation: `Equation`.

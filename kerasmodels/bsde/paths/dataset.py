@@ -42,7 +42,7 @@ def path_dataset(
         dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
         jitter: bool. True moves the inner times of each element together, by up to half
             a step to either side, so that a control process that takes the time as an
-            input learns what lies between them. The first step is then at least half as
+            input learns z between them. The first step is then at least half as
             long as it was, and the last one too.
         share: None, or a pair (index, count) of ints. Only the index-th of `count` equal
             parts of every element: together, the parts are the elements. Their times are
@@ -84,7 +84,7 @@ def path_dataset(
             )
         batch_size //= count
 
-    # Nothing in it is Python control flow on tensors, and looking for some takes seconds.
+    # It has no Python control flow on tensors, and the search for some takes seconds.
     @tf.autograph.experimental.do_not_convert
     def batch(number):
         step, first_path = number // len(indices), None
@@ -103,7 +103,7 @@ def path_dataset(
     if num_batches is not None:
         elements = elements.take(num_batches * len(indices))
     elements = elements.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
-    # For the check of a model that is fitted to it: no batch has to be drawn for that.
+    # A model that is fitted to it checks x0 by this, without drawing a batch.
     elements.starts_at = tuple(equation.x0)
     return elements
 

@@ -1,4 +1,4 @@
-"""Time grids, and whether paths on them fit into memory."""
+"""Time grids, and a check of the memory for paths on them."""
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ def as_time_grid(owner, equation, num_steps=None, grid=None):
     """Returns the grid of equal time steps, or the grid given, for `equation`.
 
     Args:
-        owner: str. Who takes the two arguments, for the error.
+        owner: str. The function that takes the two arguments, for the error.
         equation: `Equation`.
         num_steps: None or int. Number of equal time steps N.
         grid: None or sequence of floats. The N + 1 times from 0 to the terminal time.
@@ -93,7 +93,7 @@ def _times(grid):
 def paths_fit(owner, argument, equation, num_steps, batch_size, dtype, copies=2):
     """Raises ValueError if x and dw of so many paths do not fit into memory.
 
-    `copies`: how often they are there at one time, with those made on the way.
+    `copies`: number of such arrays that exist at one time.
     """
     noise_dim = noise_size(type(equation).__name__, equation.noise_dim)
     numbers = (num_steps + 1) * equation.dim + num_steps * noise_dim

@@ -4,28 +4,25 @@ import math
 
 import tensorflow as tf
 
-from kerasmodels._support import checks
 from kerasmodels.bsde.paths.grid import as_tensor
 
 # TensorFlow's number of the generator.
 _PHILOX = 1
 
 
-def brownian_increments(t, batch_size, dim, seed, dtype=None, first_path=None):
+def brownian_increments(t, batch_size, dim, seed, dtype, first_path=None):
     """Returns dW, `[batch_size, N, dim]`, variance dt: a pure function of its arguments.
 
     Args:
         t: array or Tensor `[N + 1]`. The time grid.
         batch_size: int. Number of paths.
         dim: int. Dimension of the noise.
-        seed: int, or a pair (seed, step) of ints or int tensors.
-        dtype: "float32" or "float64". Defaults to `keras.config.floatx()`.
+        seed: the pair (seed, step) of ints or int tensors.
+        dtype: "float32" or "float64".
         first_path: None, int or int tensor. The paths from this one on of a larger batch
             with the same seed, bit for bit, without drawing those before. Not under XLA,
             whose numbers are others.
     """
-    seed = checks.seed_pair("brownian_increments", seed)
-    dtype = checks.float_type("brownian_increments", dtype)
     grid = as_tensor(t, "float64")
     root_dt = tf.cast(tf.sqrt(grid[1:] - grid[:-1])[:, None], dtype)
     shape = (batch_size, grid.shape[0] - 1, dim)
@@ -51,7 +48,7 @@ def _normals_from(row, shape, seed, dtype):
     low = counter[0] + tf.cast(start // at_once, "uint64")
     carry = tf.cast(low < counter[0], "uint64")
     values = tf.raw_ops.StatelessRandomNormalV2(
-        # As many more as may come before the first one wanted.
+        # The first value may lie inside a block of the counter.
         shape=[count + at_once - 1],
         key=key,
         counter=tf.stack([low, counter[1] + carry]),

@@ -1,6 +1,6 @@
 """Streams of random numbers: every draw has a pair (seed, number), and no two share one.
 
-| numbers | who draws |
+| numbers | draws |
 |---|---|
 | 0, 1, 2, ... | step k of a training, batch k of a data set, other checks of few paths |
 | -1, -2, ..., above -2^32 | the sample before a training: start values, mean of g(X_T) |

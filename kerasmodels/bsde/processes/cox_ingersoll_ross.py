@@ -20,10 +20,10 @@ class CoxIngersollRoss(Equation):
 
         dX_i = reversion_i (level_i - X_i) dt + volatility_i X_i^(1/2) dB_i
 
-    The step is the quadratic-exponential one: of the exact mean and variance, never
-    negative, and of second order in law away from zero; also where zero is reached
-    (volatility^2 > 2 reversion level). It grows with dB everywhere. Still abstract: a
-    subclass gives `driver` and `terminal`.
+    The quadratic-exponential step has the exact mean and variance and is never negative,
+    also where zero is reached (volatility^2 > 2 reversion level). It is of second order in
+    law away from zero, and increases with dB everywhere. Still abstract: a subclass gives
+    `driver` and `terminal`.
 
     References: Cox, Ingersoll and Ross (1985), https://doi.org/10.2307/1911242; Andersen
     (2008), https://doi.org/10.21314/JCF.2008.189 (the step)
@@ -124,7 +124,7 @@ def square_root_step(x, dt, noise, reversion, level, volatility):
 
     quadratic = ratio <= _SWITCH
     end = ops.where(quadratic, quadratic_end, exponential_end)
-    # Over no time, where the ratio has no meaning, nothing moves.
+    # A step of length zero, where the ratio is undefined, moves nothing.
     end = ops.where(dt > 0, end, x)
     return SquareRootStep(end, quadratic, a, b, mass, rate)
 
@@ -132,8 +132,8 @@ def square_root_step(x, dt, noise, reversion, level, volatility):
 def _folded(b, z):
     """q >= 0 that grows with z and has the law of |b + Z| where z has that of Z.
 
-    P(|b + Z| < q) = P(Z < z), by Newton's method from below: |b + Z| itself turns round at
-    z = -b, where noise that lowers X would raise it.
+    P(|b + Z| < q) = P(Z < z), by Newton's method from below: |b + Z| itself decreases below
+    Z = -b, where noise that lowers X would raise it.
     """
     near = ops.minimum(b, _FAR)
     below, above = _cdf(z), _cdf(-z)

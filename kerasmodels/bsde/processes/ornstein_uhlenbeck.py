@@ -76,7 +76,7 @@ class OrnsteinUhlenbeck(Equation):
         return x - moved * x + self._pull(t, dt, moved) + noise_scale(self, dt) * noise
 
     def _pull(self, t, dt, moved):
-        """What the level adds over the step, where `moved` is 1 - e^(-k dt)."""
+        """The pull of the level over the step, where `moved` is 1 - e^(-k dt)."""
         if not isinstance(self.level, Curve):
             return constant(self.level, moved) * moved
         # A step of length zero has no mean and no slope.
@@ -88,7 +88,7 @@ class OrnsteinUhlenbeck(Equation):
 
 
 def noise_scale(process, dt):
-    """((1 - e^(-2 k dt)) / (2 k dt))^(1/2), what reversion leaves of a step's noise."""
+    """((1 - e^(-2 k dt)) / (2 k dt))^(1/2), the factor of reversion on a step's noise."""
     safe = ops.maximum(dt, 1e-30)
     return ops.sqrt(elapsed(2 * process.reversion, safe) / safe)
 

@@ -24,7 +24,7 @@ def constant(value, like):
 
 
 class Noise:
-    """How increments dW reach the coordinates: dB_i = sum_j unit_ij dW_j of variance dt.
+    """The noise of the coordinates: dB_i = sum_j unit_ij dW_j of variance dt.
 
     Args:
         owner: str.
@@ -83,7 +83,7 @@ class Noise:
                     "correlation",
                     "left out where `volatility` has rows of loadings",
                     f"correlation={checks.describe(correlation)}",
-                    "The loadings say how the coordinates go together.",
+                    "The loadings already correlate the coordinates.",
                 )
             )
         self.volatility, self.count = loadings, loadings.shape[1]

@@ -1,16 +1,16 @@
 """Paths whose drift comes from the control: dX = (mu + sigma b) dt + sigma dW.
 
-Girsanov's theorem: with the driver f - z . b the same u solves the equation for any b.
-Along a path nothing changes, because the recursion reads the increments dW that moved x,
-and these are drawn as dW = dW^Q + b dt. Only where the paths go changes, and with
+Girsanov's theorem: with the driver f - z . b the same u solves the equation for any b. The
+recursion along a path stays the same, because it reads the increments that moved x, drawn
+as dW = dW^Q + b dt; b changes the law of the paths alone. With
 
     b = df/dz (t, x, u, z)
 
-(-lambda z for a Hamilton-Jacobi-Bellman equation: the controlled process) the terminal
-mismatch R, divided by the derivative J of u_N by u_0, has to first order the error of u0 as
-its mean, whatever the error of z. An error of u at the end is 1 / J as large at the start.
-Training therefore weights the squared mismatch R^2 of a path by 1 / J. The weight 1 / J^2
-of the estimate would leave the batch to a few paths where J varies much.
+(-lambda z for a Hamilton-Jacobi-Bellman equation: the controlled process), R the terminal
+mismatch and J the derivative of u_N by u_0, the mean of R / J is to first order the error
+of u0, whatever the error of z: an error of u at the end is 1 / J as large at the start.
+Training weights the squared mismatch R^2 of a path by 1 / J, because the weight 1 / J^2 of
+the estimate would leave the batch to a few paths where J varies much.
 
 Reference: Girsanov (1960), https://doi.org/10.1137/1105027; Kebiri, Neureither and
 Hartmann (2019), https://arxiv.org/abs/1811.03461 (BSDEs and importance sampling)
@@ -24,7 +24,7 @@ import tensorflow as tf
 from kerasmodels.bsde.paths.sampling import start_states
 from kerasmodels.bsde.recursion.forward import recursion_step
 
-# Longest drift over one step, against the unit of its noise in one direction.
+# Largest |b| dt over one step, in units of sqrt(dt).
 _LIMIT = 2.0
 
 
@@ -32,7 +32,7 @@ def control_drift(equation, t, dt, x, u, z):
     """The pair (f, b): the driver, and df/dz, by automatic differentiation.
 
     b, `[batch, noise_dim]`, is shortened where |b| dt exceeds twice sqrt(dt): the equation
-    holds for any b, and a z that is not trained yet must not throw the paths out of the
+    holds for any b, and a z that is not trained yet must not drive the paths out of the
     region that matters.
     """
     driver, b = driver_and_df_dz(equation, t, x, u, z)
@@ -153,6 +153,6 @@ def controlled_paths(model, t, noise):
         maximum_iterations=num_steps,
     )
     x, dw = (tf.transpose(value.stack(), (1, 0, 2)) for value in (path, increments))
-    # Beyond, the other paths of a batch would not count any more.
+    # Beyond these bounds one path would outweigh the rest of a batch.
     du_du0 = tf.clip_by_value(tf.abs(du_du0), math.exp(-10), math.exp(10))
     return tuple(tf.stop_gradient(value) for value in (x, dw, du_du0))

@@ -1,8 +1,8 @@
-"""The forward recursion of the deep BSDE method: it is written here and nowhere else."""
+"""The forward recursion of u: one step, and all steps along given paths."""
 
 import tensorflow as tf
 
-# How the integral of the driver over one time step is taken.
+# Rules for the integral of the driver over one time step.
 RULES = ("left", "trapezoid")
 
 
@@ -18,7 +18,7 @@ def recursion_step(equation, rule, start, end, dw, u, b=None, iterated_integrals
     Where the increments were drawn with a drift, dW = dW^Q + b dt, the term z . b dt is
     part of what is integrated, and the trapezoidal rule takes it at both ends too.
 
-    `iterated_integrals` is added to z . dW: what is known of int z . dW beyond it
+    `iterated_integrals` is added to z . dW: further terms of int z . dW
     (`iterated_integrals_of_z`).
 
     Reference: Chassagneux (2014), https://doi.org/10.1137/130936269 (multistep schemes)
@@ -126,7 +126,7 @@ def _values(equation, rule, t, x, dw, u0, z, iterated):
 def _linear_recursion(factor, change):
     """e[n] = factor[n] e[n-1] + change[n], e[-1] = 0, along the first axis.
 
-    In log2(N) steps, each joining what the step before knew of twice as many times.
+    In log2(N) steps, each of which doubles the number of times that an entry sums over.
     """
     reach = 1
     while reach < factor.shape[0]:

@@ -1,7 +1,7 @@
 """The noise that finite time steps leave in u, taken out before it adds up.
 
 Over one step the martingale part is int z_s . dW_s, of which the recursion takes z_n . dW.
-With A = (dz/dx) sigma, the derivative of z along the noise, what it leaves is
+With A = (dz/dx) sigma, the derivative of z along the noise, the remainder is
 
     sum_ij A_ij int (W_j - W_j(t_n)) dW_i = (dW^T A dW - dt trace A) / 2 + smaller terms
 
@@ -23,7 +23,7 @@ _ACROSS = 0.25
 
 
 def probes(equation, t, dt, x, z, other):
-    """The states at which `iterated_integrals_of_z` wants z at the end of the step.
+    """The states at which `iterated_integrals_of_z` reads z at the end of the step.
 
     Args:
         equation: `Equation`.
@@ -41,8 +41,8 @@ def probes(equation, t, dt, x, z, other):
     along = z / (tf.norm(z, axis=-1, keepdims=True) + 1e-30)
     signs = _signs(z)
     across = signs - _dot(signs, along) * along
-    # The probes lie around a state that a path may have after the step, because a trained z
-    # is wrong where no path was in training; x plus a small move is such a state. Along z
+    # A trained z is wrong at states that no path had in training, such as x plus a small
+    # move. So the probes lie around a state that a path may have after the step. Along z
     # the derivative is taken in the middle of the step's noise, because it may change most
     # in that direction.
     other = other - _dot(other, along) * along
@@ -54,7 +54,7 @@ def probes(equation, t, dt, x, z, other):
 
 
 def iterated_integrals_of_z(dt, along, z_probed, dw):
-    """What int z . dW is more than z_n . dW, as far as the probes show it.
+    """The part of int z . dW - z_n . dW that the probes determine.
 
     Args:
         dt: Tensor `[batch, 1]`.
@@ -65,7 +65,8 @@ def iterated_integrals_of_z(dt, along, z_probed, dw):
     Returns:
         Tensor `[batch, 1]`: of mean zero, whatever z is, where dW has no drift.
     """
-    # A probe may leave the region where z is defined; before the step, so no mean moves.
+    # A probe may leave the region where z is defined. It does not depend on dW, so that the
+    # mean stays zero without its term.
     z_probed = tf.where(tf.math.is_finite(z_probed), z_probed, 0.0)
     forth_up, forth_down, back_up, back_down = tf.split(z_probed, 4, axis=0)
     width = 4 * tf.sqrt(tf.maximum(dt, 1e-30))
@@ -85,7 +86,7 @@ def iterated_integrals_of_z(dt, along, z_probed, dw):
 
 
 def _signs(z):
-    """1, -1, 1, ...: any signs will do that do not look at the increments."""
+    """1, -1, 1, ...: any signs serve that do not depend on the increments."""
     return tf.constant((-1.0) ** np.arange(z.shape[-1]), z.dtype)
 
 

@@ -1,4 +1,4 @@
-"""Whether the exact solution of an equation meets its terminal condition and its PDE."""
+"""Checks of an exact solution against its terminal condition and its PDE."""
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +19,7 @@ def check_terminal(equation, x):
     """u(T, x) = g(x), or u(t, x) -> g(x) as t -> T at points where u(T, x) is not finite.
 
     Returns:
-        The largest error, relative, and where it was looked for, in words.
+        The largest relative error, and the time of the comparison, in words.
     """
     terminal = np.asarray(equation.terminal(x))[:, 0]
     size = np.max(np.abs(terminal)) + 1e-300
@@ -64,7 +64,7 @@ def check_terminal(equation, x):
 def _trace(equation, t, x):
     """Tr(sigma sigma^T Hess u), `[batch, 1]`, of the exact solution.
 
-    The sum over the columns c of sigma of c . Hess u c: each point stands beside itself
+    The sum over the columns c of sigma of c . Hess u c: each point is repeated
     once per column, so that no Hessian is formed. Columns are taken in blocks that need
     little memory.
     """
@@ -96,7 +96,7 @@ def pde_terms(equation, t, x):
     Returns:
         A dict of `[batch, 1]` float arrays: `u_t`, `diffusion`
         (1/2 Tr(sigma sigma^T Hess u)), `drift` (mu . grad u), `driver`; and, to explain a
-        residual, `driver_of_gradient`, the driver fed with grad u in place of z, where
+        residual, `driver_of_gradient`, the driver at grad u in place of z, where
         both have one size.
     """
     with tf.GradientTape() as tape:
@@ -128,7 +128,7 @@ def check_residual(equation, t, x):
                 f"has an exact solution on which {name} is {terms[name][number, 0]}, at "
                 f"{point(number, t=t, x=x)}: the PDE cannot be checked there. Automatic "
                 "differentiation also goes through the branch of `ops.where` that is not "
-                "taken, and through a root at zero. Guard what they are given, or give no "
+                "taken, and through a root at zero. Guard their arguments, or give no "
                 "exact solution.",
             )
     linear = terms["u_t"] + terms["diffusion"] + terms["drift"]
@@ -148,7 +148,7 @@ def check_residual(equation, t, x):
             ),
             "with half the driver: is a factor 1/2 missing?": driver / 2,
             "with twice the driver: is there a factor 1/2 too many?": 2 * driver,
-            "when `driver` is given grad u: its `z` is sigma^T grad u": terms.get(
+            "when `driver` gets grad u: its `z` is sigma^T grad u": terms.get(
                 "driver_of_gradient", driver
             ),
             "with twice the second-order term: `diffusion_prod` may lack a factor "

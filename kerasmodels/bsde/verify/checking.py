@@ -1,4 +1,4 @@
-"""Checks an equation before anybody trains on it: shapes, dtypes, and the PDE itself."""
+"""Checks of an equation before any training: shapes, dtypes, and the PDE itself."""
 
 import json
 
@@ -27,7 +27,7 @@ from kerasmodels.bsde.verify.points import (
 
 
 def check_equation(equation, num_points=16, seed=0):
-    """Checks that an equation is what it says it is.
+    """Checks an equation for mistakes in its coefficients.
 
     At random points (t, x) on forward paths: every coefficient has the right shape and
     dtype and is finite, in float32 and in float64, in Python and in a compiled graph, and
@@ -40,7 +40,7 @@ def check_equation(equation, num_points=16, seed=0):
     holds, with all derivatives by automatic differentiation. Where the residual is not
     zero, the usual mistakes are tried in turn, and the one that explains it is named.
 
-    What it cannot see: an error in a driver that vanishes on the exact solution, and any
+    The check cannot find an error in a driver that vanishes on the exact solution, nor an
     error of sign or factor where there is no exact solution.
 
     Args:
@@ -57,8 +57,8 @@ def check_equation(equation, num_points=16, seed=0):
         `terminal_checked`: "at T", or the words that it was just before T.
 
     Raises:
-        EquationError: a check failed; the message says which, at which point, and by how
-            much. It is a ValueError.
+        EquationError: a check failed; the message names the check, the point and the
+            size of the error. It is a ValueError.
         ValueError: an argument is not of the form above.
     """
     checks.instance("check_equation", "equation", equation, Equation)
@@ -149,7 +149,7 @@ def _check_coefficients(equation, t, x, seed, names=ARGUMENTS, guard=DRIVER_GUAR
             raise EquationError(
                 f"`{type(equation).__name__}` cannot run `{name}` in a compiled graph, "
                 "where tensors have no values yet. Use `keras.ops` instead of NumPy or "
-                f"Python branches. TensorFlow says: {error}"
+                f"Python branches. TensorFlow's error: {error}"
             ) from error
         if not np.allclose(compiled, value, rtol=1e-3, atol=1e-5):
             fail(
@@ -161,7 +161,7 @@ def _check_coefficients(equation, t, x, seed, names=ARGUMENTS, guard=DRIVER_GUAR
 
 
 def _check_rows(equation, name, arguments, value):
-    """A path may not see the other paths of its batch."""
+    """Checks that a value on one path does not depend on the others of its batch."""
     first = [a[:1] if a.shape[0] == len(value) else a for a in arguments]
     alone = getattr(equation, name)(*first)
     if not np.allclose(alone, value[:1], rtol=1e-3, atol=1e-5):
@@ -196,7 +196,7 @@ def _check_linearity(equation, t, x, seed):
 
 
 def _check_step(equation, t, x, seed):
-    """Over a short step, `step` has the noise and the mean of the SDE.
+    """Checks that `step` has the noise and the mean of the SDE over a short step.
 
     The noise: it differs from Euler-Maruyama by O(dt) when dw ~ dt^1/2. The mean: over
     the 2 m increments +-sqrt(m dt) e_k, m = noise_dim, which have the mean and the
@@ -227,8 +227,8 @@ def _check_step(equation, t, x, seed):
             moved += tf.abs(up - down) / 2
             expected += tf.abs(equation.diffusion_prod(t, x, unit))
         error = np.abs(total / (2 * noise_dim * dt) - drift)
-        # Where a step answers the noise otherwise than sigma does, as a square root at
-        # zero must, few increments do not tell its mean.
+        # Where a step is not linear in the noise, as a square root at zero, few increments
+        # do not determine its mean.
         told = np.abs(moved - expected) <= 0.02 * np.maximum(moved, expected)
         means.append(np.max(error * told, axis=1))
     scale = 1e-3 * (np.max(np.abs(x)) + np.max(np.abs(drift)))

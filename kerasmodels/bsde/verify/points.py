@@ -10,15 +10,15 @@ from kerasmodels.bsde.paths.sampling import sample_paths
 
 # Time steps of the paths. The finer grids are for schemes that explode on coarser ones.
 STEPS = (8, 32, 128)
-# Numbers in a state of all paths, at most, where more paths are drawn than asked for:
-# rare events, such as a variance below zero, are seen on many paths.
+# Numbers in a state of all paths, at most, where more paths are drawn than points:
+# rare events, such as a variance below zero, need many paths.
 _NUMBERS = 2**16
 _MOST_PATHS = 1024
-# Growth of a path from which it explodes, and says nothing of the coefficients.
+# Growth from which a path explodes, so that its states do not test the coefficients.
 _EXPLODED = 1e6
 
 DRIVER_GUARD = (
-    " The check draws u and z at random, and networks give the like while they train, so "
+    " The check draws u and z at random, because networks in training return such values: "
     "`driver` must be finite for all u and z. Guard what is not defined everywhere, as in "
     "ops.sqrt(ops.maximum(z, 0.0))."
 )
@@ -27,7 +27,7 @@ END_GUARD = (
     "there."
 )
 _STATE_GUARD = (
-    " Forward paths come there, because a time step may leave the region where a root or "
+    " Forward paths reach it, because a time step may leave the region where a root or "
     "a logarithm is defined. Guard it, as in ops.sqrt(ops.maximum(x, 0.0))."
 )
 
@@ -66,7 +66,7 @@ def require_finite(equation, name, arguments, value, advice=""):
 
 
 def num_paths(equation, num_points):
-    """How many paths are drawn where `num_points` are asked for."""
+    """The number of paths that are drawn for `num_points` points."""
     return max(num_points, min(_MOST_PATHS, _NUMBERS // equation.dim))
 
 
@@ -74,7 +74,7 @@ def forward_paths(equation, num_points, seed, dtype):
     """Finite paths of the forward SDE: the grid `[N + 1]`, and x `[paths, N + 1, dim]`.
 
     Raises:
-        EquationError: a coefficient that is NaN where a path comes, or paths that are not
+        EquationError: a coefficient is NaN at a state of a path, or paths are not
             finite even on the finest grid.
     """
     count = num_paths(equation, num_points)

@@ -1,4 +1,4 @@
-"""Whether the coordinates of an equation can be exchanged."""
+"""A test of whether the coordinates of an equation can be exchanged."""
 
 import numpy as np
 import tensorflow as tf

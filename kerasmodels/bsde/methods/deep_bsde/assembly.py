@@ -1,4 +1,4 @@
-"""What a `GlobalModel` is put together from: its control process, its skip, its start."""
+"""The parts of a `GlobalModel`: its control process, its skip and its start."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ from kerasmodels.bsde.paths.grid import tile_times
 
 
 def check_subnets(owner, subnets):
-    """Returns the list of networks that the argument `subnets` of `solve` means.
+    """Returns the list of networks that the argument `subnets` of `solve` stands for.
 
     Raises:
         ValueError: something in it is no Keras layer.
@@ -33,10 +33,10 @@ def check_subnets(owner, subnets):
 
 
 def resolve_control(equation, grid, control, seed, dtype):
-    """Returns the control process that the argument `control` of a model means.
+    """Returns the control process that the argument `control` of a model stands for.
 
     Raises:
-        ValueError: it means none, or one for another number of times or dimension.
+        ValueError: there is none, or it is for another number of times or dimension.
     """
     num_steps = len(grid) - 1
     if num_steps == 1:
@@ -87,7 +87,7 @@ def resolve_control(equation, grid, control, seed, dtype):
 
 
 def _networks_too_many(number):
-    """What to do where a network belongs to time 0 too, or to both ends."""
+    """Advice where a network belongs to time 0 too, or to both ends."""
     if number not in (1, 2):
         return ""
     last = ", and at T the terminal condition gives z: drop the last one too"
@@ -99,9 +99,9 @@ def _networks_too_many(number):
 
 @dataclasses.dataclass(frozen=True)
 class Initial:
-    """Where u0 and z0 start, in which unit they move, and the skip (or None).
+    """The start of u0 and z0, the units in which they move, and the skip (or None).
 
-    start: `Start`, what a sample of paths said; None where none was needed.
+    start: `Start` of a sample of paths; None where no sample was needed.
     """
 
     u0: float
@@ -113,9 +113,9 @@ class Initial:
 
 
 def initial_values(equation, grid, control, u0, z0, scales, skip, seed, policy):
-    """Samples paths where something is to be taken from them; returns an `Initial`.
+    """Samples paths where a value is missing; returns an `Initial`.
 
-    Standardises a control process that is not yet.
+    Standardises a control process that has no constants yet.
 
     Args:
         equation: `Equation`.
@@ -147,7 +147,7 @@ def initial_values(equation, grid, control, u0, z0, scales, skip, seed, policy):
         start = estimate_start(equation, grid, seed, policy.variable_dtype)
         u0 = start.u0 if u0 is None else u0
         z0 = start.z0 if z0 is None else z0
-        # What does not vary keeps unit 1.
+        # A value that does not vary keeps unit 1.
         scales = scales or (start.g_std or 1.0, start.z_scale or 1.0)
     if fresh:
         _standardize(equation, grid, control, start)
@@ -179,7 +179,7 @@ def _standardize(equation, grid, control, start):
 
 
 def check_control(control, equation, grid, dtype):
-    """Builds and calls a control process, so that one that cannot work is named.
+    """Builds and calls a control process, so that the error names one that cannot work.
 
     Raises:
         ValueError: it cannot be called, or returns another shape than that of z.
@@ -193,7 +193,7 @@ def check_control(control, equation, grid, dtype):
     try:
         if not control.built and builds_from_two_shapes(control):
             control.build((None, times, 1), (None, times, dim))
-        # Keras itself builds a layer that is plain, in its first call.
+        # Keras itself builds a plain layer, in its first call.
         received = tuple(control(t, x, *terminal).shape)
     except Exception as error:
         raise checks.ArgumentError(

@@ -10,12 +10,12 @@ from kerasmodels.bsde.paths.sampling import sample_paths
 _PATHS = 64
 # Growth of a quantity, as a power of e, from which it counts as the cause.
 _LARGE = 10.0
-# Factor by which u and z are stretched, and what f may grow by more than that.
+# Factor by which u and z are stretched, and the further factor that f may grow by.
 _STRETCH = 10.0
 
 
 class Advice:
-    """What to change where a training goes wrong, as a function (model, measured) -> str.
+    """Advice for a training that goes wrong, as a function (model, measured) -> str.
 
     Args:
         learning_rate: float. That of the training.
@@ -48,7 +48,7 @@ def cause_of_divergence(model, seed=0):
         seed: int.
 
     Returns:
-        str, or None where none of these is found: then the learning rate is left.
+        str, or None where none of these is found: the learning rate remains.
     """
     equation, grid, dtype = model.equation, model.grid, model.variable_dtype
     x, dw = (

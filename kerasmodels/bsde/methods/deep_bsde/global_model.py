@@ -59,7 +59,7 @@ class GlobalModel(PathModel):
             ends of a step (`recursion_step`): the error of the grid is then of second
             order.
         iterated_integrals: bool. Whether the noise that a finite step leaves in z . dW is
-            taken out as far as four more evaluations of z show it
+            taken out as far as four more evaluations of z give it
             (`iterated_integrals.py`): it has mean zero, and the loss then holds little but
             the error of z.
         importance_sampling: bool. Whether `fit` and `evaluate` draw the paths under the
@@ -91,7 +91,7 @@ class GlobalModel(PathModel):
     Raises:
         ValueError: an argument or an input is not of the form above, or the equation's
             class is not registered. Inputs with NaN or
-            infinite values are refused too; for a data set, whose values are seen only
+            infinite values are refused too; for a data set, whose values exist only
             inside the graph, by a `tf.errors.InvalidArgumentError`, which XLA
             (`jit_compile=True`) leaves out.
     """
@@ -157,10 +157,10 @@ class GlobalModel(PathModel):
             self.seed,
             self.dtype_policy,
         )
-        # What a sample of paths said before training; None in a model that was loaded.
+        # The `Start` of a sample of paths; None in a model that was loaded.
         self.start = initial.start
         self.terminal_skip = initial.skip
-        # What the weights count from, so that a loaded model need not sample again.
+        # The origin of the weights, so that a loaded model need not sample again.
         self._initial = {
             "u0": float(initial.u0),
             "z0": np.asarray(initial.z0, "float64").tolist(),
@@ -175,14 +175,14 @@ class GlobalModel(PathModel):
 
     @property
     def u0(self):
-        """u(0, x0) as it stands, a scalar Tensor."""
+        """The present u(0, x0), a scalar Tensor."""
         return self._initial["u0"] + self._initial["scales"][0] * tf.convert_to_tensor(
             self._u0
         )
 
     @property
     def z0(self):
-        """sigma^T grad u(0, x0) as it stands, a Tensor `[noise_dim]`."""
+        """The present sigma^T grad u(0, x0), a Tensor `[noise_dim]`."""
         start = ops.convert_to_tensor(self._initial["z0"], self.variable_dtype)
         return start + self._initial["scales"][1] * tf.convert_to_tensor(self._z0)
 
@@ -215,7 +215,7 @@ class GlobalModel(PathModel):
     def build(self, input_shape=None):
         if self.control is not None:
             check_control(self.control, self.equation, self.grid, self.variable_dtype)
-        # Loading restores weights, not what is frozen: that is a matter of the config.
+        # Loading restores the weights; the config names those that are frozen.
         if not self._train_control:
             self._apply_train_control()
 
@@ -250,7 +250,7 @@ class GlobalModel(PathModel):
 
         t, x, dw, z = (tf.stop_gradient(value) for value in (t, x, dw, z))
         dt = flat(t[:, 1:] - t[:, :-1])
-        # The increments of the step before, over this step's time; of the last, at first.
+        # The increments of the step before (at first, of the last), scaled to this step.
         other = tf.roll(dw / ops.sqrt(t[:, 1:] - t[:, :-1]), 1, axis=1)
         other = flat(other) * ops.sqrt(dt) * (self.num_steps > 1)
         states, along = probes(
@@ -298,7 +298,7 @@ class GlobalModel(PathModel):
         """z_n for n = 0, ..., N, `[batch, N + 1, noise_dim]`."""
         z0 = ops.zeros_like(x[:, :1, :1]) + ops.cast(self.z0, x.dtype)
         inner, dim = self.num_steps - 1, self.equation.dim
-        # Only what is read is computed: not every g has a gradient that costs nothing.
+        # Only what is read is computed, because the gradient of g may be expensive.
         last = ops.zeros_like(z0)
         if self.rule != "left" or self.iterated_integrals:
             last = self._terminal(t[:, -1], x[:, -1])[1][:, None]
@@ -332,7 +332,7 @@ class GlobalModel(PathModel):
         return g, ops.where(ops.isfinite(gradient), gradient, 0.0)
 
     def z_at(self, index, t, x):
-        """z at one time in (0, T] for all paths, as `estimate_u0` asks for it.
+        """z at one time in (0, T] for all paths, as `estimate_u0` reads it.
 
         Args:
             index: int Tensor. Which inner time, from 0; read where a network belongs to
@@ -392,7 +392,7 @@ class GlobalModel(PathModel):
     def from_config(cls, config):
         config = dict(config)
         if None in (config.get("u0"), config.get("z0"), config.get("scales")):
-            # Nothing is sampled for a config: its sizes may come from anywhere.
+            # Nothing is sampled for a config, because its sizes cannot be trusted.
             raise checks.ArgumentError(
                 checks.message(
                     "GlobalModel.from_config",

@@ -1,4 +1,4 @@
-"""What a `GlobalModel` accepts as input."""
+"""The inputs that a `GlobalModel` accepts."""
 
 import numpy as np
 import tensorflow as tf
@@ -71,7 +71,7 @@ def validated_inputs(model, inputs):
 
 
 def _advice(n, x, dw, t):
-    """What to do about paths of another number of times than n steps have."""
+    """Advice for paths of another number of times than n steps have."""
     noise, x_times, t_times = _times(dw), _times(x), _times(t)
     advice = []
     if noise == n + 1:

@@ -36,7 +36,7 @@ def clipped_squared_error(y_true, y_pred, threshold=50.0):
     y_pred = checks.tensor(owner, "y_pred", y_pred)
     y_true = ops.cast(checks.tensor(owner, "y_true", y_true), y_pred.dtype)
     if not checks.same_shape(y_true.shape, y_pred.shape):
-        # It would broadcast without a word.
+        # It would silently broadcast.
         received = f"shapes `y_pred` {tuple(y_pred.shape)}, `y_true` {tuple(y_true.shape)}"
         raise checks.ArgumentError(
             checks.message(owner, "y_true", "of the shape of `y_pred`", received)

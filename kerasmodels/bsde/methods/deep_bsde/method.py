@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import keras
 
@@ -29,6 +29,7 @@ _DRIVEN = 1.0
 _STRONG = 0.5
 # Rounds of training after which the method gives up on a tolerance.
 MAX_ROUNDS = 5
+DTYPES = ("float32", "float64", "mixed_bfloat16")
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -41,38 +42,43 @@ class DeepBSDE(Method):
     of the networks rather than of the time grid, it trains another round.
 
     Args:
-        num_steps: None or int. Number of equal time steps; None is the default of the
+        num_steps: None or int. Number N of equal time steps; None is the default of the
             equation, unless `grid` is given.
         grid: None or sequence of floats. The times of the steps, in place of `num_steps`.
-        control: None, "exchangeable", "shared", "stacked" or "per-step"; or a Keras layer
+        control: None, "exchangeable", "shared", "stacked", "per-step", or a Keras layer
             called as `layer(t, x)` on t `[batch, times, 1]` and x `[batch, times, dim]`,
-            which returns z `[batch, times, noise_dim]` and takes any times. None is
-            "exchangeable" where the coordinates of the equation can be exchanged
-            (`is_exchangeable`) and "shared" elsewhere.
-        hidden: None or list of int. Hidden widths of the networks, which then are dense
-            ("shared" unless `control` says otherwise); None is two of d + 10.
+            which returns z `[batch, times, noise_dim]` at any times. The networks for z:
+            one that permutes z as the coordinates of x are permuted, one with the time as
+            an input, or one per time step, with stacked weights or as models of their own.
+            None is "exchangeable" where the equation allows it (`is_exchangeable`) and
+            "shared" elsewhere.
+        hidden: None or list of int. Widths of the hidden layers of dense networks; they
+            make "shared" the default of `control`. None is two layers of d + 10.
         subnets: None or list of N - 1 trained Keras models (`fit_subnets`,
-            `load_subnets`), for the inner times. They replace `control`; the first half of
-            the training then fits u0 and z0 alone, and the second half everything.
-        frozen: bool. Keep `subnets` as they are in the second half too.
-        rule: "trapezoid" or "left". Rule of the training; the estimate takes the first.
-        importance_sampling: None or bool. Whether training paths are driven by the control
-            (`GlobalModel`). None turns it on at once where the drift of the untrained
-            model moves paths by more than their deviation (and takes five times as many
-            steps where it is strong, unless their number is given), and after a round where
-            the mismatch on driven paths is larger than that on the training's.
+            `load_subnets`). The networks for z at the inner times, in place of `control`;
+            the first half of the training then fits u0 and z0 alone, and the second half
+            everything.
+        frozen: bool. Keep pre-trained `subnets` as they are in the second half too.
+        rule: "trapezoid" or "left". Rule of the driver's integral in the training; the
+            estimate always takes the trapezoid.
+        importance_sampling: None or bool. Drive the training paths by the control
+            (`GlobalModel`). None does so from the start where the drift of the untrained
+            model moves paths by more than their deviation, and takes five times as many
+            steps where that drift is strong, unless their number is given; it also does so
+            after a round whose mismatch on driven paths is larger than that of the
+            training.
         steps: None or int. Training steps per round, rounded up to a multiple of the
             number of points in the history; with `subnets`, each half is.
         batch_size: None or int. Paths per training step.
-        learning_rate: None or float. Start of the cosine. None is the learning rate of
-            `optimizer`, or 1e-2.
+        learning_rate: None or float. Learning rate at the start of the cosine. None is that
+            of `optimizer`, or 1e-2.
         max_rounds: int. Rounds of training, at most.
-        dtype: "float32", "float64" or "mixed_bfloat16" (networks alone; paths and u stay
-            in float32).
-        optimizer: None or Keras optimizer, in the place of Adam. The object itself is not
-            used: each round starts with a new one of its config. Its learning rate falls
-            along the cosine, unless it is a schedule, which then is kept. Gradients are as
-            small as the square of the solution: an `epsilon` of 1e-7 may be too large.
+        dtype: "float32", "float64" or "mixed_bfloat16". Type of the numbers; the third is
+            that of the networks alone, while paths and u stay in float32.
+        optimizer: None or Keras optimizer. It takes the place of Adam: each round starts
+            with a new one of the same config. Its learning rate falls along the cosine; a
+            schedule is kept instead. Gradients are as small as the square of the
+            solution, for which an `epsilon` of 1e-7 may be too large.
 
     Raises:
         ValueError: an argument is not of the form above.
@@ -83,22 +89,22 @@ class DeepBSDE(Method):
     approximation: ClassVar[type] = NetworkApproximation
     num_steps: int | None = None
     grid: object = None
-    control: object = None
-    hidden: object = None
+    control: Literal[CONTROLS] | object | None = None
+    hidden: list[int] | None = None
     subnets: object = None
     frozen: bool = False
-    rule: str = "trapezoid"
+    rule: Literal[RULES] = "trapezoid"
     importance_sampling: bool | None = None
     steps: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
     max_rounds: int = MAX_ROUNDS
-    dtype: str = "float32"
+    dtype: Literal[DTYPES] = "float32"
     optimizer: object = None
 
     def __post_init__(self):
         owner = "solve"
-        checks.one_of(owner, "dtype", self.dtype, ("float32", "float64", "mixed_bfloat16"))
+        checks.one_of(owner, "dtype", self.dtype, DTYPES)
         checks.one_of(owner, "rule", self.rule, RULES)
         check_steps_or_grid(owner, self.num_steps, self.grid)
         if self.hidden is not None:
@@ -219,7 +225,7 @@ class DeepBSDE(Method):
         fixed = not named and as_control(self.control).num_times is not None
         any_grid = self.subnets is None and not fixed
         if self.importance_sampling is None and self._free_grid and any_grid and strong:
-            # The paths that matter are rare: look for them from the start, in small steps.
+            # Rare paths decide the value: drive the paths from the start, in small steps.
             grid = as_time_grid("solve", equation, 5 * default_settings(equation).num_steps)
             model = self._model(equation, grid, True, run.seed)
             approximation = NetworkApproximation(model)
@@ -262,7 +268,7 @@ class DeepBSDE(Method):
         )
 
     def _identity(self, equation, grid, steps, batch_size, run):
-        """What must be equal for a run to go on from the checkpoints of another."""
+        """The settings in which a run must equal the one whose checkpoints it reads."""
         control, subnets = self.control, self.subnets
         named = isinstance(control, str) or control is None
         return {
@@ -298,5 +304,5 @@ def _pilot_run(estimator):
     try:
         return agreed(estimator.pilot_run())
     except FloatingPointError:
-        # Training will say so, and what to change.
+        # Training raises the same error, with advice.
         return agreed((0.0, False))

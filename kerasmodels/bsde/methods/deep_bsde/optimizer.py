@@ -34,7 +34,7 @@ def adam(learning_rate):
 def fresh(optimizer, learning_rate):
     """A new optimizer with the config of another, none of its state, and this rate.
 
-    A schedule stays as it is: nothing sets it from outside.
+    A schedule stays as it is.
     """
     new = type(optimizer).from_config(optimizer.get_config())
     if not has_schedule(new):
@@ -90,6 +90,6 @@ def description(optimizer):
         return None
     config = {**optimizer.get_config(), "name": None}
     if not has_schedule(optimizer):
-        # Another rate may be wanted after the stop.
+        # A resumed run may take another rate.
         config["learning_rate"] = None
     return {"class": type(optimizer).__name__, **config}

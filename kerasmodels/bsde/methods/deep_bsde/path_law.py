@@ -17,11 +17,11 @@ from kerasmodels._support import checks
 
 # Increments that are read, at most.
 _MOST_NUMBERS = 2**18
-# A probability below which the increments are not what they should be: the one beyond
-# seven standard errors of a normal law. The law of a sum of squares is used as it is,
-# because of few numbers a standard error says little.
+# A probability below which the increments count as wrong: that beyond seven standard
+# errors of a normal law. The exact law of a sum of squares is used, because the normal law
+# fails for few numbers.
 _NEVER = 1e-12
-# And one above which increments may well be of the right variance.
+# And one above which increments count as of the right variance.
 _LIKELY = 1e-6
 # And one below which a few driven paths are not taken for W.
 _DISTINCT = 1e-3
@@ -151,7 +151,7 @@ def _check_increments(x, dw, dt):
             "`GlobalModel` expects increments `dw` of variance dt. Received: dw^2 / dt "
             f"with a mean of {size:.3g} over {scaled.size} numbers, where 1 is right "
             f"(1 / dt is {1 / np.mean(dt):.3g}). `dw` is sqrt(dt) times standard normal "
-            "numbers, without sigma, on the grid `t` that is handed in with it."
+            "numbers, without sigma, on the grid `t` of the same inputs."
         )
 
 

@@ -1,4 +1,4 @@
-"""A Keras model of paths: its inputs are checked, and what Keras needs is put right."""
+"""A Keras model of paths, which checks its inputs and adapts them to Keras."""
 
 import inspect
 
@@ -22,24 +22,24 @@ class PathModel(DistributedModel):
     """
 
     def __call__(self, inputs, *args, **kwargs):
-        # Keras would speak of positional arguments where an array is none.
+        # The error of Keras would name positional arguments where a value is no array.
         if not isinstance(inputs, (tuple, list)) or not all(map(_is_tensor, inputs)):
             inputs = validated_inputs(self, inputs)
         return super().__call__(inputs, *args, **kwargs)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        # A target of another shape would broadcast against u_N without a word.
+        # A target of another shape would silently broadcast against u_N.
         if y is None or tuple(y.shape[1:]) != (1,):
             _refuse_target("nothing" if y is None else f"shape {tuple(y.shape)}")
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def make_train_function(self, force=False):
         if self.compiled and not self.optimizer.built:
-            # Variables that a training step makes on its way cost a second tracing of it.
+            # Variables that are made within a training step would cost a second tracing.
             self.optimizer.build(self.trainable_variables)
         if self.compiled and tf.distribute.get_strategy().num_replicas_in_sync == 1:
-            # TensorFlow never forgets a graph in which this was called (a gradient of it
-            # is registered for good), and the sum over one replica is what it was.
+            # TensorFlow keeps every graph in which this was called, because its gradient
+            # is registered for good; and the sum over one replica changes nothing.
             optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
             optimizer._all_reduce_sum_gradients = list
         return super().make_train_function(force)
@@ -55,7 +55,7 @@ class PathModel(DistributedModel):
                 `steps_per_epoch` is None.
         """
         if isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
-            # Fresh paths need no shuffling, and Keras warns that it cannot.
+            # Fresh paths need no shuffling, and Keras would warn that it cannot.
             kwargs.setdefault("shuffle", False)
         taken = _argument(keras.Model.fit, "steps_per_epoch", self, x, y, *args, **kwargs)
         require_end("GlobalModel.fit", "steps_per_epoch", x, taken)
@@ -105,7 +105,7 @@ class PathModel(DistributedModel):
 
 
 def _argument(method, name, *args, **kwargs):
-    """What a call passes for an argument; None where Keras will refuse the call."""
+    """The value of an argument in a call; None where Keras will refuse the call."""
     try:
         return inspect.signature(method).bind(*args, **kwargs).arguments.get(name)
     except TypeError:

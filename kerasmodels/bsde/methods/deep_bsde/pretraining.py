@@ -42,8 +42,7 @@ def z_samples(
 ):
     """Samples pairs (x_n, z_n) at the inner times t_1, ..., t_{N-1}.
 
-    The mean of z_n given x_n is what a subnet regresses on. `labels` says where it comes
-    from:
+    A subnet regresses on the mean of z_n given x_n. `labels` names its source:
 
         "exact":      z_n = sigma^T grad u(t_n, x_n), from the exact solution
         "pathwise":   z_n = sigma^T (dX_N / dX_n)^T grad g(X_N), by automatic
@@ -235,7 +234,7 @@ def load_subnets(folder):
     Args:
         folder: str or path. A folder that `save_subnets` wrote; or a list of `.keras`
             files with any names, in the order of the times. Each holds a Keras model that
-            maps `[batch, dim]` to `[batch, dim]`, whoever trained it.
+            maps `[batch, dim]` to `[batch, noise_dim]`.
 
     Returns:
         The list of models.
@@ -272,7 +271,7 @@ def load_subnets(folder):
     raise checks.ArgumentError(
         "`load_subnets` expects files z_001.keras, z_002.keras, ... without gaps in "
         f"`folder`. Received: folder={str(folder)!r} with {found}. Files with other names "
-        "are handed in as a list, in the order of their times: "
+        "are given as a list, in the order of their times: "
         "`load_subnets([first, second, ...])`."
     )
 
@@ -314,12 +313,12 @@ def pretrain_subnets(
 
     Args:
         equation: `Equation`.
-        t: int or sequence of floats. As in `sample_paths`.
         folder: str or path. Where the files are written.
         num_paths: int. Number of pairs (x_n, z_n) per time.
         seed: int.
         labels: as in `z_samples`; None is "exact" where there is an exact solution and
             "pathwise" elsewhere.
+        num_steps, grid: as in `sample_paths`.
         **options: passed on to `fit_subnets`.
 
     Returns:
@@ -330,7 +329,7 @@ def pretrain_subnets(
     """
     owner, dtype = "pretrain_subnets", options.get("dtype")
     checks.instance(owner, "equation", equation, Equation)
-    # Found now, not after the sampling.
+    # Checked now, because the sampling takes long.
     seed = checks.seed_int(owner, seed)
     checks.path(owner, "folder", folder)
     fit = {"epochs": 1, "batch_size": 1, "learning_rate": 1.0, "seed": seed}

@@ -1,4 +1,4 @@
-"""How each equation is solved where the caller does not say."""
+"""Default settings of the training, for each equation."""
 
 import math
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from kerasmodels.bsde.equations import Burgers, DifferentRates
 
 
 class Settings(NamedTuple):
-    """How an equation is solved where the caller does not say.
+    """Default settings of the training for one equation.
 
     num_steps: N, equal time steps of the training; the estimate takes twice as many.
     per_time: time steps per unit of time, at least.
@@ -29,7 +29,7 @@ class Settings(NamedTuple):
 SETTINGS = {
     # A steep wave crosses the whole range of u, and the paths follow it.
     Burgers: Settings(num_steps=40, steps=1000, per_time=80),
-    # z jumps with the asset that is dearest: what a network leaves of it, paths must.
+    # z jumps with the dearest asset: more paths make up for the errors of a network.
     DifferentRates: Settings(steps=900, cost_factor=2.5),
 }
 

@@ -1,4 +1,4 @@
-"""Where training starts, from a sample of forward paths before any network exists."""
+"""The start of training, from a sample of forward paths before any network exists."""
 
 import dataclasses
 
@@ -19,7 +19,7 @@ _MAX_NORMALS = 2**25
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """What a sample of paths says before training.
+    """Statistics of a sample of paths before training.
 
     u0: mean of g(x_N), the trivial baseline for u(0, x0) (exact where f = 0);
     u0_standard_error: of that mean;
@@ -52,7 +52,7 @@ def estimate_start(equation, t, seed, dtype=None):
     paths_fit("GlobalModel", "num_steps", equation, len(t) - 1, block, dtype)
     num_blocks = max(1, min(2**14, _MAX_NORMALS // per_path) // block)
 
-    # Nothing in it is Python control flow on tensors.
+    # It has no Python control flow on tensors.
     @tf.function(autograph=False)
     def sample(number):
         x, _ = sample_paths(equation, block, (seed, number), dtype, grid=t)
@@ -88,7 +88,7 @@ def estimate_start(equation, t, seed, dtype=None):
 
 
 def baseline(equation, num_steps=20, seed=0, num_paths=8192):
-    """E g(X_T): what one gets for u(0, x0) without solving anything.
+    """E g(X_T): the guess of u(0, x0) without solving anything.
 
     Exact where the driver is zero. Print it beside every result: a method that does not
     beat it has learnt nothing.

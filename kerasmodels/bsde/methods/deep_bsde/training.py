@@ -90,7 +90,7 @@ def train(
             seed=seed,
             start_step=start_step,
             dtype=model.variable_dtype,
-            # What takes the time as an input must learn what lies between the grid times.
+            # A network with the time as input must learn z between the grid times.
             jitter=jitter and not (model.fixed_times or model.num_steps == 1),
         )
 
@@ -121,7 +121,7 @@ def train(
         steps_per_epoch=per_point,
         callbacks=[
             *([] if has_schedule(model.optimizer) else [falling]),
-            # Before the caller's, so that none of them keeps what is not finite.
+            # Before the caller's, so that none of them keeps a state that is not finite.
             TrainingMonitor(checkpointer, per_point, Advice(learning_rate), data),
             *callbacks,
         ],
