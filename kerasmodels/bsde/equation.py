@@ -70,7 +70,7 @@ class Equation(abc.ABC):
     that it does not treat. No method of this package treats any of the three:
 
         obstacle: None, or the h(t, x) below which u may not fall (early exercise).
-        jumps: None, or the jumps of X.
+        jumps: None, or a function or object that draws the jumps of X.
         coupled: bool. Whether mu or sigma depends on u or z.
 
     Args:

@@ -131,7 +131,7 @@ def test_settings_of_another_method_are_refused_by_name(arguments, words):
     "part, value, words",
     [
         ("obstacle", lambda t, x: 0 * t, "it has an obstacle"),
-        ("jumps", 0.5, "its paths jump"),
+        ("jumps", lambda t, x: 0 * x, "its paths jump"),
         ("coupled", True, "its coefficients depend on u or z"),
     ],
 )
@@ -147,7 +147,13 @@ def test_declared_part_that_no_method_treats_is_refused(method, part, value, wor
             bsde.solve(equation, method)
 
 
+@EVERY
+def test_number_or_table_with_the_name_of_a_part_is_no_part(method):
+    times = type("Times", (bsde.Heat,), {"jumps": (0.5, 1.0), "obstacle": 3.0})(2)
+    assert method.refuses(times) is None
+
+
 def test_a_method_that_treats_a_part_takes_the_equation():
     treating = type("Treating", (bsde.MonteCarlo,), {"treats": ("jumps",)})
-    jumping = type("Jumping", (bsde.Heat,), {"jumps": 0.5})(2)
+    jumping = type("Jumping", (bsde.Heat,), {"jumps": lambda self, t, x: 0 * x})(2)
     assert treating().refuses(jumping) is None

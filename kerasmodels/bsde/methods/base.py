@@ -54,7 +54,8 @@ class Method(abc.ABC):
         """
         for name, reason in PARTS.items():
             part = getattr(equation, name)
-            if name not in self.treats and part is not None and part is not False:
+            # A number or a table of that name belongs to the coefficients of a user.
+            if name not in self.treats and (part is True or callable(part)):
                 return reason
         return None
 
