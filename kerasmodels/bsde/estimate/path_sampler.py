@@ -36,10 +36,10 @@ def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, subste
     inner_times = tf.constant(divided(grid, substeps), dtype)
 
     @tf.function(jit_compile=jit_compile, autograph=False)
-    def sample(chunk, u_size, z_size, iterated_integrals):
+    def sample(seed, chunk, u_size, z_size, iterated_integrals):
         def normal(kind, shape):
             number = streams.of_estimate(chunk, kind)
-            key = tf.stack([tf.constant(seed, "int64"), number])
+            key = tf.stack([seed, number])
             uniform = tf.random.stateless_uniform(shape, key, dtype=dtype, alg="philox")
             # The quantile function takes half the time of `stateless_normal` under XLA on
             # a processor. In the middle of each cell, because it is infinite at 0.
@@ -113,9 +113,9 @@ def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, subste
 
     def run(chunk, u_size, z_size, iterated_integrals):
         u_size, z_size = (tf.constant(size, "float64") for size in (u_size, z_size))
-        found = sample(
-            tf.constant(chunk, "int64"), u_size, z_size, tf.constant(iterated_integrals)
-        )
+        # The seed is an argument, so that what XLA compiled for one serves the others.
+        numbers = (tf.constant(number, "int64") for number in (seed, chunk))
+        found = sample(*numbers, u_size, z_size, tf.constant(iterated_integrals))
         return tuple(value.numpy().astype("float64") for value in found)
 
     return run

@@ -1,5 +1,7 @@
 """Regressions at the times of a grid as an approximation of u and z."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,7 +9,7 @@ import tensorflow as tf
 from kerasmodels._support import files, registered
 from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.methods.regression.backward import Pass
-from kerasmodels.bsde.methods.regression.features import Features
+from kerasmodels.bsde.methods.regression.features import Features, stored
 
 # How much further from the undriven paths those of an estimate may be than those of the
 # regression, and how much larger their mismatch may be than what the regression leaves.
@@ -30,10 +32,8 @@ class Regressed(Approximation):
         super().__init__()
         self.equation, self.features, self.found = features.equation, features, found
         self.grid, self.dtype = features.statistics["time"], features.dtype
-        self._coefficients = tf.constant(found.coefficients, self.dtype)
-        self._z0 = tf.constant(found.z0, self.dtype)
-        # A variable, because compiled paths read it anew.
-        self._u0 = tf.Variable(found.u0, dtype=self.dtype, trainable=False)
+        self._coefficients = stored(found.coefficients, self.dtype)
+        self._z0, self._u0 = stored(found.z0, self.dtype), stored(found.u0, self.dtype)
 
     @property
     def u0(self):
@@ -44,7 +44,7 @@ class Regressed(Approximation):
 
     @property
     def z0(self):
-        return self._z0
+        return tf.convert_to_tensor(self._z0)
 
     @property
     def trained_u0(self):
@@ -76,10 +76,12 @@ class Regressed(Approximation):
                 f"the driver moves fresh paths by int |df/dz|^2 dt = {theirs:.2g}, and "
                 f"those of the regression by {ours:.2g}: these miss the region that matters"
             )
-        if not estimate.mismatch_std <= _WORSE * self.found.residual + 1e-300:
+        # An error on the way grows up to the end by the derivative of u_N by u_n.
+        left = self.found.residual * math.exp(min(max(estimate.growth, 0.0), 100.0))
+        if not estimate.mismatch_std <= _WORSE * left + 1e-300:
             return (
                 f"u_N - g(X_N) deviates by {estimate.mismatch_std:.2g} on fresh paths, and "
-                f"the regressions leave {self.found.residual:.2g}: the features do not "
+                f"the regressions leave {left:.2g}: the features do not "
                 "carry over"
             )
         return None

@@ -57,13 +57,13 @@ class Features:
         self.num_random, self.seed, self.dtype, self.own = num_random, seed, dtype, own
         rng = np.random.default_rng((seed, 1))
         directions = rng.normal(size=(equation.dim, num_random)) / math.sqrt(equation.dim)
-        self._directions = tf.constant(directions, dtype)
-        self._offsets = tf.constant(rng.normal(size=num_random), dtype)
-        self._tensors = {k: tf.constant(v, dtype) for k, v in statistics.items()}
+        self._directions = stored(directions, dtype)
+        self._offsets = stored(rng.normal(size=num_random), dtype)
+        self._tensors = {k: stored(v, dtype) for k, v in statistics.items()}
         times = statistics["time"]
-        self._left = tf.constant(times[-1] - times, dtype)
+        self._left = stored(times[-1] - times, dtype)
         nodes = _nodes(equation, seed)
-        self._nodes = None if nodes is None else tf.constant(nodes, dtype)
+        self._nodes = None if nodes is None else stored(nodes, dtype)
         start = tf.constant(equation.x0[None, :], dtype)
         self.size = self(0, tf.zeros((1, 1), dtype), start).shape[-1]
         self.num_base = self.size - num_random
@@ -160,6 +160,11 @@ def _nodes(equation, seed):
         half = np.random.default_rng((seed, 2)).normal(size=(_NODES // 2, size))
         nodes = np.concatenate([half, -half])
     return nodes / np.sqrt(np.mean(nodes**2, axis=0))
+
+
+def stored(value, dtype):
+    """A variable: a small constant would be part of the graph, and each graph compiled."""
+    return tf.Variable(value, dtype=dtype, trainable=False)
 
 
 def _bounded(value):
