@@ -169,17 +169,18 @@ def test_paths_that_a_driver_moves_are_found_by_weaker_drivers_first():
 def test_estimate_that_leaves_the_region_contradicts():
     found, _ = one_pass(bsde.HJB(3, control_cost=2.0))
     ours = found.found
-    numbers = {"drift_size": ours.b_square, "mismatch_std": ours.residual, "growth": 0.0}
-    near = types.SimpleNamespace(**numbers)
+    numbers = {"drift_size": ours.b_square, "mismatch_std": ours.residual}
+    far = {"num_paths": 100, "standard_error": 0.4 * ours.residual}
+    near = types.SimpleNamespace(**numbers, **far)
     assert found.contradicted_by(near) is None
     near.drift_size = 2 * ours.b_square + 0.1
     assert "region" in found.contradicted_by(near)
     near.drift_size, near.mismatch_std = ours.b_square, 4 * ours.residual
     assert "features" in found.contradicted_by(near)
-    # An error grows by e on the way to the end.
-    near.growth = 1.0
+    # Few paths grow far, and count for little in u0.
+    near.standard_error = 0.2 * ours.residual
     assert found.contradicted_by(near) is None
-    near.mismatch_std = np.nan
+    near.mismatch_std = near.standard_error = np.nan
     assert "features" in found.contradicted_by(near)
 
 
