@@ -82,7 +82,7 @@ class Regressed(Approximation):
         if not min(mismatch, counted) <= _WORSE * self.found.residual + 1e-300:
             return (
                 f"u_N - g(X_N) deviates by {mismatch:.2g} on fresh paths, and the "
-                f"regressions leave {self.found.residual:.2g}: the features do not carry over"
+                f"regressions leave {self.found.residual:.2g}: the features do not suffice"
             )
         return None
 
