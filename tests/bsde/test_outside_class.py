@@ -113,7 +113,7 @@ class MeanField(Base):
 
 OUTSIDE = {
     CoupledNoise: r"in `diffusion_prod`. Received: \(t, x, u, dw\).*coupled",
-    CoupledDrift: r"in `drift`. Received: \(t, x, u, z\).*coupled.*into `driver`",
+    CoupledDrift: r"in `drift`. Received: \(t, x, u, z\).*coupled.*belongs in `driver`",
     CoupledByDefault: "coupled",
     CoupledByName: "coupled",
     Swapped: r"take \(t, x\) in `drift`. Received: \(x, t\). The order",

@@ -72,8 +72,8 @@ def extrapolation(grid, values, first_order=False):
         return Extrapolation(np.array([1.0, 0.0, 0.0]), math.inf, 2.0)
     spread = np.var(values, axis=-1)
     if spread[2] > _UNSTABLE * spread[1]:
-        # The mean of the answers for first and second order, with their distance as
-        # uncertainty.
+        # The mean of the answers for first and second order; the uncertainty contains
+        # both of them.
         return Extrapolation((first + second) / 2, float(abs(fine - middle)), 1.0)
     seen = _differs((both - second) @ values, values, _UNEXPECTED)
     if not (seen or first_order):
