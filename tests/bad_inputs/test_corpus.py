@@ -20,6 +20,7 @@ NOT_CALLED = {
         *("Reference", "Solution", "EQUATIONS", "CheckpointError", "WorkerLost"),
         *("Approximation", "ControlProcess", "Method"),
         "DivergenceWarning",
+        "MethodFailed",
         "NewtonWarning",
     ],
     "by_hand": ["ACTIVATIONS", "Finding", "MISTAKES", "RECIPES", "Recipe", "Variant"],

@@ -47,7 +47,7 @@ def test_a_worker_resumes_from_its_folder(monkeypatch, tmp_path):
         "checkpoint_every": 7,
         "options": {"steps": 3},
     }
-    on_ray.work(config)
+    on_ray.solve_on_worker(config)
     assert seen == {
         "steps": 3,
         "checkpoints": tmp_path / "checkpoints",

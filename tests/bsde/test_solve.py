@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 
 from kerasmodels import bsde
+from kerasmodels.bsde import rounds
 from kerasmodels.bsde.verify.checking import check_equation
 from tests.helpers import Hand
 
@@ -330,12 +331,12 @@ def test_check_before_a_solve_is_short_and_skips_the_equations_of_the_package(mo
     monkeypatch.setattr(solve, "check_equation", noted)
     for dim in (3, 100, 5000):
         with pytest.raises(Ready):
-            bsde.solve(Mine(dim))
+            bsde.solve(Mine(dim), "deep_bsde")
     # The work grows with points times dimension: half a second of it in dimension 100.
     assert checked == [16 * 3, 16 * 100, 2 * 5000]
     monkeypatch.setattr(solve, "check_equation", never)
     with pytest.raises(Ready):
-        bsde.solve(bsde.HurePhamWarin(3))
+        bsde.solve(bsde.HurePhamWarin(3), "deep_bsde")
 
 
 def test_mistake_in_the_check_is_told_with_the_seed_of_the_solve(monkeypatch):
@@ -346,7 +347,7 @@ def test_mistake_in_the_check_is_told_with_the_seed_of_the_solve(monkeypatch):
     )
     monkeypatch.setattr(bsde.DeepBSDE, "_model", lambda *args: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        bsde.solve(Hand(), seed=7)
+        bsde.solve(Hand(), "deep_bsde", seed=7)
     assert seen == {"num_points": 16, "seed": 7}
 
 
@@ -372,14 +373,13 @@ def test_seed_of_a_solve_reaches_weights_paths_and_estimate(
     def weights(seed):
         seeds.clear()
         with pytest.raises(Stop) as stop:
-            bsde.solve(bsde.HJB(1), seed=seed)
+            bsde.solve(bsde.HJB(1), "deep_bsde", seed=seed)
         # Of the estimator, the weights and the paths.
         assert seeds == [seed] * 3
         return stop.value.args[0].get_weights()
 
     seeds = []
-    solve = sys.modules[bsde.solve.__module__]
-    monkeypatch.setattr(solve, "Estimator", Estimator)
+    monkeypatch.setattr(rounds, "Estimator", Estimator)
     monkeypatch.setattr(sys.modules[bsde.DeepBSDE.__module__], "train", train)
     first, again, other = weights(7), weights(7), weights(8)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
@@ -390,7 +390,7 @@ def test_training_draws_the_paths_of_its_seed_from_where_the_history_ends(monkey
     class Stop(Exception):
         pass
 
-    def paths(equation, t, batch_size, **options):
+    def paths(equation, batch_size, **options):
         raise Stop(batch_size, options["seed"], options["start_step"])
 
     monkeypatch.setattr(sys.modules[bsde.train.__module__], "distributed_paths", paths)
