@@ -1,4 +1,4 @@
-"""The share of the intervals of `solve` that hold, on equations that are not in the zoo.
+"""The share of the intervals of `solve` that hold, on equations that are not built in.
 
 Solves every problem of `outside_problems` with many seeds. A run is held if its interval
 holds the value from another method, and refused if `solve` stops with a reason. Writes

@@ -100,7 +100,7 @@ SECTIONS = [
         regression,
     ),
     (
-        "Equations outside the zoo",
+        "Equations that are not built in",
         "`python benchmarks/outside.py` solves equations as a user writes them, with "
         "drift and noise alone. `benchmarks/outside_problems/` computes u(0, x0) of each "
         "by another method. *refused* counts the runs that `solve` stopped with a reason. "
@@ -174,10 +174,10 @@ SECTIONS = [
 PAGES = {"docs/scaling.md": scaling, "docs/generalized_dice.md": absent_classes}
 BENCHMARKS = [accuracy, *(row[-1] for row in SECTIONS), *PAGES.values()]
 
-OUTSIDE = """### Equations outside the zoo
+OUTSIDE = """### Equations that are not built in
 
-The interval should also hold on equations that are not in the zoo. The equations of this
-table have only `drift` and `diffusion_prod`, as a user writes them.
+The interval should also hold on equations that are not among the built-in equations. The
+equations of this table have only `drift` and `diffusion_prod`, as a user writes them.
 `benchmarks/outside_problems/` computes u(0, x0) of each by another method. *Refused* counts
 the runs that `solve` stopped with a reason. The command is `python benchmarks/outside.py`.
 

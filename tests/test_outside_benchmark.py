@@ -1,4 +1,4 @@
-"""The benchmark of equations outside the zoo: rows, words, and what is kept."""
+"""The benchmark of equations that are not built in: rows, words, and what is kept."""
 
 import json
 import pathlib
@@ -80,16 +80,16 @@ def test_readme_and_page_show_a_table_only_where_there_are_numbers(monkeypatch):
     monkeypatch.setattr(report, "measured", lambda benchmark: False)
     before = report.readme()
     assert "<!-- outside -->\n<!-- end -->\n" in before
-    assert "outside the zoo" not in before.split("<!-- outside -->")[1]
-    assert "outside the zoo" not in report.page()
+    assert "that are not built in" not in before.split("<!-- outside -->")[1]
+    assert "that are not built in" not in report.page()
     monkeypatch.setattr(report, "measured", lambda benchmark: True)
     results = {outside: results_of([answer(0, 0.5)])}
     monkeypatch.setattr(report, "results_of", lambda benchmark: results.get(benchmark))
     after = report.readme()
     start, table = after.split("<!-- outside -->")
     assert start == before.split("<!-- outside -->")[0] and "other numbers" in start
-    assert "### Equations outside the zoo" in table and "| stiff source |" in table
-    assert "## Equations outside the zoo" in report.page()
+    assert "### Equations that are not built in" in table and "| stiff source |" in table
+    assert "## Equations that are not built in" in report.page()
     assert "| stiff source |" in report.page()
 
 

@@ -1,4 +1,4 @@
-"""The values of the benchmark's equations outside the zoo, computed once more another way.
+"""The values of the equations that are not built in, computed once more another way.
 
 Where a problem has one dimension the equation itself is solved by the method of lines, with
 its own coefficients, which tests the value and the code of the coefficients together.

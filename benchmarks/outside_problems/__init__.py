@@ -1,4 +1,4 @@
-"""Equations outside the zoo, each with a value of u(0, x0) that no network computed.
+"""Equations that are not built in, each with a value of u(0, x0) that no network computed.
 
 Each has `drift` and `diffusion_prod`, as a user would write it, without a `step` of its own
 and with noise of the size of the state. `reference()` computes the value in less than a

@@ -17,8 +17,8 @@ class Approximation(abc.ABC):
         fixed_times: bool. Whether z is known at the times of `grid` alone.
         model: None, or the Keras model behind the approximation.
         baseline: None, or the mean of g(X_T) on a sample and its standard error.
-        history: dict of lists of one length: `step`, `loss`, `u0`; empty where nothing was
-            trained.
+        history: dict of lists of equal length: `step`, `loss`, `u0`; empty where nothing
+            was trained.
         settings: dict of plain values: how it was found, for the report.
     """
 

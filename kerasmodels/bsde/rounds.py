@@ -14,7 +14,8 @@ from kerasmodels.bsde.estimate.newton import (
 )
 from kerasmodels.bsde.methods.base import Method, MethodFailed, Round
 
-# Paths of the estimate times dimension and time steps, at most; and paths.
+# Limits of the estimate: paths x dimension x time steps (times the method's cost factor),
+# and paths.
 _MAX_NUMBERS = 20 * 100 * 2**17
 _MAX_PATHS = 2**20
 
@@ -28,17 +29,20 @@ class Answer(NamedTuple):
 
 
 def best_answer(equation, methods, active, tolerance, num_paths):
-    """The `Answer` with the narrowest interval, of the first methods that it takes.
+    """The `Answer` with the narrowest interval.
 
-    A method that refuses the equation, or fails, gives way to the next; the last one's
-    error is raised where there is no answer.
+    Methods are tried in order until one reaches `tolerance`; the narrowest interval so far
+    is returned. A method that refuses the equation, or fails, gives way to the next. If no
+    method answers, the error of the last one that failed is raised. At least one method
+    must accept the equation.
 
     Args:
         equation: `Equation`.
         methods: list of `Method`.
         active: `ActiveRun`.
         tolerance: float. Relative half-width at which no other method is tried.
-        num_paths: None or int. Paths of the estimate, at most.
+        num_paths: None or int. Paths of the estimate, at most. None: as many as
+            `_most_paths` allows.
     """
     best, failure = None, None
     for method in methods:
@@ -47,7 +51,7 @@ def best_answer(equation, methods, active, tolerance, num_paths):
         try:
             with warnings.catch_warnings():
                 if method is not methods[-1]:
-                    # The next method may do better.
+                    # No warning yet: a later method follows.
                     warnings.simplefilter("ignore", NewtonWarning)
                 answer = _rounds(equation, method, active, tolerance, num_paths)
         except MethodFailed as error:
@@ -97,14 +101,19 @@ def _rounds(equation, method, active, tolerance, num_paths):
         try:
             estimate = estimator(most_paths, tolerance)
         except FloatingPointError:
-            # The few paths were finite, and their interval is as wide as that.
+            # With more paths one overflowed: the estimate from fewer paths stays, with its
+            # wider interval.
             pass
     return Answer(method, approximation, estimate)
 
 
 def _most_paths(equation, method, approximation, estimator):
-    """As many paths as are the work of 2^17 in dimension 100 with 20 steps."""
-    # A step of X alone costs about half of one with its networks.
+    """The number of paths that the estimate may have.
+
+    It costs as much as 2^17 paths in dimension 100 with 20 steps, times `cost_factor`, and
+    is at most 2^20.
+    """
+    # A step of X alone counts as half the cost of a step that also evaluates u and z.
     per_step = max(equation.dim, equation.noise_dim) * (1 + estimator.substeps) / 2
     paths = (
         method.cost_factor(equation) * _MAX_NUMBERS / (per_step * approximation.num_steps)
@@ -113,7 +122,7 @@ def _most_paths(equation, method, approximation, estimator):
 
 
 class Estimators:
-    """The `Estimator` of each approximation, made when it is first wanted."""
+    """The `Estimator` of the latest approximation, made at its first use."""
 
     def __init__(self, seed, most_paths):
         self.seed, self.most_paths = seed, most_paths
@@ -124,6 +133,6 @@ class Estimators:
             if known is approximation:
                 return estimator
         estimator = Estimator(approximation, seed=self.seed, most_paths=self.most_paths)
-        # The last one alone: another approximation takes its place.
+        # Only the latest is kept.
         self._found = [(approximation, estimator)]
         return estimator

@@ -1,4 +1,7 @@
-"""The state of a run: with the weights, all that is needed to go on with it."""
+"""The state of a run.
+
+`Progress` and the arrays of `snapshot` together are all that is needed to continue.
+"""
 
 import dataclasses
 import json
@@ -57,11 +60,12 @@ class Progress:
 
     Attributes:
         stage: int. 0 while u0 and z0 train alone, then the round, from 1.
-        point: int. Points of this stage's history that are done.
+        point: int. Points of the history (one Keras epoch each) finished in this stage.
         importance_sampling: bool. Whether the paths of this stage are driven.
-        attainable_half_width: None or float. Half-width with all paths
-            after the stage before.
-        history: dict of lists of one length: `step`, `loss`, `u0`.
+        attainable_half_width: None or float. The half-width that the largest number of
+            paths could reach with the previous round's model. None without a previous
+            round, or if that half-width is infinite.
+        history: dict of lists of equal length: `step`, `loss`, `u0`.
         seconds: float. Wall time spent so far.
     """
 
@@ -121,7 +125,7 @@ def _number(value):
     return plain and bool(np.isfinite(value))
 
 
-# Stands for the values on a worker that has none of its own.
+# Marks a worker that has no checkpoint and takes the chief's weights.
 _OF_THE_CHIEF = ()
 
 
@@ -132,8 +136,8 @@ class Checkpointer:
         progress: `Progress`.
         folder: None or str or path. Where the checkpoints are. Of several workers the
             chief alone keeps any.
-        every: int. Training steps between two of them, at least.
-        run: dict. The settings that make two runs the same.
+        every: int. Training steps between two checkpoints, at least.
+        run: dict. Settings that must be equal for a checkpoint to be resumed.
     """
 
     def __init__(self, progress, folder=None, every=200, run=None):
@@ -158,13 +162,16 @@ class Checkpointer:
 
     @property
     def loaded(self):
-        """Whether the progress is that of a checkpoint."""
+        """Whether training steps are already done.
+
+        After `load`, whether a checkpoint was taken.
+        """
         return self.progress.step > 0
 
     def load(self):
         """Takes the progress from the newest checkpoint, if there is one.
 
-        Of several workers the chief's is taken by all: only it needs to have one.
+        With several workers all take the chief's checkpoint: only the chief needs one.
 
         Raises:
             ValueError: it is of another run.

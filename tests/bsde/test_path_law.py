@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
 from kerasmodels import bsde
 from kerasmodels.bsde.methods.deep_bsde.path_law import _mean_square, inspected
@@ -31,6 +32,21 @@ def walk(batch, dim=2, grid=GRID, seed=0):
     return 0.5 + w, dw, w
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Mixed(Hand):
+    """Each of `dim` coordinates moves by the sum of `num_noises` noises."""
+
+    def __init__(self, dim, num_noises):
+        super().__init__(dim)
+        self.noise_dim = num_noises
+
+    def diffusion_prod(self, t, x, dw):
+        return ops.repeat(ops.sum(dw, axis=-1, keepdims=True), self.dim, axis=-1)
+
+    def driver(self, t, x, u, z):
+        return 0 * u
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_right_paths_warn_of_nothing(dtype):
     for dim, grid in ((1, GRID[[0, 5]]), (1, GRID[[0, 2, 5]]), (2, GRID), (40, GRID)):
@@ -40,6 +56,22 @@ def test_right_paths_warn_of_nothing(dtype):
                 x, dw, _ = walk(batch, dim, grid, seed)
                 inputs = (x.astype(dtype), dw.astype(dtype), grid.astype(dtype))
                 inspected(model, (*inputs[:2], np.tile(grid[:, None], (batch, 1, 1))))
+
+
+@pytest.mark.parametrize("dim, noise_dim", [(2, 1), (1, 2), (3, 2)])
+def test_noise_of_another_size_than_the_state_is_looked_at(dim, noise_dim):
+    model = bsde.GlobalModel(
+        Mixed(dim, noise_dim), grid=GRID, control="stacked", u0=0.0, z0=0.0
+    )
+    _, dw, w = walk(100, noise_dim)
+    x = 0.5 + np.repeat(w.sum(axis=-1, keepdims=True), dim, axis=-1)
+    for t in (GRID, np.tile(GRID[:, None], (100, 1, 1))):
+        inspected(model, (x, dw, t))
+        for wrong in (2 * dw, dw / 2):
+            with pytest.warns(UserWarning, match=r"over \d+ numbers, where 1 is right"):
+                inspected(model, (x, wrong, t))
+        with pytest.warns(UserWarning, match=r"np.diff\(W, axis=1\)"):
+            inspected(model, (x, w[:, 1:], t))
 
 
 def test_one_number_warns_where_it_is_next_to_impossible():

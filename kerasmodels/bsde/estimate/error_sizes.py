@@ -13,16 +13,23 @@ def error_sizes(grid, columns, u, iterated_integrals):
 
     variance of the mismatch = part of z + (part of the grid) dt^p, on the finest and the
     middle grid, with p = 1, or 2 where the noise of the grid was taken out; what
-    `iterated_integrals_of_z` leaves of order dt counts as a part of z. The part of z is
-    spread over time and space as even^2 + relative^2 |z|^2, where the slope of the squared
-    mismatch by int |z|^2 dt, one path against another, shows the relative part: where a
-    driver has a kink at z = 0, it matters that small z have small errors. The component
-    along z, which would count most, is measured: int delta . e dt is the covariance of the
-    mismatch and int e . dW.
+    `iterated_integrals_of_z` leaves of order dt counts as a part of z.
+
+    The part of z is spread over time and space as even^2 + relative^2 |z|^2: the relative
+    part is found by regressing the squared mismatch on int |z|^2 dt over the paths, less
+    one standard error. The split matters where a driver has a kink at z = 0, because only
+    errors larger than |z| reach across the kink. The component of e_z, the error of z,
+    along z would count most, so it is measured. With e = z / |z|, the mean of
+    int e_z . e dt is the covariance of the mismatch and int e . dW^Q; its absolute value
+    plus two standard errors, per unit of time, is returned.
+
     The part of the grid at each time follows from the difference of u on both grids: the
-    middle grid makes the errors of the finest and further ones, so that the variance of the
-    difference is (2^p - 1) times that on the finest. The weight of a path is 1 / J, as that
-    of its errors in the estimate.
+    middle grid has the errors of the finest plus independent additional ones, so that the
+    variance of the difference is (2^p - 1) times that on the finest. On each grid, u_size^2
+    is the part of the grid (times 1, 2^p and 4^p on the three grids) plus the part of z,
+    which grows as t / T.
+
+    The weight of a path is 1 / |J|, as that of its errors in the estimate.
 
     Args:
         grid: array `[N + 1]`. The times of the finest grid.
@@ -31,8 +38,14 @@ def error_sizes(grid, columns, u, iterated_integrals):
         iterated_integrals: bool.
 
     Returns:
-        The pair (u_size `[3, N + 1]`, z_size of 6 floats: the even part, the relative part,
-        along z, of u_N by z, and the even and the relative part if each were alone).
+        The pair (u_size `[3, N + 1]`, z_size). z_size is a tuple of six floats:
+
+        1. the even part;
+        2. the relative part;
+        3. the error along z, per unit of time;
+        4. the deviation of u_N caused by the error of z;
+        5. the even part if there were no relative part;
+        6. the relative part if there were no even part.
     """
     mismatch = columns[:2, COLUMNS.index("mismatch")]
     along = columns[0, COLUMNS.index("along_z")]
@@ -71,7 +84,8 @@ def _relative_share(weight, square, z_square):
     mean, centre = np.mean(weight * square), np.mean(weight * z_square)
     away = weight * (z_square - centre)
     spread = np.mean(away * (z_square - centre))
-    # A lower bound, because the even part makes the larger errors near z = 0.
+    # Less one standard error, to be cautious: the even part, which gives larger errors near
+    # z = 0, is then larger.
     slope = np.mean(away * square) - standard_error(away * (square - mean))
     if not (mean > 0 and spread > 0 and slope > 0):
         return 0.0

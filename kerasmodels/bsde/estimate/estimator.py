@@ -1,23 +1,27 @@
 """Estimates of u(0, x0) from a trained model and fresh paths, with an interval.
 
-The terminal mismatch of a model is R = u_N - g(x_N). Its u0 is wrong by D_0 = u0 -
-u(0, x0), its z by delta(t, x). Linearised around the model, the error of u along a path
-is D with dD = -(f_u D + f_z . delta) dt + delta . dW, so that along paths driven by
-b = f_z, with J = exp(-int f_u dt) the derivative of u_N by u0 along the path,
+The terminal mismatch of a model is R = u_N - g(x_N). Let e_u and e_z be the errors of u and
+z along a path; e_u at time 0 is D_0 = u0 - u(0, x0). Linearised around the model,
+d e_u = -(f_u e_u + f_z . e_z) dt + e_z . dW, so that along paths driven by b = f_z, with
+J = exp(-int f_u dt) the derivative of u_N by u0 along the path,
 
-    E[R / J] = D_0 + E int (delta u, delta z)^T f'' (delta u, delta z) / (2 J) dt
+    E[R / J] = D_0 + E int (e_u, e_z)^T f'' (e_u, e_z) / (2 J) dt
 
 One mean over fresh paths thus removes all that is of first order in the errors of u0 and
 z: a Newton step. The remainder is of second order; it is estimated from the variance of R
-and the curvature of f along the paths, subtracted, and half of it kept as uncertainty.
+and the change of f when u and z are shifted by the size of their errors. A kink of the
+driver has no second derivative, but it does change f. Evaluating with the full and with
+half the error size separates kinks from curvature.
+
+u0 is corrected by the smooth part of the remainder and half of the kink part. Uncertainty:
+half of the smooth part and all of the kink part. A correction larger than the deviation of
+the mismatch is not applied and counts as uncertainty.
 
 The same noise drives paths with steps twice and four times as long. Comparing the three
 separates the errors of the time grid from those of the networks: extrapolation removes the
-leading errors of the trapezoidal rule and of the forward scheme (extrapolation.py), and in
-the variance the part of the time grid falls with dt. Most of that part has mean zero and is
-taken out (iterated_integrals.py). Errors of u and z enter by the change of f over their
-measured size, because a kink of the driver has no curvature. Two sizes show the part of
-kinks, of which half is subtracted and all is kept as uncertainty.
+leading errors of the trapezoidal rule and of the forward scheme (extrapolation.py). The
+variance of R also has a part from the time grid, which falls with dt; the iterated
+integrals (iterated_integrals.py) remove most of it.
 
 References: Kantorovich's theorem on Newton's method; El Karoui, Peng and Quenez (1997),
 https://doi.org/10.1111/1467-9965.00022, section 2 (linear BSDEs and adjoint processes).
@@ -39,9 +43,10 @@ from kerasmodels.bsde.estimate.interval import Estimate, summary
 from kerasmodels.bsde.estimate.path_sampler import COLUMNS, path_sampler
 from kerasmodels.bsde.estimate.substeps import needed_substeps
 
-# Chunks from which the sizes of the errors of u and z are measured.
+# Chunks that measure the sizes of the errors of u and z. As many more chunks measure the
+# effect of these errors on u0.
 _PILOT = 4
-# Random numbers in all from which compiling the paths by XLA pays.
+# With at least this many random numbers in all, XLA compilation pays off.
 _COMPILED = 2**22
 
 
@@ -56,22 +61,24 @@ def estimate_u0(
 ):
     """Estimates u(0, x0) on fresh paths, with the trained z as control variate.
 
-    Nothing is trained. Paths come in chunks that are thrown away, so memory does not grow
-    with their number, and always with the trapezoidal rule, whatever rule was trained.
+    Nothing is trained. Paths come in chunks. The estimate keeps a few numbers of each path,
+    and not its states. It takes the trapezoidal rule, whatever rule was trained.
 
     Args:
         model: `GlobalModel`, or any `Approximation`.
-        num_paths: int. Number of paths, rounded up to whole chunks, at least eight of
-            them. With `tolerance`, the largest number.
+        num_paths: int. Number of paths, rounded up to whole chunks, at least eight chunks.
+            With `tolerance`, the largest number.
         num_steps: None or int. Equal time steps of the finest grid, an even number; the
-            other grids have half and a quarter as many. None is twice the model's, and 4
-            at least. Where a network belongs to each time, the finest grid is the model's.
+            other grids take every second and every fourth time. None halves the steps of
+            the model's grid, and again if there are fewer than 4 then. Where a network
+            belongs to each time, the finest grid is the model's.
         importance_sampling: bool. Whether paths are driven by b = df/dz. Without it an
             error of z enters in first order where the driver depends on z.
-        tolerance: None or float. Relative half-width of the interval at which no more
-            paths are drawn, as far as their number can help.
+        tolerance: None or float. Drawing stops when the half-width is at most
+            `tolerance` |u0|, or when the Monte Carlo part is at most a quarter of the
+            other parts.
         chunk_size: None or int. Paths at a time; None fills the processor's cache.
-        seed: int. Other paths than those of a training with the same seed.
+        seed: int. The paths differ from those of a training, even with the same seed.
 
     Returns:
         An `Estimate`.
@@ -114,7 +121,8 @@ class Estimator:
     Attributes:
         substeps: int. Steps of X from one time of a grid to the next (`substeps.py`).
         on_chunk: None or function (done, wanted, estimate), called after each chunk of
-            paths with the last `Estimate`, None before the first.
+            paths. done: chunks so far, which restarts in each part of the pilot. wanted:
+            chunks that are expected. estimate: the last `Estimate`, None before the first.
 
     Raises:
         ValueError: an argument is not of that form.
@@ -153,8 +161,9 @@ class Estimator:
         self._first_order = not (declared or exact)
         self.substeps = 1
         if declared and not exact:
-            # Elsewhere, as for a square root near zero, smaller steps hide an error of low
-            # order from the three grids, and the interval would be too narrow.
+            # Only for schemes known to be of second order: for others (a square root near
+            # zero) smaller steps would hide an error of low order from the three grids, and
+            # the interval would be too narrow.
             self.substeps = needed_substeps(model.equation, self.grid, seed)
         # The noise of a chunk is drawn at once.
         memory.fits(
@@ -207,9 +216,9 @@ class Estimator:
             wanted = max_chunks
             if tolerance is not None:
                 goal = tolerance * abs(result.u0)
-                # More paths narrow the Monte Carlo part alone. Its room is the goal less
-                # the other parts, or a quarter of them, because a narrower one would
-                # hardly change the interval.
+                # More paths narrow the Monte Carlo part alone. It may be the goal minus the
+                # other parts, but never needs to be below a quarter of them, because that
+                # would hardly narrow the interval.
                 rest = result.time_grid + result.imperfect_z
                 room = max(goal - rest, rest / 4)
                 wanted = done * (result.monte_carlo / max(room, 1e-300)) ** 2

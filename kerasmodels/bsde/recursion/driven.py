@@ -1,16 +1,18 @@
-"""Paths whose drift comes from the control: dX = (mu + sigma b) dt + sigma dW.
+"""Paths whose drift comes from the control.
+
+    dX = (mu + sigma b) dt + sigma dW^Q = mu dt + sigma dW,    dW = dW^Q + b dt
 
 Girsanov's theorem: with the driver f - z . b the same u solves the equation for any b. The
-recursion along a path stays the same, because it reads the increments that moved x, drawn
-as dW = dW^Q + b dt; b changes the law of the paths alone. With
+recursion along a path reads the increments dW that moved x, so b changes only the law of
+the paths, not the recursion. With
 
     b = df/dz (t, x, u, z)
 
 (-lambda z for a Hamilton-Jacobi-Bellman equation: the controlled process), R the terminal
 mismatch and J the derivative of u_N by u_0, the mean of R / J is to first order the error
-of u0, whatever the error of z: an error of u at the end is 1 / J as large at the start.
-Training weights the squared mismatch R^2 of a path by 1 / J, because the weight 1 / J^2 of
-the estimate would leave the batch to a few paths where J varies much.
+of u0, whatever the error of z: an error e of u_N corresponds to an error e / J of u0.
+Training weights R^2 by 1 / |J|. The estimate uses R / J, whose square would give 1 / J^2,
+but then a few paths would dominate a batch.
 
 Reference: Girsanov (1960), https://doi.org/10.1137/1105027; Kebiri, Neureither and
 Hartmann (2019), https://arxiv.org/abs/1811.03461 (BSDEs and importance sampling)
@@ -52,7 +54,8 @@ class Driven(NamedTuple):
     """One driven step.
 
     x, u, z: at its end, `[batch, dim]`, `[batch, 1]`, `[batch, noise_dim]`.
-    driver, b: f and df/dz at its start.
+    driver: f at its start.
+    b: the drift that was used, df/dz shortened, or zero where undriven.
     dw: the increment with its drift, `[batch, noise_dim]`.
     du_du_start: the derivative of u at the end by u at the start, `[batch, 1]`.
     """
@@ -84,7 +87,7 @@ def driven_step(
         equation: `Equation`.
         z_at: function (index, t, x) -> z at the end of the step.
         rule: "left" or "trapezoid", as in `recursion_step`.
-        index: int Tensor. The number of the end among the inner times, from 0.
+        index: int Tensor. Index of the end time: 0 for t_1, N - 1 for T.
         times: the pair (start, end), each `[batch, 1]`.
         state: the triple (x, u, z) at the start.
         noise: Tensor `[batch, noise_dim]`. dW^Q, variance dt.
@@ -123,7 +126,8 @@ def controlled_paths(model, t, noise):
     Returns:
         The triple (x, dw, du_du0) without derivatives: x `[batch, N + 1, dim]`; dw
         `[batch, N, noise_dim]`, the increments with their drift; and du_du0 `[batch, 1]`,
-        the derivative of u_N by u_0 along the path, kept within e^-10 and e^10.
+        the absolute value of the derivative of u_N by u_0 along the path, clipped to
+        [e^-10, e^10].
     """
     equation, num_steps = model.equation, model.num_steps
     t, noise = (tf.transpose(value, (1, 0, 2)) for value in (t, noise))

@@ -29,32 +29,35 @@ from kerasmodels.bsde.verify.points import (
 def check_equation(equation, num_points=16, seed=0):
     """Checks an equation for mistakes in its coefficients.
 
-    At random points (t, x) on forward paths: every coefficient has the right shape and
-    dtype and is finite, in float32 and in float64, in Python and in a compiled graph, and
-    does not mix the paths of a batch; `diffusion_prod` is linear in `dw`; `step` has the
-    noise and (up to 256 dimensions) the mean of the SDE over a short step; the config can
-    be saved and read. Where there is an exact solution, u(T, x) = g(x) and the PDE
+    At x0 (t = T/3) and at random points (t, x) on forward paths, with random normal numbers
+    for u and z: every coefficient has the right shape and dtype and is finite, in float32
+    and in float64, in Python and in a compiled graph, and does not mix the paths of a batch
+    (the first row alone has the values that it has in the batch). The driver is checked at
+    T too. At the random points `diffusion_prod` is linear in `dw`, and `step` has the noise
+    and (up to 256 noises) the mean of the SDE over a short step. The config can be saved
+    and read. Where there is an exact solution, u(T, x) = g(x) and the PDE
 
         u_t + 1/2 Tr(sigma sigma^T Hess u) + mu . grad u + f(t, x, u, sigma^T grad u) = 0
 
     holds, with all derivatives by automatic differentiation. Where the residual is not
     zero, the usual mistakes are tried in turn, and the one that explains it is named.
 
-    The check cannot find an error in a driver that vanishes on the exact solution, nor an
-    error of sign or factor where there is no exact solution.
+    The check cannot find an error in the driver that has no effect at the exact u and z (a
+    factor of a driver that is zero there), nor an error of sign or factor where there is no
+    exact solution.
+
+    Where u(T, x) is not a finite number, as in formulas that are 0 / 0 there, it is
+    compared with g just before T. A NaN on either side fails the comparison.
 
     Args:
         equation: `Equation`.
         num_points: int. Number of random points.
         seed: int. Seed of the points.
 
-    Where u(T, x) is not a finite number, as in formulas that are 0 / 0 there, it is
-    compared with g just before T. No comparison passes because one side is NaN.
-
     Returns:
         A dict with `num_points`, and where there is an exact solution
         `largest_residual` and `largest_terminal_error`, both relative, and
-        `terminal_checked`: "at T", or the words that it was just before T.
+        `terminal_checked`: "at T", or a text that begins with "just before T".
 
     Raises:
         EquationError: a check failed; the message names the check, the point and the
@@ -141,8 +144,8 @@ def _check_coefficients(equation, t, x, seed, names=ARGUMENTS, guard=DRIVER_GUAR
         advice = guard if name == "driver" else ""
         require_finite(equation, name, arguments, value, advice)
         try:
-            # As Keras compiles: Python branches are not rewritten. Called as traced, since
-            # TensorFlow warns of methods that are traced again and again.
+            # Traced once, and that trace is called: repeated tracing makes TensorFlow
+            # warn. autograph=False as in Keras, so Python branches are not rewritten.
             graph = tf.function(method, autograph=False).get_concrete_function(*arguments)
             compiled = graph(*arguments)
         except Exception as error:
@@ -161,7 +164,7 @@ def _check_coefficients(equation, t, x, seed, names=ARGUMENTS, guard=DRIVER_GUAR
 
 
 def _check_rows(equation, name, arguments, value):
-    """Checks that a value on one path does not depend on the others of its batch."""
+    """Checks that the value on the first path does not depend on the rest of its batch."""
     first = [a[:1] if a.shape[0] == len(value) else a for a in arguments]
     alone = getattr(equation, name)(*first)
     if not np.allclose(alone, value[:1], rtol=1e-3, atol=1e-5):
@@ -198,9 +201,10 @@ def _check_linearity(equation, t, x, seed):
 def _check_step(equation, t, x, seed):
     """Checks that `step` has the noise and the mean of the SDE over a short step.
 
-    The noise: it differs from Euler-Maruyama by O(dt) when dw ~ dt^1/2. The mean: over
-    the 2 m increments +-sqrt(m dt) e_k, m = noise_dim, which have the mean and the
-    covariance of dw, it is x + mu dt up to O(dt^2), where the step is smooth in dw.
+    Noise: for dw ~ dt^1/2 the step differs from an Euler-Maruyama step by O(dt). Mean: the
+    average of the step over the 2 m increments +-sqrt(m dt) e_k, m = noise_dim, which have
+    the mean and the covariance of dw, is x + mu dt + O(dt^2), where the step is smooth in
+    dw.
     """
     noise_dim = equation.noise_dim
     noise = _normal((len(x), noise_dim), seed, x.dtype)
@@ -214,7 +218,7 @@ def _check_step(equation, t, x, seed):
         exact = _finite_step(equation, t, step_dt, x, dw)
         gaps.append(np.max(np.abs(exact - euler), axis=1) / dt)
         if noise_dim > 256:
-            # Two evaluations per dimension would take too long.
+            # Two evaluations per noise would take too long.
             means.append(np.zeros(len(x)))
             continue
         total = moved = expected = tf.zeros_like(x)
@@ -228,12 +232,14 @@ def _check_step(equation, t, x, seed):
             expected += tf.abs(equation.diffusion_prod(t, x, unit))
         error = np.abs(total / (2 * noise_dim * dt) - drift)
         # Where a step is not linear in the noise, as a square root at zero, few increments
-        # do not determine its mean.
+        # do not determine its mean, so the mean is compared only in coordinates where the
+        # step is linear in the noise to 2 %.
         told = np.abs(moved - expected) <= 0.02 * np.maximum(moved, expected)
         means.append(np.max(error * told, axis=1))
     scale = 1e-3 * (np.max(np.abs(x)) + np.max(np.abs(drift)))
-    # gap / dt stays bounded, and the error of the mean falls with dt; where one does not
-    # it is tenfold what it was, or as large.
+    # dt falls a hundredfold. gap / dt stays bounded if the noise is right, and grows
+    # tenfold if wrong; the error of the mean (already divided by dt) falls if the drift is
+    # right, and stays as large if wrong.
     for values, grows, what in (
         (gaps, 3.0, "`diffusion_prod`: its noise"),
         (means, 0.5, "`drift`: its mean"),

@@ -1,4 +1,4 @@
-"""Paths of the right shape and the wrong law: a warning each, before they train a model.
+"""Warnings before training about paths whose shape is right but whose law is wrong.
 
 A model takes increments dW_n and states x_n as they are. Three mistakes train without an
 error, to a wrong u0: paths that do not start at the model's x0, where u0 and z0 belong;
@@ -17,16 +17,17 @@ from kerasmodels._support import checks
 
 # Increments that are read, at most.
 _MOST_NUMBERS = 2**18
-# A probability below which the increments count as wrong: that beyond seven standard
-# errors of a normal law. The exact law of a sum of squares is used, because the normal law
-# fails for few numbers.
+# One-sided p-value of the mean square (chi-squared) below which increments count as wrong;
+# as rare as 7 sigma. A normal law in the place of chi-squared fails for few numbers.
 _NEVER = 1e-12
-# And one above which increments count as of the right variance.
+# p-value above which the differences of dw count as having variance dt, so that dw may be
+# W.
 _LIKELY = 1e-6
-# And one below which a few driven paths are not taken for W.
+# dw counts as W only if driven increments would give differences this small with less than
+# this probability.
 _DISTINCT = 1e-3
-# Distance of a start from x0, in units of the largest |x| of a coordinate: what float32
-# leaves of equal numbers is a hundred times less.
+# Distance of a start from x0 in one coordinate, in units of the largest |x| of that
+# coordinate; float32 rounding is about a hundred times smaller.
 _START = 1e-4
 
 
@@ -59,18 +60,19 @@ def require_end(owner, argument, data, number):
 def inspected(model, data):
     """Warns about the paths that a model is about to be fitted to, or evaluated on.
 
-    Of a data set the first batch is read, once more than Keras reads it.
+    The first batch of a data set is read an extra time (a generator's is put back).
 
     Args:
         model: `GlobalModel`.
         data: the tuple (x, dw, t), or a data set.
 
     Returns:
-        `data`; a Python generator, of which a batch was taken, as one that yields it too.
+        `data`; for a generator, a new one that yields the batch read here first.
     """
     start = getattr(data, "starts_at", None)
     if start is not None:
-        # One of `path_dataset`, where nothing else can be wrong but what is refused.
+        # Made by `path_dataset`: the law is right, only the start can be wrong; wrong
+        # shapes are refused by the model.
         if len(start) == model.equation.dim:
             _check_start(model, np.reshape(start, (1, 1, -1)))
         return data
@@ -98,14 +100,24 @@ def _with_first(batch, rest):
 
 
 def _as_arrays(model, inputs):
-    """x, dw, t of the first paths in float64; None where the model will refuse them."""
+    """x, dw, t of the first paths in float64.
+
+    None where they are not three finite arrays of the expected shapes, with increasing
+    times.
+    """
     if not isinstance(inputs, (tuple, list)) or len(inputs) != 3:
         return None
-    n, dim = model.num_steps, model.equation.dim
-    count = max(1, _MOST_NUMBERS // (n * dim))
+    n, dim, noise_dim = model.num_steps, model.equation.dim, model.equation.noise_dim
+    count = max(1, _MOST_NUMBERS // (n * max(dim, noise_dim)))
     arrays = []
-    for value, shape in zip(inputs, ((n + 1, dim), (n, dim), (n + 1, 1))):
-        if not hasattr(value, "shape") or tuple(value.shape[1:]) != shape:
+    wanted = {"x": (n + 1, dim), "dw": (n, noise_dim), "t": (n + 1, 1)}
+    for value, (name, shape) in zip(inputs, wanted.items()):
+        if not hasattr(value, "shape"):
+            return None
+        if name == "t" and tuple(value.shape) == (n + 1,):
+            # One grid for all paths.
+            value = np.broadcast_to(value, (len(arrays[0]), n + 1))[..., None]
+        if tuple(value.shape[1:]) != shape:
             return None
         array = checks.as_numbers(value[:count])
         if array is None or not array.size or not np.all(np.isfinite(array)):
@@ -135,7 +147,7 @@ def _check_start(model, x):
 
 
 def _check_increments(x, dw, dt):
-    """Warns where dw `[paths, N, dim]` is W, or has another variance than dt."""
+    """Warns where dw `[paths, N, noise_dim]` is W, or has another variance than dt."""
     scaled = dw / np.sqrt(dt)
     if _is_path(dw, dt, scaled):
         _warn(
@@ -156,12 +168,14 @@ def _check_increments(x, dw, dt):
 
 
 def _has_drift(x, scaled, size):
-    """Whether dw / sqrt(dt) is normal beside a drift b(t, x) sqrt(dt), as on driven paths.
+    """Whether a drift, and not a wrong variance, explains a mean square above dt.
 
-    Differences of two steps that follow, and of two paths at nearly the same x, leave
-    little of what a drift adds to the mean square, and all of a wrong variance.
+    Taking differences of consecutive steps, or of paths at nearly the same x, removes most
+    of a drift but none of a wrong variance.
     """
-    order = np.argsort(x[:, :-1], axis=0)
+    # The j-th noise beside the j-th coordinate, from the first on again where dim is less.
+    beside = np.arange(scaled.shape[-1]) % x.shape[-1]
+    order = np.argsort(x[:, :-1, beside], axis=0)
     near = np.take_along_axis(scaled, order, axis=0)
     paths, steps = (2 * (number // 2) for number in scaled.shape[:2])
     differences = (
@@ -187,7 +201,10 @@ def _is_path(dw, dt, scaled):
 
 
 def _mean_square(values):
-    """The mean square, and how probable one as far from 1 is for standard normals."""
+    """The mean square, and the probability of one at least as extreme, one-sided.
+
+    The probability is that of standard normal numbers.
+    """
     count = values.size
     if not count:
         return 1.0, 1.0

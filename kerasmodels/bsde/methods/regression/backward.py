@@ -1,14 +1,17 @@
 """One pass of regressions from the terminal time back to the start.
 
-On paths x_n with the noises dW^Q_n and the drift b_n, dW_n = dW^Q_n + b_n dt, the function
-u_N is g, and u_n is the regression on the features of x_n of
+On paths driven by dW_n = dW^Q_n + b_n dt, where dW^Q is Brownian and b the added drift, the
+function u_N is g, and u_n is the regression on the features of x_n of
 
     u_{n+1} + (f_n + f_{n+1}) dt / 2 - (z_n + z_{n+1}) . b_n dt / 2 - z~ . dW^Q_n
 
-with z~ = sigma^T grad u_{n+1} at (t_n, x_n), which no later noise enters, so that the last
-term has mean zero; it takes most of the variance out, and the iterated integrals of z~
-(`recursion/iterated_integrals.py`) most of the rest. f_n and z_n come from u_{n+1} as a
-function of x_n first, and from u_n in a second regression.
+with z~ = sigma^T grad u_{n+1} at (t_n, x_n). No later noise enters z~, so the last term has
+mean zero. Subtracting that term removes most of the variance. Where they lower it further,
+the iterated integrals of z~ (`recursion/iterated_integrals.py`) are subtracted too.
+
+Each step has two regressions. The first takes f_n and z_n from the function u_{n+1} at
+(t_n, x_n), the second from the u_n of the first. At time 0, u0 is the mean of the first
+target, and z0 comes from u_1.
 
 Reference: Gobet, Lemor and Warin (2005), https://doi.org/10.1214/105051605000000412
 """
@@ -24,14 +27,15 @@ from kerasmodels.bsde.methods.regression.least_squares import LeastSquares
 from kerasmodels.bsde.recursion.driven import driver_and_df_dz
 from kerasmodels.bsde.recursion.iterated_integrals import iterated_integrals_of_z, probes
 
-# |df/du| dt above which a step is too long for the driver.
+# A step is too long for the whole driver if the mean of |df/du| dt over the paths is above
+# this.
 _STIFF = 0.5
-# In float32 the square of a larger number overflows.
+# A larger number counts as overflow: near 1.8e19 its square overflows in float32.
 LARGEST = 1e18
 
 
 class Paths(NamedTuple):
-    """Paths on which a pass works, with the times first.
+    """Paths on which a pass works; the first axis is time.
 
     x: Tensor `[N + 1, batch, dim]`.
     noise: Tensor `[N, batch, noise_dim]`. dW^Q, variance dt.
@@ -49,9 +53,11 @@ class Pass(NamedTuple):
     coefficients: array `[N + 1, features]`; those of time 0 are not used.
     u0: float.
     z0: array `[noise_dim]`.
-    residual: float. Root of the mean squares that the regressions leave, summed over time,
-        on paths held out.
-    b_square: float. Mean of int |df/dz|^2 dt at the u and z found, for the whole driver.
+    residual: float. Square root of the sum over times of the mean square that is left on
+        the held-out quarter of the paths; for time 0 it is the variance of the target over
+        all paths.
+    b_square: float. Mean of int |b|^2 dt with b = df/dz at the u and z found, for the whole
+        driver even where `strength` < 1.
     """
 
     coefficients: np.ndarray
@@ -73,11 +79,12 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
         grid: array `[N + 1]`.
         features: `Features` on that grid.
         paths: `Paths`.
-        strength: float. Factor of the driver, up to 1: a weaker one on the way.
+        strength: float. Factor of the driver, 1 at the end; smaller while the driver is
+            switched on gradually.
 
     Raises:
         StepTooLong: the driver is stiff.
-        MethodFailed: a value is no longer a finite number.
+        MethodFailed: a number is NaN, or `LARGEST` or more in size.
     """
     x, noise, b = paths
     one = tf.ones_like(x[0][:, :1])
@@ -89,12 +96,16 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
         return value_and_z(tf.constant(k), t, x[n], tf.constant(weights, dtype))
 
     def half_step(n, u, z, drift, dt):
-        """What the trapezoidal rule takes at the n-th time."""
+        """(strength f - z . b) dt / 2 at the n-th time."""
         driver = strength * equation.driver(one * tf.constant(grid[n], dtype), x[n], u, z)
         return dt / 2 * (driver if drift is None else driver - _dot(z, drift))
 
     def martingale(n, dt, change, z):
-        """z . dW^Q and, where that explains more of the change of u, what lies beyond."""
+        """z . dW^Q, and the part of int z . dW^Q beyond it.
+
+        That part, the iterated integrals, is added where it leaves less variance in the
+        change of u.
+        """
         plain = _dot(z, noise[n])
         # The noise of another path is independent of this one's.
         other = tf.roll(noise[n], 1, axis=0)
@@ -154,7 +165,7 @@ def _array(value):
     """The only column, in float64.
 
     Raises:
-        MethodFailed: a number is not finite, or so large that its square is not.
+        MethodFailed: a number is NaN, or `LARGEST` or more in size.
     """
     value = np.asarray(value, "float64")[:, 0]
     if not np.all(np.abs(value) < LARGEST):

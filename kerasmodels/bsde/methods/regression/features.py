@@ -1,16 +1,19 @@
-"""Features of the state on which u is regressed, chosen from what the equation declares.
+"""Features of the state on which u is regressed, built from g, x and the forward step.
 
 | feature | where it helps |
 |---|---|
 | q, the standardised g(x); q^2; tanh q; tanh 2q | u is near a function of g |
-| m, the standardised sum of x; m^2; q m; tanh(m - 1), tanh m, tanh(m + 1) | sums |
+| m; m^2; q m; tanh(m - 1), tanh m, tanh(m + 1) | sums |
 | the mean of y^2, where y are the standardised coordinates | norms |
-| s, the mean of g one step over the time left later; s^2; tanh s; s m | kinks, jumps |
+| s (at most 5 dimensions and noises); s^2; tanh s; s m | kinks, jumps |
 | tanh(w . y + c) with random w and c | the rest |
 
-Each is a function of (t, x), so that z = sigma^T grad u follows by automatic
-differentiation. Squares stop to grow beyond the states of the sample, because a polynomial
-leaves every bound there.
+m is the mean of the standardised coordinates, scaled to deviation one. s is the mean over
+16 fixed noises of g after one single step from x to T, standardised like q.
+
+Each feature is a function of (t, x), so that z = sigma^T grad u follows by automatic
+differentiation. Squares and products level off at about 5 deviations, so that they stay
+bounded outside the sample.
 
 Reference: Neufeld, Schmocker and Wu (2024), https://arxiv.org/abs/2405.05192 (random
 features in a backward scheme)
@@ -22,9 +25,10 @@ import numpy as np
 import scipy.stats
 import tensorflow as tf
 
-# Noises behind s, and coordinates of the states that they make of one x, at most.
+# Number of noises behind s; s is left out where noises x max(dim, noise_dim) exceeds the
+# second number.
 _NODES, _MOST_COORDINATES = 16, 80
-# Deviations beyond which a square no longer grows.
+# Deviations at which squares and products level off.
 _FAR = 5.0
 
 
@@ -40,8 +44,9 @@ class Features:
         own: None, or a function (t, x) -> `[batch, k]` of further features.
 
     Call arguments:
-        k: int Tensor. The number of the time in the grid.
-        t: Tensor `[batch, 1]`. That time.
+        k: int Tensor. Index into the grid: which time's statistics and time left are used.
+        t: Tensor `[batch, 1]`. The time passed to the forward step and to `own`; it need
+            not be the k-th.
         x: Tensor `[batch, dim]`.
 
     Returns:
@@ -95,7 +100,8 @@ class Features:
         noise = tf.repeat(self._nodes, tf.shape(x)[0], axis=0) * tf.sqrt(left)
         states, times = tf.tile(x, (count, 1)), tf.tile(t, (count, 1))
         end = self.equation.step(times, left[None, None], states, noise)
-        # So long a step may leave the region where the scheme means anything.
+        # One step to T may leave the valid region, so the end is clipped to the sample's
+        # range at T, widened by half on each side; NaN and infinity become 0 first.
         low, high = self._tensors["low"][-1], self._tensors["high"][-1]
         end = tf.clip_by_value(finite(end), low, high)
         return tf.reduce_mean(
@@ -111,7 +117,7 @@ class Features:
 
 
 def statistics_of(equation, grid, x):
-    """What standardises the features, from a sample of paths.
+    """What standardises the features, and the clipping range, from a sample of paths.
 
     Args:
         equation: `Equation`.
@@ -119,7 +125,8 @@ def statistics_of(equation, grid, x):
         x: Tensor `[N + 1, batch, dim]`.
 
     Returns:
-        dict of arrays, `[N + 1]` or `[N + 1, dim]`.
+        dict of arrays, `[N + 1]` or `[N + 1, dim]`: the times, means and deviations, and
+        the clipping range from "low" to "high".
     """
     g = np.stack([np.asarray(equation.terminal(states)) for states in x])
     x = np.asarray(x)
@@ -143,14 +150,18 @@ def statistics_of(equation, grid, x):
 def _moments(values):
     """Means and deviations of values `[N + 1, batch, k]` at each time."""
     mean, deviation = (f(values, axis=1, dtype="float64") for f in (np.mean, np.std))
-    # All paths start at one point, and no noise may reach a coordinate.
+    # All paths start at one point, and a coordinate without noise has deviation zero, so
+    # deviations have a lower bound.
     largest = np.max(deviation, axis=0)
     scale = np.maximum(largest, 1e-6 * (1 + np.max(np.abs(mean), axis=0)))
     return mean, np.maximum(deviation, 1e-2 * scale)
 
 
 def _nodes(equation, seed):
-    """Noises `[nodes, noise_dim]` of mean zero and variance one; None if x is large."""
+    """Noises `[nodes, noise_dim]` of mean zero and variance one.
+
+    None where dim or noise_dim is above 5.
+    """
     size = equation.noise_dim
     if _NODES * max(size, equation.dim) > _MOST_COORDINATES:
         return None
@@ -163,7 +174,11 @@ def _nodes(equation, seed):
 
 
 def stored(value, dtype):
-    """A variable: a small constant would be part of the graph, and each graph compiled."""
+    """`value` as a variable.
+
+    As a constant its value would be built into the graph, which would be compiled again for
+    every new value.
+    """
     return tf.Variable(value, dtype=dtype, trainable=False)
 
 
@@ -172,5 +187,5 @@ def _bounded(value):
 
 
 def finite(value):
-    """`value`, and zero where it is no number, as a gradient at a kink may be."""
+    """`value`, and zero where it is NaN or infinite, as a gradient at a kink may be."""
     return tf.where(tf.math.is_finite(value), value, tf.zeros_like(value))

@@ -20,16 +20,20 @@ _NUM_STEPS, _MOST_STEPS = 40, 320
 _NUM_PATHS, _MOST_PATHS, _FEWEST_PATHS = 2000, 32_000, 64
 # Numbers in the states of a pass, at most.
 _MOST_NUMBERS = 2**28
-# Passes of a round, at most.
+# Passes with the full driver in which a round must settle.
 _MOST_PASSES = 20
-# int |df/dz|^2 dt up to which paths of one drift hold the region that another one matters
-# in; and the factor by which the driver grows from pass to pass where it is larger.
+# If the first pass gives int |df/dz|^2 dt above the first number, undriven paths miss the
+# region that matters. The driver is then switched on gradually, its strength growing by the
+# second factor from pass to pass.
 _LARGE_DRIFT, _GROWTH = 4.0, 1.5
-# Share by which that integral may still change in the last pass.
+# A round has settled when int |df/dz|^2 dt changes by at most this share from one pass to
+# the next.
 _SETTLED = 0.2
-# A round has to bring the half-width below this share of the one before, or is the last.
+# No further round begins unless the attainable half-width is below this share of the
+# previous round's.
 _NARROWER = 0.95
-# More time steps where the noise of the grid makes the mismatch this much larger.
+# Twice the time steps where the variance of the mismatch exceeds this factor times the part
+# due to z.
 _NOISY = 1.3
 
 
@@ -39,22 +43,22 @@ class Regression(Method):
     """u as a combination of features at each time, by least squares, last time first.
 
     Nothing is trained, so that the first answer takes seconds. The features are functions
-    of g, of sums and norms of the coordinates, and random ones (`features.py`); how many of
-    them are used is decided on paths held out. Where the driver moves the paths that
-    matter, the regressions are made again on paths driven by the z just found; where it
-    moves them far, with a weaker driver first. Each round takes more paths, or more time
-    steps, whichever limits the interval.
+    of g, of sums and norms of the coordinates, and random ones (`features.py`); in each
+    regression, paths held out decide whether the random ones are used, and the ridge
+    penalty. Where the driver depends on z, the important paths are those with drift
+    b = df/dz: the regressions are repeated on paths driven by the last z. Where this drift
+    is large, the driver is switched on gradually. Each further round takes four times the
+    paths, up to a limit, and twice the time steps where the time grid limits the interval.
 
     The method stops with an error where its regressions do not settle, or where fresh
     paths contradict them: there a network has to be trained (`DeepBSDE`).
 
     Args:
-        num_steps: None or int. Number of equal time steps of the first round; None is 40,
-            unless `grid` is given.
+        num_steps: None or int. Number of equal time steps of the first round, doubled
+            where the driver is stiff; None is 40, unless `grid` is given.
         grid: None or sequence of floats. The times of all rounds, in place of `num_steps`.
         num_paths_per_pass: None or int. Paths of a pass in the first round; None is 2000.
-        num_random: int. Number of random features in the first round; twice as many in
-            each further one.
+        num_random: int. Number of random features, the same in all rounds.
         features: None, or a function (t `[batch, 1]`, x `[batch, dim]`) -> `[batch, k]` of
             further features, registered for Keras serialization.
         max_rounds: int. Rounds, at most.
@@ -142,13 +146,13 @@ def _check_features(owner, features):
 
 
 def _at_most(num_paths, equation, grid):
-    """`num_paths`, or as many as fit."""
+    """`num_paths`, or as many as fit, but at least 64."""
     numbers = len(grid) * max(equation.dim, equation.noise_dim)
     return max(_FEWEST_PATHS, min(num_paths, _MOST_NUMBERS // numbers))
 
 
 class _Passes:
-    """The passes of a round, until one has the paths that the next would have."""
+    """The passes of a round, repeated until int |df/dz|^2 dt changes by at most 20 %."""
 
     def __init__(self, method, equation, run):
         self._method, self._equation, self._run = method, equation, run
@@ -158,7 +162,8 @@ class _Passes:
         """The `Regressed` of the last pass.
 
         Raises:
-            MethodFailed: a pass is no finite number, or the passes do not settle.
+            MethodFailed: a pass gives a number that is not finite, or the passes do not
+                settle.
         """
         found = before
         if before is None:
@@ -177,7 +182,10 @@ class _Passes:
         )
 
     def _undriven(self, grid, num_paths):
-        """A first pass, on undriven paths, or the end of some with weaker drivers."""
+        """A pass on undriven paths, or the last of a series with growing drivers.
+
+        The series is made where the drift is large, and where the first pass fails.
+        """
         try:
             first = self._one(grid, num_paths)
             if first.found.b_square <= _LARGE_DRIFT:
@@ -185,7 +193,7 @@ class _Passes:
         except StepTooLong:
             raise
         except MethodFailed:
-            # As where the driver is quadratic and strong.
+            # The full driver at once can fail, for example a strong quadratic one.
             pass
         found, strength = self._one(grid, num_paths, strength=0.0), 0.0
         while strength < 1.0:
