@@ -15,7 +15,6 @@ import accuracy
 import by_hand
 import coverage
 import outside
-import regression
 import scaling
 import soak
 import speed
@@ -90,14 +89,6 @@ SECTIONS = [
         "interval of 95 % should hold it in 19 of 20 runs. Ours holds it more often, "
         "because the three parts of its half-width are added.",
         coverage,
-    ),
-    (
-        "The method of regressions",
-        "`python benchmarks/regression.py` solves the same problems by "
-        '`solve(equation, "regression")`, with the default tolerance of 0.02 %. *failed* '
-        "counts the runs that ended with a `MethodFailed`. The seconds are those of a run "
-        "that shares the machine with another run.",
-        regression,
     ),
     (
         "Equations that are not built in",
