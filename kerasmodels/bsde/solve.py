@@ -1,4 +1,4 @@
-"""One call from an equation to u(0, x0): what `experiments/bsde.py` runs."""
+"""The solution of an equation by one call: u(0, x0) with its interval."""
 
 import dataclasses
 import platform
@@ -118,7 +118,7 @@ def solve(
 
 
 def _check(equation, methods, seed):
-    """Raises where an equation cannot be solved: found now, and not after the training."""
+    """Raises ValueError before the work begins, where an equation cannot be solved."""
     _refuse(equation, methods, [method.refuses_parts(equation) for method in methods])
     if type(equation) in EQUATIONS.values():
         check_config(equation)
