@@ -126,13 +126,12 @@ class Estimators:
 
     def __init__(self, seed, most_paths):
         self.seed, self.most_paths = seed, most_paths
-        self._found = []
+        self._approximation, self._estimator = None, None
 
     def __call__(self, approximation):
-        for known, estimator in self._found:
-            if known is approximation:
-                return estimator
-        estimator = Estimator(approximation, seed=self.seed, most_paths=self.most_paths)
-        # Only the latest is kept.
-        self._found = [(approximation, estimator)]
-        return estimator
+        if approximation is not self._approximation:
+            self._approximation = approximation
+            self._estimator = Estimator(
+                approximation, seed=self.seed, most_paths=self.most_paths
+            )
+        return self._estimator

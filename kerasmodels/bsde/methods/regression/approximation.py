@@ -11,8 +11,8 @@ from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.methods.regression.backward import Pass
 from kerasmodels.bsde.methods.regression.features import Features, stored
 
-# How much further from the undriven paths those of an estimate may be than those of the
-# regression, and how much larger their mismatch may be than what the regression leaves.
+# An estimate contradicts the regression if its int |b|^2 dt is more than the first number
+# times that of the regression, or its mismatch more than the second times the residual.
 _FURTHER, _WORSE = 1.5, 3.0
 # Mean of int |b|^2 dt below which driven paths are as good as undriven ones.
 SMALL_DRIFT = 0.05
@@ -76,7 +76,9 @@ class Regressed(Approximation):
                 f"the driver moves fresh paths by int |df/dz|^2 dt = {theirs:.2g}, and "
                 f"those of the regression by {ours:.2g}: these miss the region that matters"
             )
-        # As it is at the end, and as it counts in u0, where few paths may grow far.
+        # The mismatch at the terminal time, and as the estimate of u0 weights it. The
+        # smaller one counts, because the driver may let a few paths grow far whose weight
+        # in u0 is small.
         mismatch = estimate.mismatch_std
         counted = estimate.standard_error * math.sqrt(estimate.num_paths)
         if not min(mismatch, counted) <= _WORSE * self.found.residual + 1e-300:

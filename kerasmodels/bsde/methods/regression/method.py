@@ -156,7 +156,7 @@ class _Passes:
 
     def __init__(self, method, equation, run):
         self._method, self._equation, self._run = method, equation, run
-        self._done, self.num_random = 0, method.num_random
+        self._done = 0
 
     def __call__(self, grid, num_paths, before):
         """The `Regressed` of the last pass.
@@ -210,6 +210,6 @@ class _Passes:
         paths = sample(equation, grid, num_paths, key, dtype, before, strength)
         statistics = statistics_of(equation, grid, paths.x)
         features = Features(
-            equation, statistics, self.num_random, run.seed, dtype, method.features
+            equation, statistics, method.num_random, run.seed, dtype, method.features
         )
         return Regressed(features, backward_pass(equation, grid, features, paths, strength))
