@@ -77,23 +77,39 @@ def _text(equation, method, reason):
 
 
 def _rounds(equation, method, active, tolerance, num_paths):
-    """The `Answer` of one method."""
-    rounds = method.fit(equation, active)
+    """The `Answer` of one method.
+
+    A round that fails does not end the method: the answer of the round before stays.
+    """
+    rounds, earlier = method.fit(equation, active), None
     approximation = next(rounds)
     while True:
         active.line.phase("estimate: compiling the paths")
         estimator = active.estimator(approximation)
         estimator.on_chunk = active.line.estimate
         most_paths = num_paths or _most_paths(equation, method, approximation, estimator)
-        estimate = newton_iteration(approximation, estimator, tolerance)
+        try:
+            estimate = newton_iteration(approximation, estimator, tolerance)
+        except FloatingPointError:
+            if earlier is None:
+                raise
+            return earlier
         attainable = attainable_half_width(estimate, most_paths)
         doubt = approximation.contradicted_by(estimate)
         if not (doubt or attainable > tolerance * abs(estimate.u0)):
             break
         try:
-            approximation = rounds.send(Round(estimate, math.inf if doubt else attainable))
+            found = rounds.send(Round(estimate, math.inf if doubt else attainable))
         except StopIteration:
             break
+        except MethodFailed:
+            if doubt:
+                raise
+            break
+        # A method that trains one model further leaves nothing of the earlier rounds.
+        if found is not approximation and not doubt:
+            earlier = Answer(method, approximation, estimate)
+        approximation = found
     if doubt:
         raise MethodFailed(doubt)
     wide = not estimate.half_width <= tolerance * abs(estimate.u0)

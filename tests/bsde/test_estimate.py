@@ -178,6 +178,21 @@ def test_drift_is_the_slope_of_the_driver_and_is_limited():
     np.testing.assert_allclose(np.linalg.norm(b * dt, axis=1), 0.2, rtol=1e-9)
 
 
+class Norm(bsde.Heat):
+    """f = -|z|, as a square root: its derivative at z = 0 is NaN by differentiation."""
+
+    def driver(self, t, x, u, z):
+        return -keras.ops.sqrt(bsde.squared_norm(z))
+
+
+def test_drift_at_a_kink_is_zero():
+    z = tf.constant([[0.0, 0.0], [3.0, 4.0]])
+    x, one = tf.zeros_like(z), tf.ones((2, 1))
+    driver, b = control_drift(Norm(2), one, 0.01 * one, x, one, z)
+    np.testing.assert_array_equal(driver, [[0.0], [-5.0]])
+    np.testing.assert_allclose(b, [[0.0, 0.0], [-0.6, -0.8]], rtol=1e-6)
+
+
 def test_controlled_paths_follow_their_increments_and_drift():
     # f = -2 z . x has the slope b = -2 x: dX = -2 X dt + dW, which pulls towards 0.
     equation = Hand(dim=2, b=-2.0)

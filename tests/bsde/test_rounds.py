@@ -80,3 +80,35 @@ def test_failure_names_the_method_and_what_to_do(answers):
 def test_another_error_is_not_hidden(answers):
     with pytest.raises(KeyError):
         answers(Stub(error=KeyError("bug")), Stub(0.1))
+
+
+class Rounds(Stub):
+    """Two rounds with approximations of their own; the second may raise."""
+
+    def fit(self, equation, run):
+        yield types.SimpleNamespace(name="first", contradicted_by=lambda estimate: None)
+        if self.error:
+            raise self.error
+        yield types.SimpleNamespace(name="second", contradicted_by=lambda estimate: None)
+
+
+@pytest.mark.parametrize("of_method", [True, False])
+def test_round_that_fails_leaves_the_answer_of_the_round_before(monkeypatch, of_method):
+    parts = dict.fromkeys(("time_grid", "imperfect_z", "monte_carlo"), 0.2)
+    wide = types.SimpleNamespace(
+        u0=1.0, half_width=0.6, num_paths=10, refused=False, **parts
+    )
+
+    def newton_iteration(approximation, estimator, tolerance):
+        if approximation.name == "second":
+            raise FloatingPointError("overflow")
+        return wide
+
+    monkeypatch.setattr(rounds, "newton_iteration", newton_iteration)
+    line = types.SimpleNamespace(phase=lambda text: None, estimate=None)
+    active = types.SimpleNamespace(
+        line=line, estimator=lambda _: types.SimpleNamespace(substeps=1)
+    )
+    method = Rounds(error=bsde.MethodFailed("no") if of_method else None)
+    answer = best_answer(bsde.Heat(2), [method], active, 0.1, 10)
+    assert answer.approximation.name == "first" and answer.estimate is wide

@@ -14,8 +14,8 @@ weights: a counts with the sum of h^2 over a grid, b with that of h^3.
 
 The ratio (m - c) / (f - m) is 4 for an error of second order, 2 for one of first order and
 2^(1/2) for one of order one half, as a square root near zero or a barrier leaves it. A
-ratio below 2 may also come from a and b of opposite signs: then the uncertainty contains
-both answers.
+ratio below 2 may also come from a and b of opposite signs. The uncertainty then contains
+both answers, which agree where the ratio is 2.
 
 References: Talay and Tubaro (1990), https://doi.org/10.1080/07362999008809220 (expansion of
 the error of the Euler scheme); Aitken (1927), https://doi.org/10.1017/S0370164600022070
@@ -33,9 +33,9 @@ STRIDES = (1, 2, 4)
 # Standard errors from which an error of first order is taken out though none is expected,
 # and from which the difference of the two finest grids counts as one.
 _UNEXPECTED, _SEEN = 3.0, 2.0
-# A ratio of two differences below the first may mean an order below one; none below the
+# A ratio of two differences below the first may mean an order below one. None below the
 # second is used, because the limit of the sequence would be lost in noise.
-_LOW, _LOWEST = 1.8, 1.2
+_LOW, _LOWEST = 2.0, 1.2
 # Ratio of the variances on the coarsest and the middle grid from which the steps of the
 # coarsest are too long to be stable, so that its mean is not used.
 _UNSTABLE = 16.0

@@ -43,11 +43,16 @@ def control_drift(equation, t, dt, x, u, z):
 
 
 def driver_and_df_dz(equation, t, x, u, z):
-    """The pair (f, df/dz), by automatic differentiation."""
+    """The pair (f, df/dz), by automatic differentiation.
+
+    df/dz is zero where the derivative is not finite although f is, as that of sqrt(z . z)
+    at z = 0: no drift is as good there as any other.
+    """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(z)
         driver = equation.driver(t, x, u, z)
-    return driver, tape.gradient(driver, z, unconnected_gradients="zero")
+    df_dz = tape.gradient(driver, z, unconnected_gradients="zero")
+    return driver, tf.where(tf.math.is_finite(df_dz), df_dz, tf.zeros_like(df_dz))
 
 
 class Driven(NamedTuple):

@@ -53,7 +53,8 @@ class Regressed(Approximation):
     def value_and_z(self, k, t, x):
         """u and z at the k-th time of the grid, from the first on."""
         k = tf.clip_by_value(k, 1, self.num_steps)
-        return self.features.value_and_z(k, t, x, self._coefficients[k])
+        coefficients = tf.gather(self._coefficients, k)
+        return self.features.value_and_z(k, t, x, coefficients)
 
     def z(self, index, t, x):
         return self.value_and_z(index + 1, t, x)[1]

@@ -32,6 +32,8 @@ from kerasmodels.bsde.recursion.iterated_integrals import iterated_integrals_of_
 _STIFF = 0.5
 # A larger number counts as overflow: near 1.8e19 its square overflows in float32.
 LARGEST = 1e18
+# With at least this many paths x time steps, compilation by XLA pays off.
+_COMPILED = 2**18
 
 
 class Paths(NamedTuple):
@@ -89,7 +91,7 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
     x, noise, b = paths
     one = tf.ones_like(x[0][:, :1])
     num_steps, dtype = len(grid) - 1, one.dtype
-    value_and_z = tf.function(features.value_and_z, autograph=False)
+    value_and_z, basis = (compiled(f, noise) for f in (features.value_and_z, features))
 
     def function(k, n, weights):
         t = one * tf.constant(grid[n], dtype)
@@ -130,7 +132,7 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
         end -= martingale(n, dt, end - u_start, z_start)
         wanted = _array(end + half_step(n, u_start, z_start, drift, dt))
         if n > 0:
-            values = features(n, one * tf.constant(grid[n], dtype), x[n])
+            values = basis(tf.constant(n), one * tf.constant(grid[n], dtype), x[n])
             fit = LeastSquares(np.asarray(values, "float64"), features.num_base)
             u, z = function(n, n, fit(wanted)[0])
             coefficients[n], unseen = fit(_array(end + half_step(n, u, z, drift, dt)))
@@ -148,6 +150,12 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
     z0 = np.asarray(z_start[0], "float64")
     residual = float(np.sqrt(np.sum(left)))
     return Pass(coefficients, float(np.mean(wanted)), z0, residual, b_square)
+
+
+def compiled(function, noise):
+    """`function` as a graph, for use at each time of paths with this noise."""
+    worth = noise.shape[0] * noise.shape[1] >= _COMPILED
+    return tf.function(function, autograph=False, jit_compile=worth or None)
 
 
 def _slopes(equation, t, x, u, z):

@@ -6,6 +6,7 @@
 | m; m^2; q m; tanh(m - 1), tanh m, tanh(m + 1) | sums |
 | the mean of y^2, where y are the standardised coordinates | norms |
 | s (at most 5 dimensions and noises); s^2; tanh s; s m | kinks, jumps |
+| each y; products of two y (2 to 5 dimensions) | coordinates that play different parts |
 | tanh(w . y + c) with random w and c | the rest |
 
 m is the mean of the standardised coordinates, scaled to deviation one. s is the mean over
@@ -28,6 +29,8 @@ import tensorflow as tf
 # Number of noises behind s; s is left out where noises x max(dim, noise_dim) exceeds the
 # second number.
 _NODES, _MOST_COORDINATES = 16, 80
+# Dimensions up to which each coordinate is a feature.
+_FEW = 5
 # Deviations at which squares and products level off.
 _FAR = 5.0
 
@@ -69,12 +72,14 @@ class Features:
         self._left = stored(times[-1] - times, dtype)
         nodes = _nodes(equation, seed)
         self._nodes = None if nodes is None else stored(nodes, dtype)
+        few = 1 < equation.dim <= _FEW
+        self._pairs = np.triu_indices(equation.dim) if few else None
         start = tf.constant(equation.x0[None, :], dtype)
         self.size = self(0, tf.zeros((1, 1), dtype), start).shape[-1]
         self.num_base = self.size - num_random
 
     def __call__(self, k, t, x):
-        at = {name: value[k] for name, value in self._tensors.items()}
+        at = {name: tf.gather(value, k) for name, value in self._tensors.items()}
         q = (self.equation.terminal(x) - at["g_mean"]) / at["g_deviation"]
         y = (x - at["mean"]) / at["deviation"]
         m = tf.reduce_mean(y, axis=-1, keepdims=True) / at["m_deviation"]
@@ -88,6 +93,10 @@ class Features:
             s = (self._later_g(k, t, x) - at["g_mean"]) / at["g_deviation"]
             near_s = _bounded(s)
             columns += [s, near_s**2, tf.tanh(s), near_s * near_m]
+        if self._pairs is not None:
+            near_y = _bounded(y)
+            first, second = (tf.gather(near_y, i, axis=-1) for i in self._pairs)
+            columns += [near_y, first * second]
         if self.own is not None:
             columns.append(tf.cast(self.own(t, x), x.dtype))
         if self.num_random:
@@ -96,7 +105,7 @@ class Features:
 
     def _later_g(self, k, t, x):
         """The mean of g after one step over the time left, over the noises."""
-        count, left = self._nodes.shape[0], self._left[k]
+        count, left = self._nodes.shape[0], tf.gather(self._left, k)
         noise = tf.repeat(self._nodes, tf.shape(x)[0], axis=0) * tf.sqrt(left)
         states, times = tf.tile(x, (count, 1)), tf.tile(t, (count, 1))
         end = self.equation.step(times, left[None, None], states, noise)

@@ -35,6 +35,9 @@ _NARROWER = 0.95
 # Twice the time steps where the variance of the mismatch exceeds this factor times the part
 # due to z.
 _NOISY = 1.3
+# Four times the time steps, and no more paths, where the part of the half-width due to the
+# time grid exceeds this factor times the other parts.
+_COARSE = 3.0
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -48,7 +51,8 @@ class Regression(Method):
     penalty. Where the driver depends on z, the important paths are those with drift
     b = df/dz: the regressions are repeated on paths driven by the last z. Where this drift
     is large, the driver is switched on gradually. Each further round takes four times the
-    paths, up to a limit, and twice the time steps where the time grid limits the interval.
+    paths, up to a limit, and twice the time steps where the time grid limits the interval;
+    where it alone does, four times the time steps and as many paths.
 
     The method stops with an error where its regressions do not settle, or where fresh
     paths contradict them: there a network has to be trained (`DeepBSDE`).
@@ -116,16 +120,26 @@ class Regression(Method):
             result = yield found
             if not result.attainable_half_width < _NARROWER * last:
                 return
-            last, estimate = result.attainable_half_width, result.estimate
-            of_grid = estimate.time_grid > estimate.imperfect_z
-            noisy = estimate.mismatch_std**2 > _NOISY * estimate.z_std**2
-            finer = (of_grid or noisy) and self.grid is None
-            if finer and 2 * num_steps <= _MOST_STEPS:
-                num_steps *= 2
+            last = result.attainable_half_width
+            before = len(grid), num_paths
+            finer, more = _refinement(result.estimate) if self.grid is None else (1, 4)
+            if finer > 1:
+                num_steps = max(num_steps, min(finer * num_steps, _MOST_STEPS))
                 grid = as_time_grid("solve", equation, num_steps)
             num_paths = max(
-                num_paths, _at_most(min(4 * num_paths, _MOST_PATHS), equation, grid)
+                num_paths, _at_most(min(more * num_paths, _MOST_PATHS), equation, grid)
             )
+            if before == (len(grid), num_paths):
+                return
+
+
+def _refinement(estimate):
+    """The factors of the time steps and of the paths from this round to the next."""
+    if estimate.time_grid > _COARSE * (estimate.imperfect_z + estimate.monte_carlo):
+        return 4, 1
+    of_grid = estimate.time_grid > estimate.imperfect_z
+    noisy = estimate.mismatch_std**2 > _NOISY * estimate.z_std**2
+    return (2 if of_grid or noisy else 1), 4
 
 
 def _check_features(owner, features):

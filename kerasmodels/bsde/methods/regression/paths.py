@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels.bsde.methods.base import MethodFailed
-from kerasmodels.bsde.methods.regression.backward import LARGEST, Paths
+from kerasmodels.bsde.methods.regression.backward import LARGEST, Paths, compiled
 from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.increments import brownian_increments
 from kerasmodels.bsde.paths.sampling import start_states
@@ -34,7 +34,7 @@ def sample(equation, grid, num_paths, key, dtype, before=None, strength=1.0):
     if before is not None:
         # The times of both grids may differ.
         nearest = np.abs(grid[:, None] - before.grid).argmin(axis=1)
-        value_and_z = tf.function(before.value_and_z, autograph=False)
+        value_and_z = compiled(before.value_and_z, noise)
         u, z = one * before.u0, tf.zeros_like(noise[0]) + before.z0
     states, drifts = [x], []
     for n, dw in enumerate(noise):
