@@ -7,12 +7,11 @@ every run. Takes about an hour on two cores. --quick takes a minute and tests on
 script runs.
 """
 
-import concurrent.futures
-import multiprocessing
 import statistics
 
 import accuracy
 import command
+import pool
 
 PROBLEMS = (
     "HJB, lambda = 1",
@@ -47,14 +46,8 @@ def kept(run):
     return {key: run[key] for key in KEPT if key in run}
 
 
-def pool_of(jobs, quick, runs_each=1):
-    """A pool of processes with `runs_each` runs each; for a quick run, of one thread."""
-    if quick:
-        return concurrent.futures.ThreadPoolExecutor(1)
-    context = multiprocessing.get_context("spawn")
-    return concurrent.futures.ProcessPoolExecutor(
-        jobs, context, max_tasks_per_child=runs_each
-    )
+def run(name, seed, quick):
+    return kept(accuracy.run_ours(name, seed, quick))
 
 
 def main(argv=None):
@@ -77,15 +70,8 @@ def main(argv=None):
         command.write_runs(path, results, table, found)
 
     wanted = [(n, s) for n in args.problems for s in args.seeds if s not in found[n]]
-    with pool_of(args.jobs, args.quick) as pool:
-        runs = {pool.submit(accuracy.run_ours, n, s, args.quick): (n, s) for n, s in wanted}
-        for done in concurrent.futures.as_completed(runs):
-            name, seed = runs[done]
-            found[name][seed] = run = kept(done.result())
-            print(
-                f"{name}, seed {seed}: {run['u0']:.8g} in {run['u0_interval']}", flush=True
-            )
-            write()
+    with pool.processes(args.jobs, args.quick) as processes:
+        pool.measure(processes, run, wanted, args.quick, found, write)
     write()
     return results
 

@@ -4,23 +4,19 @@ Solves every problem of `outside_problems` with many seeds. A run is held if its
 holds the value from another method, and refused if `solve` stops with a reason. Writes
 results/outside.json and results/outside.md after every run. Takes one to two hours on two
 cores, so a run that was stopped continues: results are kept while the package and the
-problems have the same fingerprints. The seconds are those of a second solve, because code
-that XLA compiled for one seed is used for the others. --quick takes a minute per problem
-and tests only that the script runs.
+problems have the same fingerprints. --quick takes a minute per problem and tests only that
+the script runs.
 """
 
 import argparse
 import collections
-import concurrent.futures
 import math
-import os
 import statistics
-import tempfile
 
 import accuracy
 import command
-import coverage
 import evidence
+import pool
 from outside_problems import OPTIONS, PROBLEMS
 
 from kerasmodels import bsde
@@ -31,8 +27,6 @@ SCRIPT = evidence.ROOT / "benchmarks" / "outside.py"
 BEHIND = ("kerasmodels/", "benchmarks/outside_problems/")
 # The aims of a row: this share of the runs held or refused, and this median half-width.
 SHARE, HALF_WIDTH = 0.9, 5e-3
-# No limit: TensorFlow takes seconds to start, and a pool may hang at a limit.
-RUNS_EACH = None
 # The errors by which `solve` refuses. Any other error is a failure.
 REFUSALS = (
     bsde.EquationError,
@@ -98,7 +92,7 @@ def _text(value, form):
 def table(results):
     """A Markdown table with one row per problem, and the errors of the other runs."""
     lines = [
-        "| problem | what the zoo does not have | d | value | held | refused | half-width, "
+        "| problem | what is special | d | value | held | refused | half-width, "
         "median | error in half-widths, median | seconds | met |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -122,7 +116,7 @@ def table(results):
 def short_table(results):
     """The columns of `table` for the README."""
     lines = [
-        "| problem | what the zoo does not have | held | refused | half-width | seconds |",
+        "| problem | what is special | held | refused | half-width | seconds |",
         "|---|---|---|---|---|---|",
     ]
     for name, runs in _measured(results):
@@ -188,16 +182,8 @@ def main(argv=None):
 
     # Seed by seed, so that every problem has a row early.
     wanted = [(n, s) for s in seeds for n in args.only if s not in found[n]]
-    compiled = tempfile.TemporaryDirectory()
-    os.environ["TF_XLA_FLAGS"] = f"--tf_xla_persistent_cache_directory={compiled.name}"
-    with compiled, coverage.pool_of(args.jobs, args.quick, RUNS_EACH) as pool:
-        runs = {pool.submit(run, n, s, args.quick): (n, s) for n, s in wanted}
-        for done in concurrent.futures.as_completed(runs):
-            name, seed = runs[done]
-            found[name][seed] = result = done.result()
-            told = result.get("u0_interval") or result.get("refused", result.get("failed"))
-            print(f"{name}, seed {seed}: {result.get('u0', '')} {told}", flush=True)
-            write()
+    with pool.processes(args.jobs, args.quick, None) as processes:
+        pool.measure(processes, run, wanted, args.quick, found, write)
     write()
     return results
 

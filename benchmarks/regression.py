@@ -7,12 +7,11 @@ hours on two cores, and goes on where it was stopped. --quick takes a minute and
 that the script runs.
 """
 
-import concurrent.futures
 import statistics
 
 import accuracy
 import command
-import coverage
+import pool
 
 from kerasmodels import bsde
 
@@ -64,13 +63,12 @@ def main(argv=None):
     found = {n: {r["seed"]: r for r in results["runs"].get(n, [])} for n in names}
     # Seed by seed, so that every problem has a row before one has all of its seeds.
     wanted = [(n, s) for s in args.seeds for n in args.problems if s not in found[n]]
-    with coverage.pool_of(args.jobs, args.quick, None) as pool:
-        runs = {pool.submit(run, n, s, args.quick): (n, s) for n, s in wanted}
-        for done in concurrent.futures.as_completed(runs):
-            name, seed = runs[done]
-            found[name][seed] = result = done.result()
-            print(name, seed, result.get("u0_interval", result.get("failed")), flush=True)
-            command.write_runs(path, results, table, found)
+
+    def write():
+        command.write_runs(path, results, table, found)
+
+    with pool.processes(args.jobs, args.quick, None) as processes:
+        pool.measure(processes, run, wanted, args.quick, found, write)
     return results
 
 

@@ -15,6 +15,7 @@ import accuracy
 import by_hand
 import coverage
 import outside
+import regression
 import scaling
 import soak
 import speed
@@ -102,6 +103,15 @@ SECTIONS = [
         "BSDE method, because a regression fails there and further training changes "
         "nothing. The seconds are those of a run that shares the machine with another run.",
         outside,
+    ),
+    (
+        "The method of regressions",
+        "`python benchmarks/regression.py` solves the problems of the accuracy table by "
+        '`solve(equation, "regression")` with a tolerance of 0.02 %, the default. *failed* '
+        "counts the runs that ended with `MethodFailed`. The seconds are those of a run "
+        "that shares the machine with another run; code that XLA compiled for one run "
+        "serves no other.",
+        regression,
     ),
     (
         "Speed",

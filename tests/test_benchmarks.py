@@ -20,6 +20,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 accuracy = load(ROOT / "benchmarks" / "accuracy.py")
 coverage = load(ROOT / "benchmarks" / "coverage.py")
+regression = load(ROOT / "benchmarks" / "regression.py")
 plain = load(ROOT / "benchmarks" / "plain.py")
 report = load(ROOT / "benchmarks" / "report.py")
 ablation = load(ROOT / "benchmarks" / "ablation.py")
@@ -209,6 +210,26 @@ def test_coverage_runs(tmp_path):
     results = coverage.main(["--quick", "--problems", name, "--out", str(tmp_path)])
     assert [run["seed"] for run in results["runs"][name]] == [0]
     assert f"| {name} |" in (tmp_path / "coverage.md").read_text()
+
+
+@pytest.mark.slow
+def test_regression_runs(tmp_path):
+    name = "quadratic gradient"
+    results = regression.main(["--quick", "--problems", name, "--out", str(tmp_path)])
+    assert [run["seed"] for run in results["runs"][name]] == [0]
+    assert f"| {name} |" in (tmp_path / "regression.md").read_text()
+
+
+def test_regression_table_counts_failures_apart():
+    run = {"u0": 1.0, "u0_interval": [0.9, 1.1], "relative_error": 0.02, "seconds": 5.0}
+    run |= {"reference_u0": 1.05, "reference_tolerance": 0.0}
+    off = run | {"reference_u0": 1.2, "relative_error": 0.2}
+    failed = {"failed": "no"}
+    runs = {"one": [run, run, off, failed], "two": [failed]}
+    results = {"runs": runs, "measured": {}}
+    lines = regression.table(results).splitlines()
+    assert lines[2] == "| one | 2 of 3 | 1 | 2.0000% | 20.0000% | 10.0000% | 5 |"
+    assert lines[3] == "| two | 0 of 0 | 1 |  |  |  |  |"
 
 
 def test_committed_intervals_hold_as_often_as_they_promise():

@@ -118,9 +118,9 @@ def solved(monkeypatch):
 
     monkeypatch.setattr(outside, "run", run)
     # A thread, as a process would not have the replacement.
-    pool = outside.coverage.pool_of
+    processes = outside.pool.processes
     monkeypatch.setattr(
-        outside.coverage, "pool_of", lambda jobs, quick, each: pool(1, True)
+        outside.pool, "processes", lambda jobs, quick, each: processes(1, True)
     )
     return asked
 

@@ -147,6 +147,13 @@ def test_declared_part_that_no_method_treats_is_refused(method, part, value, wor
             bsde.solve(equation, method)
 
 
+def test_model_made_by_hand_refuses_a_declared_part():
+    coupled = type("Declared", (bsde.Heat,), {"coupled": True})(2)
+    keras.saving.register_keras_serializable("tests")(type(coupled))
+    with pytest.raises(ValueError, match="`GlobalModel` cannot solve.*depend on u or z"):
+        bsde.GlobalModel(coupled, num_steps=2)
+
+
 @EVERY
 def test_number_or_table_with_the_name_of_a_part_is_no_part(method):
     times = type("Times", (bsde.Heat,), {"jumps": (0.5, 1.0), "obstacle": 3.0})(2)

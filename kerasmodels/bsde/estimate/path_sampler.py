@@ -10,6 +10,7 @@ from kerasmodels.bsde.estimate.substeps import divided
 from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.sampling import start_states
 from kerasmodels.bsde.recursion.driven import driven_step
+from kerasmodels.bsde.recursion.forward import dot
 from kerasmodels.bsde.recursion.iterated_integrals import iterated_integrals_of_z, probes
 
 # The numbers of a path at its end, in the order in which they are stacked: (u_N - g) / J,
@@ -167,11 +168,11 @@ def _advance(model, state, index, t, t_end, noise, settings, sizes, inner_steps)
         ),
         lambda: (tf.zeros_like(u),) * len(SUMS),
     )
-    z_square = tf.reduce_sum(z * z, axis=-1, keepdims=True)
-    along_z = tf.reduce_sum(unit(z) * noise, axis=-1, keepdims=True)
+    z_square = dot(z, z)
+    along_z = dot(unit(z), noise)
     sums = dict(zip(SUMS, sums))
     sums |= {"along_z": along_z, "z_square": dt * z_square}
-    sums |= {"b_square": dt * tf.reduce_sum(end.b**2, axis=-1, keepdims=True)}
+    sums |= {"b_square": dt * dot(end.b, end.b)}
     summed = {name: state[name] + value for name, value in sums.items()}
     return {
         "x": end.x,

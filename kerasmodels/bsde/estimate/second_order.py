@@ -7,6 +7,7 @@ Reference: James and Stein (1961), https://projecteuclid.org/euclid.bsmsp/120051
 import tensorflow as tf
 
 from kerasmodels.bsde.recursion.driven import driver_and_df_dz
+from kerasmodels.bsde.recursion.forward import dot
 
 # Results of `second_order`: the terms of second order; their distance from quadratic ones;
 # the effect of errors along z; the smallest and the largest f_u dt within the error of u;
@@ -31,10 +32,10 @@ def second_order(equation, point, dt, end, du_du0, horizon, direction, u_error, 
     """
     t, x, u, z = point
     even_part, relative_part, along, at_end, even_alone, relative_alone = tf.unstack(z_size)
-    z_square = tf.reduce_sum(z * z, axis=-1, keepdims=True)
+    z_square = dot(z, z)
     # b is shortened, and zero on undriven paths.
     _, df_dz = driver_and_df_dz(equation, t, x, u, z)
-    tangent = tf.reduce_sum(z * df_dz, axis=-1, keepdims=True)
+    tangent = dot(z, df_dz)
 
     def change(du, dz, kept=1.0):
         """The mean of f at `kept` z +- dz and u +- du, less the tangent at (u, z)."""

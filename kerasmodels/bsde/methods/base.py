@@ -17,6 +17,21 @@ PARTS = {
 }
 
 
+def part_beyond(equation, treats=()):
+    """None, or a sentence on a part of `PARTS` that the equation declares.
+
+    Args:
+        equation: `Equation`.
+        treats: the names of the parts that are treated.
+    """
+    for name, reason in PARTS.items():
+        part = getattr(equation, name)
+        # A number or a table of that name belongs to the coefficients of a user.
+        if name not in treats and (part is True or callable(part)):
+            return reason
+    return None
+
+
 class MethodFailed(checks.RunError):
     """A method failed to solve this equation. Scripts print the error in one line."""
 
@@ -52,12 +67,7 @@ class Method(abc.ABC):
 
         `solve` calls it before it checks the equation, whose coefficients may be wrong.
         """
-        for name, reason in PARTS.items():
-            part = getattr(equation, name)
-            # A number or a table of that name belongs to the coefficients of a user.
-            if name not in self.treats and (part is True or callable(part)):
-                return reason
-        return None
+        return part_beyond(equation, self.treats)
 
     def refuses(self, equation):
         """None, or one sentence on why the method cannot solve this equation."""

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from kerasmodels.bsde.paths.sampling import start_states
-from kerasmodels.bsde.recursion.forward import recursion_step
+from kerasmodels.bsde.recursion.forward import dot, recursion_step
 
 # Largest |b| dt over one step, in units of sqrt(dt).
 _LIMIT = 2.0
@@ -38,7 +38,7 @@ def control_drift(equation, t, dt, x, u, z):
     region that matters.
     """
     driver, b = driver_and_df_dz(equation, t, x, u, z)
-    size = tf.sqrt(tf.reduce_sum(b * b, axis=-1, keepdims=True) * dt)
+    size = tf.sqrt(dot(b, b) * dt)
     return driver, b * (_LIMIT / tf.maximum(size, _LIMIT))
 
 

@@ -39,7 +39,7 @@ def recursion_step(equation, rule, start, end, dw, u, b=None, iterated_integrals
     t, x, z = start
     dt = end[0] - t
     driver = equation.driver(t, x, u, z)
-    martingale = tf.reduce_sum(z * dw, axis=-1, keepdims=True)
+    martingale = dot(z, dw)
     if iterated_integrals is not None:
         martingale += iterated_integrals
     u_end = u - driver * dt + martingale
@@ -48,7 +48,7 @@ def recursion_step(equation, rule, start, end, dw, u, b=None, iterated_integrals
     driver += equation.driver(end[0], end[1], u_end, end[2])
     u_end = u - driver * dt / 2 + martingale
     if b is not None:
-        u_end += dt / 2 * tf.reduce_sum((end[2] - z) * b, axis=-1, keepdims=True)
+        u_end += dt / 2 * dot(end[2] - z, b)
     return u_end
 
 
@@ -135,3 +135,8 @@ def _linear_recursion(factor, change):
         factor = factor * tf.pad(factor[:-reach], before, constant_values=1)
         reach *= 2
     return change
+
+
+def dot(a, b):
+    """The inner product over the last axis, kept as an axis of size 1."""
+    return tf.reduce_sum(a * b, axis=-1, keepdims=True)

@@ -18,6 +18,8 @@ References: Milstein (1975), https://doi.org/10.1137/1119062; Bekas, Kokiopoulou
 import numpy as np
 import tensorflow as tf
 
+from kerasmodels.bsde.recursion.forward import dot
+
 # Half-width of the difference across z, in deviations of a step.
 _ACROSS = 0.25
 
@@ -40,12 +42,12 @@ def probes(equation, t, dt, x, z, other):
     """
     along = z / (tf.norm(z, axis=-1, keepdims=True) + 1e-30)
     signs = _signs(z)
-    across = signs - _dot(signs, along) * along
+    across = signs - dot(signs, along) * along
     # A trained z is wrong at states that no path had in training, such as x plus a small
     # move. So the probes lie around a state that a path may have after the step. Along z
     # the derivative is taken in the middle of the step's noise, because it may change most
     # in that direction.
-    other = other - _dot(other, along) * along
+    other = other - dot(other, along) * along
     across *= _ACROSS
     corners = (along + across, along - across, across - along, -across - along)
     moves = [other + tf.sqrt(dt) * corner for corner in corners]
@@ -71,16 +73,16 @@ def iterated_integrals_of_z(dt, along, z_probed, dw):
     forth_up, forth_down, back_up, back_down = tf.split(z_probed, 4, axis=0)
     width = 4 * tf.sqrt(tf.maximum(dt, 1e-30))
     row = (forth_up + forth_down - back_up - back_down) / width
-    curvature = _dot(along, row)
+    curvature = dot(along, row)
     row -= curvature * along
     rest = (forth_up - forth_down + back_up - back_down) / (_ACROSS * width)
-    rest -= _dot(along, rest) * along
-    size = _dot(along, dw)
+    rest -= dot(along, rest) * along
+    size = dot(along, dw)
     other = dw - size * along
     diagonal = _signs(along) * rest * (other**2 - (1 - along**2) * dt)
     return (
         curvature * (size**2 - dt) / 2
-        + size * _dot(row, other)
+        + size * dot(row, other)
         + tf.reduce_sum(diagonal, axis=-1, keepdims=True) / 2
     )
 
@@ -88,7 +90,3 @@ def iterated_integrals_of_z(dt, along, z_probed, dw):
 def _signs(z):
     """1, -1, 1, ...: any signs serve that do not depend on the increments."""
     return tf.constant((-1.0) ** np.arange(z.shape[-1]), z.dtype)
-
-
-def _dot(a, b):
-    return tf.reduce_sum(a * b, axis=-1, keepdims=True)

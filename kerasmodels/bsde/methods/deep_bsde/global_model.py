@@ -8,6 +8,7 @@ from keras import ops
 from kerasmodels._support import checks, registered
 from kerasmodels.bsde.coefficients import check_shapes
 from kerasmodels.bsde.control import TerminalSkip
+from kerasmodels.bsde.methods.base import part_beyond
 from kerasmodels.bsde.methods.deep_bsde.approximation import NetworkApproximation
 from kerasmodels.bsde.methods.deep_bsde.assembly import (
     check_control,
@@ -119,6 +120,11 @@ class GlobalModel(PathModel):
         checks.policy(owner, kwargs.get("dtype"))
         super().__init__(**{"autocast": False, **kwargs})
         check_shapes(owner, equation, self.variable_dtype)
+        reason = part_beyond(equation)
+        if reason:
+            raise checks.ArgumentError(
+                f"`{owner}` cannot solve {equation!r}, because {reason}."
+            )
         registered.require_registered(type(equation), "equation")
         self.equation = equation
         self.grid = as_time_grid(owner, equation, num_steps, grid)

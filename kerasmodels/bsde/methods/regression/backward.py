@@ -25,6 +25,7 @@ from kerasmodels.bsde.methods.base import MethodFailed
 from kerasmodels.bsde.methods.regression.features import finite
 from kerasmodels.bsde.methods.regression.least_squares import LeastSquares
 from kerasmodels.bsde.recursion.driven import driver_and_df_dz
+from kerasmodels.bsde.recursion.forward import dot
 from kerasmodels.bsde.recursion.iterated_integrals import iterated_integrals_of_z, probes
 
 # A step is too long for the whole driver if the mean of |df/du| dt over the paths is above
@@ -100,7 +101,7 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
     def half_step(n, u, z, drift, dt):
         """(strength f - z . b) dt / 2 at the n-th time."""
         driver = strength * equation.driver(one * tf.constant(grid[n], dtype), x[n], u, z)
-        return dt / 2 * (driver if drift is None else driver - _dot(z, drift))
+        return dt / 2 * (driver if drift is None else driver - dot(z, drift))
 
     def martingale(n, dt, change, z):
         """z . dW^Q, and the part of int z . dW^Q beyond it.
@@ -108,7 +109,7 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
         That part, the iterated integrals, is added where it leaves less variance in the
         change of u.
         """
-        plain = _dot(z, noise[n])
+        plain = dot(z, noise[n])
         # The noise of another path is independent of this one's.
         other = tf.roll(noise[n], 1, axis=0)
         t, dt = one * tf.constant(grid[n], dtype), one * dt
@@ -166,7 +167,7 @@ def _slopes(equation, t, x, u, z):
         tape.watch(u)
         driver = equation.driver(t, x, u, z)
     slope = tape.gradient(driver, u, unconnected_gradients="zero")
-    return float(tf.reduce_mean(_dot(b, b))), float(tf.reduce_mean(tf.abs(slope)))
+    return float(tf.reduce_mean(dot(b, b))), float(tf.reduce_mean(tf.abs(slope)))
 
 
 def _array(value):
@@ -179,7 +180,3 @@ def _array(value):
     if not np.all(np.abs(value) < LARGEST):
         raise MethodFailed("its regressions are no longer finite numbers")
     return value
-
-
-def _dot(a, b):
-    return tf.reduce_sum(a * b, axis=-1, keepdims=True)
