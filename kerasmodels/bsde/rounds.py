@@ -79,7 +79,8 @@ def _text(equation, method, reason):
 def _rounds(equation, method, active, tolerance, num_paths):
     """The `Answer` of one method.
 
-    A round that fails does not end the method: the answer of the round before stays.
+    A round that fails does not end the method: the answer of the round before stays. A
+    round that its estimate contradicts does, because it casts doubt on the rounds before.
     """
     rounds, earlier = method.fit(equation, active), None
     approximation = next(rounds)

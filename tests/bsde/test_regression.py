@@ -11,8 +11,10 @@ from kerasmodels import bsde
 from kerasmodels.bsde.methods.base import Round
 from kerasmodels.bsde.methods.regression import backward
 from kerasmodels.bsde.methods.regression.approximation import Regressed
+from kerasmodels.bsde.methods.regression.backward import StepTooLong
 from kerasmodels.bsde.methods.regression.features import Features, statistics_of
 from kerasmodels.bsde.methods.regression.least_squares import LeastSquares
+from kerasmodels.bsde.methods.regression.method import _Passes
 from kerasmodels.bsde.methods.regression.paths import sample
 from kerasmodels.bsde.solve import _methods_and_run as methods_and_run
 from tests.helpers import Hand
@@ -219,6 +221,83 @@ def test_stiff_driver_takes_more_steps_or_is_refused():
     given = bsde.Regression(grid=np.linspace(0, 1, 41).tolist(), num_paths_per_pass=200)
     with pytest.raises(bsde.MethodFailed, match="40 time steps are too few"):
         first_round(given, Decaying())
+
+
+class Pushed(bsde.Heat):
+    """f = 20 z: paths move by b = 20, and int b^2 dt = 400."""
+
+    def driver(self, t, x, u, z):
+        return 20.0 * z[:, :1]
+
+    def exact_solution(self, t, x):
+        return None
+
+    def reference(self):
+        return None
+
+
+def test_drift_that_the_steps_cannot_follow_takes_more_steps_or_is_refused():
+    # A step of dt follows b^2 dt up to 4, so N steps int b^2 dt up to 4 N.
+    method = bsde.Regression(num_steps=40, num_paths_per_pass=100)
+    found = first_round(method, Pushed(1))
+    assert found.num_steps == 160
+    assert found.found.b_square == pytest.approx(400.0, rel=1e-3)
+    assert found.found.b_square_driven == pytest.approx(400.0, rel=1e-3)
+    given = bsde.Regression(grid=np.linspace(0, 1, 41).tolist(), num_paths_per_pass=100)
+    with pytest.raises(bsde.MethodFailed, match="40 time steps can follow 160"):
+        first_round(given, Pushed(1))
+
+
+def passes_that_explode(limit):
+    """`_Passes` whose stubs explode where the driver grows by more than `limit`."""
+    passes, strengths = _Passes(bsde.Regression(), None, RUN), []
+
+    def one(grid, num_paths, before=None, strength=1.0):
+        strengths.append(strength)
+        last = before.strength if before else 0.0
+        exploded = last > 0 and strength / last > limit(strength)
+        if before is None and strength == 1.0:
+            raise bsde.MethodFailed("at once")
+        found = types.SimpleNamespace(b_square=1e6 if exploded else 100.0)
+        return types.SimpleNamespace(found=found, strength=strength)
+
+    passes._one = one
+    return passes, strengths
+
+
+def test_driver_grows_more_slowly_where_a_pass_explodes():
+    passes, strengths = passes_that_explode(lambda strength: 1.3)
+    found = passes._undriven(np.linspace(0, 1, 5), 100)
+    assert found.strength == 1.0
+    # The whole driver, none of it, the first part, half as much again, and less.
+    assert strengths[:4] == pytest.approx([1.0, 0.0, 0.2, 0.3])
+    assert strengths[4:6] == pytest.approx([0.2 * 1.5**0.5, 0.2 * 1.5])
+
+
+def test_passes_that_explode_however_slowly_the_driver_grows_ask_for_shorter_steps():
+    passes, strengths = passes_that_explode(lambda strength: 1.01 if strength > 0.5 else 2)
+    with pytest.raises(StepTooLong, match="explode beyond 0.[45].* on 4 time steps"):
+        passes._undriven(np.linspace(0, 1, 5), 100)
+    # On shorter steps the passes go on from the last good one.
+    strengths.clear()
+    passes._one = passes_that_explode(lambda strength: 2)[0]._one
+    assert passes._undriven(np.linspace(0, 1, 9), 100).strength == 1.0
+    assert passes._reached[1] == 1.0
+
+
+def test_round_that_fresh_paths_contradict_is_followed_by_more_paths():
+    texts = []
+    line = types.SimpleNamespace(phase=texts.append)
+    run = types.SimpleNamespace(seed=0, line=line)
+    estimate = types.SimpleNamespace(time_grid=7.0, imperfect_z=2.0, monte_carlo=0.1)
+    rounds = bsde.Regression(num_steps=4, num_paths_per_pass=100).fit(Hand(dim=2), run)
+    next(rounds)
+    rounds.send(Round(estimate, np.inf))
+    rounds.send(Round(estimate, np.inf))
+    with pytest.raises(StopIteration):
+        rounds.send(Round(estimate, np.inf))
+    paths = [int(text.split()[2]) for text in texts]
+    assert sorted(set(paths)) == [100, 400, 1600]
 
 
 class Exploding(bsde.Heat):

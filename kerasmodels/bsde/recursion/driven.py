@@ -38,8 +38,13 @@ def control_drift(equation, t, dt, x, u, z):
     region that matters.
     """
     driver, b = driver_and_df_dz(equation, t, x, u, z)
+    return driver, shortened(b, dt)
+
+
+def shortened(b, dt):
+    """b, and where |b| dt exceeds twice sqrt(dt) the vector of that length along it."""
     size = tf.sqrt(dot(b, b) * dt)
-    return driver, b * (_LIMIT / tf.maximum(size, _LIMIT))
+    return b * (_LIMIT / tf.maximum(size, _LIMIT))
 
 
 def driver_and_df_dz(equation, t, x, u, z):

@@ -24,7 +24,7 @@ import tensorflow as tf
 from kerasmodels.bsde.methods.base import MethodFailed
 from kerasmodels.bsde.methods.regression.features import finite
 from kerasmodels.bsde.methods.regression.least_squares import LeastSquares
-from kerasmodels.bsde.recursion.driven import driver_and_df_dz
+from kerasmodels.bsde.recursion.driven import driver_and_df_dz, shortened
 from kerasmodels.bsde.recursion.forward import dot
 from kerasmodels.bsde.recursion.iterated_integrals import iterated_integrals_of_z, probes
 
@@ -61,6 +61,7 @@ class Pass(NamedTuple):
         all paths.
     b_square: float. Mean of int |b|^2 dt with b = df/dz at the u and z found, for the whole
         driver even where `strength` < 1.
+    b_square_driven: float. The same with b shortened as on driven paths (`control_drift`).
     """
 
     coefficients: np.ndarray
@@ -68,6 +69,7 @@ class Pass(NamedTuple):
     z0: np.ndarray
     residual: float
     b_square: float
+    b_square_driven: float
 
 
 class StepTooLong(MethodFailed):
@@ -125,7 +127,7 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
     coefficients = np.zeros((num_steps + 1, features.size))
     statistics = features.statistics
     coefficients[-1, :2] = statistics["g_mean"][-1], statistics["g_deviation"][-1]
-    left, b_square = [], 0.0
+    left, b_squares = [], 0.0
     for n in range(num_steps - 1, -1, -1):
         dt, drift = float(grid[n + 1] - grid[n]), None if b is None else b[n]
         u_start, z_start = function(n + 1, n, coefficients[n + 1])
@@ -140,8 +142,8 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
             u, z = function(n, n, coefficients[n])
             u_start, z_start = u, z
             left.append(unseen)
-        square, df_du = _slopes(equation, grid[n], x[n], u_start, z_start)
-        b_square += square * dt
+        squares, df_du = _slopes(equation, grid[n], dt, x[n], u_start, z_start)
+        b_squares += squares * dt
         if df_du * dt > _STIFF:
             raise StepTooLong(
                 f"the driver is stiff: |df/du| is about {df_du:.3g}, and {num_steps} time "
@@ -150,7 +152,7 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
     left.append(np.var(wanted))
     z0 = np.asarray(z_start[0], "float64")
     residual = float(np.sqrt(np.sum(left)))
-    return Pass(coefficients, float(np.mean(wanted)), z0, residual, b_square)
+    return Pass(coefficients, float(np.mean(wanted)), z0, residual, *map(float, b_squares))
 
 
 def compiled(function, noise):
@@ -159,15 +161,17 @@ def compiled(function, noise):
     return tf.function(function, autograph=False, jit_compile=worth or None)
 
 
-def _slopes(equation, t, x, u, z):
-    """The means of |df/dz|^2 and of |df/du|."""
+def _slopes(equation, t, dt, x, u, z):
+    """The pair (means of |df/dz|^2, whole and shortened; mean of |df/du|)."""
     t = tf.zeros_like(u) + tf.constant(t, u.dtype)
     _, b = driver_and_df_dz(equation, t, x, u, z)
+    driven = shortened(b, tf.constant(dt, u.dtype))
+    squares = np.array([tf.reduce_mean(dot(v, v)) for v in (b, driven)], "float64")
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(u)
         driver = equation.driver(t, x, u, z)
     slope = tape.gradient(driver, u, unconnected_gradients="zero")
-    return float(tf.reduce_mean(dot(b, b))), float(tf.reduce_mean(tf.abs(slope)))
+    return squares, float(tf.reduce_mean(tf.abs(slope)))
 
 
 def _array(value):

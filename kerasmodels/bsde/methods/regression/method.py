@@ -26,6 +26,12 @@ _MOST_PASSES = 20
 # region that matters. The driver is then switched on gradually, its strength growing by the
 # second factor from pass to pass.
 _LARGE_DRIFT, _GROWTH = 4.0, 1.5
+# A pass has exploded where int |df/dz|^2 dt is more than the first number times that of the
+# pass before. The strength then grows more slowly, by at least the second factor.
+_EXPLODED, _LEAST_GROWTH = 10.0, 1.1
+# Time steps are too long where int |b|^2 dt of the drift that they can follow is smaller by
+# more than this factor.
+_CUT = 1.2
 # A round has settled when int |df/dz|^2 dt changes by at most this share from one pass to
 # the next.
 _SETTLED = 0.2
@@ -118,11 +124,16 @@ class Regression(Method):
                     grid = as_time_grid("solve", equation, num_steps)
             found.baseline = baseline
             result = yield found
-            if not result.attainable_half_width < _NARROWER * last:
+            attainable = result.attainable_half_width
+            # Where fresh paths contradict a round, more paths may mend it.
+            contradicted = math.isinf(attainable)
+            if not (contradicted or attainable < _NARROWER * last):
                 return
-            last = result.attainable_half_width
+            last = min(last, attainable)
             before = len(grid), num_paths
             finer, more = _refinement(result.estimate) if self.grid is None else (1, 4)
+            if contradicted:
+                more = 4
             if finer > 1:
                 num_steps = max(num_steps, min(finer * num_steps, _MOST_STEPS))
                 grid = as_time_grid("solve", equation, num_steps)
@@ -171,6 +182,8 @@ class _Passes:
     def __init__(self, method, equation, run):
         self._method, self._equation, self._run = method, equation, run
         self._done = 0
+        # The last pass with a weaker driver, and its strength.
+        self._reached = None
 
     def __call__(self, grid, num_paths, before):
         """The `Regressed` of the last pass.
@@ -184,36 +197,77 @@ class _Passes:
             found = self._undriven(grid, num_paths)
             if found.found.b_square <= SMALL_DRIFT:
                 return found
+            self._require_short_steps(found)
         for _ in range(_MOST_PASSES):
             last = found.found.b_square
             found = self._one(grid, num_paths, found if last > SMALL_DRIFT else None)
             change = abs(found.found.b_square - last)
             if change <= _SETTLED * max(last, SMALL_DRIFT):
+                self._require_short_steps(found)
                 return found
         raise MethodFailed(
             f"its regressions do not settle: int |df/dz|^2 dt went from {last:.3g} to "
             f"{found.found.b_square:.3g} in the last of {_MOST_PASSES} passes"
         )
 
+    def _require_short_steps(self, found):
+        """Raises StepTooLong if driven paths cannot follow the drift in these steps."""
+        whole, driven = found.found.b_square, found.found.b_square_driven
+        if whole > _CUT * driven:
+            raise StepTooLong(
+                f"int |df/dz|^2 dt is {whole:.3g}, of which {found.num_steps} time steps "
+                f"can follow {driven:.3g}"
+            )
+
     def _undriven(self, grid, num_paths):
         """A pass on undriven paths, or the last of a series with growing drivers.
 
         The series is made where the drift is large, and where the first pass fails.
         """
-        try:
-            first = self._one(grid, num_paths)
-            if first.found.b_square <= _LARGE_DRIFT:
-                return first
-        except StepTooLong:
-            raise
-        except MethodFailed:
-            # The full driver at once can fail, for example a strong quadratic one.
-            pass
-        found, strength = self._one(grid, num_paths, strength=0.0), 0.0
+        if self._reached is None:
+            try:
+                first = self._one(grid, num_paths)
+                if first.found.b_square <= _LARGE_DRIFT:
+                    return first
+            except StepTooLong:
+                raise
+            except MethodFailed:
+                # The full driver at once can fail, for example a strong quadratic one.
+                pass
+            found = self._one(grid, num_paths, strength=0.0)
+            self._reached = found, 0.0
+        return self._growing(grid, num_paths)
+
+    def _growing(self, grid, num_paths):
+        """Passes with a driver that grows to the whole one, each on the paths of the last.
+
+        Raises:
+            StepTooLong: the passes explode however slowly the driver grows. For a driver
+                that is quadratic in z the regressions are an explicit scheme of a Riccati
+                equation, which needs short steps.
+        """
+        found, strength = self._reached
+        if strength == 1.0:
+            return self._one(grid, num_paths, found)
+        start = math.sqrt(_LARGE_DRIFT / max(found.found.b_square, _LARGE_DRIFT))
+        growth = _GROWTH
         while strength < 1.0:
-            start = math.sqrt(_LARGE_DRIFT / max(found.found.b_square, _LARGE_DRIFT))
-            strength = min(1.0, strength * _GROWTH or start)
-            found = self._one(grid, num_paths, found, strength)
+            try:
+                wanted = min(1.0, strength * growth or start)
+                following = self._one(grid, num_paths, found, wanted)
+                if following.found.b_square > _EXPLODED * found.found.b_square:
+                    raise MethodFailed("a pass has exploded")
+            except StepTooLong:
+                raise
+            except MethodFailed:
+                start, growth = start / 2, math.sqrt(growth)
+                if growth < _LEAST_GROWTH:
+                    raise StepTooLong(
+                        f"its regressions explode beyond {strength:.2g} times the driver "
+                        f"on {len(grid) - 1} time steps"
+                    ) from None
+                continue
+            found, strength = self._reached = following, wanted
         return found
 
     def _one(self, grid, num_paths, before=None, strength=1.0):
