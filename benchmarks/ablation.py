@@ -68,7 +68,7 @@ def run(name, variant, seed, quick=False):
     grid = bsde.time_grid(equation.terminal_time, num_steps)
     model = (Alike if "model" in change else bsde.GlobalModel)(
         equation,
-        num_steps,
+        num_steps=num_steps,
         control=make_control(change["control"], grid[1:-1], equation.dim, seed=seed),
         terminal_skip=change["control"] == "shared" and change.get("terminal_skip", True),
         rule=change["rule"],

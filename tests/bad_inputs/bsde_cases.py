@@ -689,7 +689,10 @@ ENTRIES = [
         bsde.solve,
         works=False,
         equation=(HEAT, EQUATION),
-        method=("deep_bsde", [*name_of(Near("monte-carlo", "monte_carlo")), bsde.Heat]),
+        method=(
+            "deep_bsde",
+            [*optional(name_of(Near("monte-carlo", "monte_carlo"))), bsde.Heat],
+        ),
         tolerance=(1e-3, POSITIVE),
         num_paths=(1, optional(COUNT)),
         seed=(0, SEED),

@@ -194,9 +194,8 @@ def test_saved_optimizer_continues(tmp_path):
 @pytest.mark.slow
 def test_same_seed_same_run_other_seed_other_run():
     def run(seed):
-        solution = bsde.solve(
-            bsde.HJB(3), 2, steps=10, batch_size=8, num_paths=256, max_rounds=1, seed=seed
-        )
+        few = {"steps": 10, "batch_size": 8, "num_paths": 256, "max_rounds": 1}
+        solution = bsde.solve(bsde.HJB(3), num_steps=2, seed=seed, **few)
         return [w.numpy() for w in solution.model.weights]
 
     first, second, other = run(1), run(1), run(2)

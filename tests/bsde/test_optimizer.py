@@ -95,7 +95,7 @@ def test_layer_and_optimizer_of_the_user_in_a_solve_that_is_stopped(optimizer, t
         )
 
     whole = solve()
-    assert type(whole.model.control) is PlainControl
+    assert type(whole.model.control.layer) is PlainControl
     assert type(whole.model.optimizer) is type(optimizer)
     assert whole.to_dict()["learning_rate"] == pytest.approx(float(optimizer.learning_rate))
     assert not optimizer.built

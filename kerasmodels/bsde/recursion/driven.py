@@ -51,7 +51,7 @@ def driver_and_df_dz(equation, t, x, u, z):
     """The pair (f, df/dz), by automatic differentiation.
 
     df/dz is zero where the derivative is not finite although f is, as that of sqrt(z . z)
-    at z = 0: no drift is as good there as any other.
+    at z = 0: zero is as good a drift there as any other.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(z)
