@@ -45,8 +45,7 @@ QUICK |= {"num_paths": 64, "max_rounds": 1}
 def run(name, seed, quick):
     """The numbers of one solve, or the text of the error that ended it."""
     problem = PROBLEMS[name]
-    quickly = accuracy.QUICK if problem.options else QUICK
-    options = {**OPTIONS, **problem.options, **(quickly if quick else {})}
+    options = {**OPTIONS, **problem.options, **(QUICK if quick else {})}
     try:
         result = bsde.solve(problem.equation, seed=seed, **options).to_dict()
     except Exception as error:
