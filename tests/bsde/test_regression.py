@@ -224,10 +224,10 @@ def test_stiff_driver_takes_more_steps_or_is_refused():
 
 
 class Pushed(bsde.Heat):
-    """f = 20 z: paths move by b = 20, and int b^2 dt = 400."""
+    """f = 7 z: paths move by b = 7, and int b^2 dt = 49."""
 
     def driver(self, t, x, u, z):
-        return 20.0 * z[:, :1]
+        return 7.0 * z[:, :1]
 
     def exact_solution(self, t, x):
         return None
@@ -238,13 +238,13 @@ class Pushed(bsde.Heat):
 
 def test_drift_that_the_steps_cannot_follow_takes_more_steps_or_is_refused():
     # A step of dt follows b^2 dt up to 4, so N steps int b^2 dt up to 4 N.
-    method = bsde.Regression(num_steps=40, num_paths_per_pass=100)
+    method = bsde.Regression(num_steps=4, num_paths_per_pass=100)
     found = first_round(method, Pushed(1))
-    assert found.num_steps == 160
-    assert found.found.b_square == pytest.approx(400.0, rel=1e-3)
-    assert found.found.b_square_driven == pytest.approx(400.0, rel=1e-3)
-    given = bsde.Regression(grid=np.linspace(0, 1, 41).tolist(), num_paths_per_pass=100)
-    with pytest.raises(bsde.MethodFailed, match="40 time steps can follow 160"):
+    assert found.num_steps == 16
+    assert found.found.b_square == pytest.approx(49.0, rel=1e-3)
+    assert found.found.b_square_driven == pytest.approx(49.0, rel=1e-3)
+    given = bsde.Regression(grid=np.linspace(0, 1, 5).tolist(), num_paths_per_pass=100)
+    with pytest.raises(bsde.MethodFailed, match="4 time steps can follow 16"):
         first_round(given, Pushed(1))
 
 
