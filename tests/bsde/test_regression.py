@@ -357,11 +357,11 @@ def test_time_grid_that_limits_the_interval_alone_asks_for_no_more_paths():
 
 
 def test_products_of_coordinates_are_features():
-    # g = |x|^2 is the same in both directions; x_1 x_2 - x_1 is not.
-    found, paths = one_pass(Hand(dim=2), num_paths=500)
+    # g = |x|^2 is the same in all directions; x_1 x_2 - x_1 is not.
+    found, paths = one_pass(Hand(dim=3), num_paths=500)
     x = paths.x[6]
     values = np.asarray(found.features(6, tf.fill((500, 1), found.grid[6]), x))
-    wanted = np.asarray(x[:, :1] * x[:, 1:] - x[:, :1])[:, 0]
+    wanted = np.asarray(x[:, :1] * x[:, 1:2] - x[:, :1])[:, 0]
     weights = np.linalg.lstsq(values, wanted, rcond=None)[0]
     # What the bound on each coordinate does to products of normals.
     assert np.std(values @ weights - wanted) < 0.05 * np.std(wanted)
