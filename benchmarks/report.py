@@ -99,9 +99,9 @@ SECTIONS = [
         "An *error in half-widths* above one means that the interval does not hold the "
         "value. A row is *met* if nine of ten runs held or were refused, and the median "
         "half-width is at most 0.5 %. The runs take the defaults of `solve` with a "
-        "tolerance of 0.4 %. Regulator and cart-pole alone take the regression alone, "
-        "because trained networks end far from the solution there. The seconds are those "
-        "of a run that shares the machine with another run.",
+        "tolerance of 0.4 %. Only regulator and cart-pole are solved without the "
+        "deep BSDE method, whose networks end far from the solution there. The seconds are "
+        "those of a run that shares the machine with another run.",
         outside,
     ),
     (
