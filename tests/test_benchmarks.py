@@ -205,19 +205,13 @@ def test_an_interval_holds_what_is_within_the_tolerance_of_the_reference():
 
 
 @pytest.mark.slow
-def test_coverage_runs(tmp_path):
+@pytest.mark.parametrize("benchmark", [coverage, regression])
+def test_benchmark_of_many_seeds_runs(benchmark, tmp_path):
     name = "quadratic gradient"
-    results = coverage.main(["--quick", "--problems", name, "--out", str(tmp_path)])
+    results = benchmark.main(["--quick", "--problems", name, "--out", str(tmp_path)])
     assert [run["seed"] for run in results["runs"][name]] == [0]
-    assert f"| {name} |" in (tmp_path / "coverage.md").read_text()
-
-
-@pytest.mark.slow
-def test_regression_runs(tmp_path):
-    name = "quadratic gradient"
-    results = regression.main(["--quick", "--problems", name, "--out", str(tmp_path)])
-    assert [run["seed"] for run in results["runs"][name]] == [0]
-    assert f"| {name} |" in (tmp_path / "regression.md").read_text()
+    stem = pathlib.Path(benchmark.__file__).stem
+    assert f"| {name} |" in (tmp_path / f"{stem}.md").read_text()
 
 
 def test_regression_table_counts_failures_apart():

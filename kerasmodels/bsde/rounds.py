@@ -79,8 +79,9 @@ def _text(equation, method, reason):
 def _rounds(equation, method, active, tolerance, num_paths):
     """The `Answer` of one method.
 
-    A round that fails does not end the method: the answer of the round before stays. A
-    round that its estimate contradicts does, because it casts doubt on the rounds before.
+    Where a round fails, the method answers with the round before. An estimate that
+    contradicts its round casts doubt on the earlier rounds too: only a later round can
+    answer then.
     """
     rounds, earlier = method.fit(equation, active), None
     approximation = next(rounds)
@@ -108,8 +109,8 @@ def _rounds(equation, method, active, tolerance, num_paths):
                 raise
             break
         # A method that trains one model further leaves nothing of the earlier rounds.
-        if found is not approximation and not doubt:
-            earlier = Answer(method, approximation, estimate)
+        if found is not approximation:
+            earlier = None if doubt else Answer(method, approximation, estimate)
         approximation = found
     if doubt:
         raise MethodFailed(doubt)

@@ -82,33 +82,51 @@ def test_another_error_is_not_hidden(answers):
         answers(Stub(error=KeyError("bug")), Stub(0.1))
 
 
+@dataclasses.dataclass(frozen=True)
 class Rounds(Stub):
-    """Two rounds with approximations of their own; the second may raise."""
+    """Rounds with approximations of their own; the last ends with `error`."""
+
+    doubts: tuple = (None,)
 
     def fit(self, equation, run):
-        yield types.SimpleNamespace(name="first", contradicted_by=lambda estimate: None)
+        for doubt in self.doubts:
+            yield types.SimpleNamespace(contradicted_by=lambda estimate, doubt=doubt: doubt)
         if self.error:
             raise self.error
-        yield types.SimpleNamespace(name="second", contradicted_by=lambda estimate: None)
+        yield None
 
 
-@pytest.mark.parametrize("of_method", [True, False])
-def test_round_that_fails_leaves_the_answer_of_the_round_before(monkeypatch, of_method):
-    parts = dict.fromkeys(("time_grid", "imperfect_z", "monte_carlo"), 0.2)
-    wide = types.SimpleNamespace(
-        u0=1.0, half_width=0.6, num_paths=10, refused=False, **parts
-    )
+WIDE = types.SimpleNamespace(
+    u0=1.0,
+    half_width=0.6,
+    num_paths=10,
+    refused=False,
+    **dict.fromkeys(("time_grid", "imperfect_z", "monte_carlo"), 0.2),
+)
 
+
+@pytest.fixture
+def answer_of(monkeypatch):
     def newton_iteration(approximation, estimator, tolerance):
-        if approximation.name == "second":
+        if approximation is None:
             raise FloatingPointError("overflow")
-        return wide
+        return WIDE
 
     monkeypatch.setattr(rounds, "newton_iteration", newton_iteration)
-    line = types.SimpleNamespace(phase=lambda text: None, estimate=None)
     active = types.SimpleNamespace(
-        line=line, estimator=lambda _: types.SimpleNamespace(substeps=1)
+        line=types.SimpleNamespace(phase=lambda text: None, estimate=None),
+        estimator=lambda approximation: types.SimpleNamespace(substeps=1),
     )
-    method = Rounds(error=bsde.MethodFailed("no") if of_method else None)
-    answer = best_answer(bsde.Heat(2), [method], active, 0.1, 10)
-    assert answer.approximation.name == "first" and answer.estimate is wide
+    return lambda method: best_answer(bsde.Heat(2), [method], active, 0.1, 10)
+
+
+@pytest.mark.parametrize("error", [bsde.MethodFailed("no"), None])
+def test_round_that_fails_leaves_the_answer_of_the_round_before(answer_of, error):
+    answer = answer_of(Rounds(error=error))
+    assert answer.approximation is not None and answer.estimate is WIDE
+
+
+@pytest.mark.parametrize("error", [bsde.MethodFailed("no"), None])
+def test_contradicted_round_leaves_no_answer_of_earlier_rounds(answer_of, error):
+    with pytest.raises((bsde.MethodFailed, FloatingPointError), match="no|overflow"):
+        answer_of(Rounds(error=error, doubts=(None, "it is off")))

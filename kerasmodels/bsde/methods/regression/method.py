@@ -57,8 +57,9 @@ class Regression(Method):
     penalty. Where the driver depends on z, the important paths are those with drift
     b = df/dz: the regressions are repeated on paths driven by the last z. Where this drift
     is large, the driver is switched on gradually. Each further round takes four times the
-    paths, up to a limit, and twice the time steps where the time grid limits the interval;
-    where it alone does, four times the time steps and as many paths.
+    paths, up to a limit, and twice the time steps where the time grid limits the interval.
+    Where nearly all of the half-width comes from the time grid, the round takes four times
+    the time steps instead, and no more paths.
 
     The method stops with an error where its regressions do not settle, or where fresh
     paths contradict them: there a network has to be trained (`DeepBSDE`).
