@@ -76,29 +76,40 @@ def _text(equation, method, reason):
     return f"`{name}` cannot solve {equation!r}, because {reason}.{advice}"
 
 
-def _rounds(equation, method, active, tolerance, num_paths):
-    """The `Answer` of one method.
+class _Standing(NamedTuple):
+    """A round's approximation with its estimate, and what more paths can make of that."""
 
-    Where a round fails, the method answers with the round before. An estimate that
-    contradicts its round casts doubt on the earlier rounds too: only a later round can
-    answer then.
+    approximation: Approximation
+    estimator: Estimator
+    estimate: Estimate
+    most_paths: int
+    attainable: float
+
+
+def _rounds(equation, method, active, tolerance, num_paths):
+    """The `Answer` of one method: that of the round whose interval can be the narrowest.
+
+    Where a round fails, an earlier one answers. An estimate that contradicts its round
+    casts doubt on the earlier rounds too: only a later round can answer then.
     """
-    rounds, earlier = method.fit(equation, active), None
+    rounds, best = method.fit(equation, active), None
     approximation = next(rounds)
     while True:
-        active.line.phase("estimate: compiling the paths")
-        estimator = active.estimator(approximation)
-        estimator.on_chunk = active.line.estimate
-        most_paths = num_paths or _most_paths(equation, method, approximation, estimator)
         try:
-            estimate = newton_iteration(approximation, estimator, tolerance)
+            standing = _standing(
+                equation, method, active, approximation, tolerance, num_paths
+            )
         except FloatingPointError:
-            if earlier is None:
+            if best is None:
                 raise
-            return earlier
-        attainable = attainable_half_width(estimate, most_paths)
+            break
+        estimate, attainable = standing.estimate, standing.attainable
         doubt = approximation.contradicted_by(estimate)
-        if not (doubt or attainable > tolerance * abs(estimate.u0)):
+        if doubt:
+            best = None
+        elif best is None or attainable < best.attainable:
+            best = standing
+        if best and best.attainable <= tolerance * abs(best.estimate.u0):
             break
         try:
             found = rounds.send(Round(estimate, math.inf if doubt else attainable))
@@ -108,21 +119,37 @@ def _rounds(equation, method, active, tolerance, num_paths):
             if doubt:
                 raise
             break
-        # A method that trains one model further leaves nothing of the earlier rounds.
-        if found is not approximation:
-            earlier = None if doubt else Answer(method, approximation, estimate)
+        if found is approximation:
+            # Training one model further leaves nothing of the earlier rounds.
+            best = None
         approximation = found
-    if doubt:
+    if best is None:
         raise MethodFailed(doubt)
+    return Answer(method, best.approximation, _with_all_paths(best, tolerance))
+
+
+def _standing(equation, method, active, approximation, tolerance, num_paths):
+    active.line.phase("estimate: compiling the paths")
+    estimator = active.estimator(approximation)
+    estimator.on_chunk = active.line.estimate
+    most_paths = num_paths or _most_paths(equation, method, approximation, estimator)
+    estimate = newton_iteration(approximation, estimator, tolerance)
+    attainable = attainable_half_width(estimate, most_paths)
+    return _Standing(approximation, estimator, estimate, most_paths, attainable)
+
+
+def _with_all_paths(standing, tolerance):
+    """The estimate, with more paths where it is too wide and more are allowed."""
+    _, estimator, estimate, most_paths, _ = standing
     wide = not estimate.half_width <= tolerance * abs(estimate.u0)
     if wide and not estimate.refused and estimate.num_paths < most_paths:
         try:
-            estimate = estimator(most_paths, tolerance)
+            return estimator(most_paths, tolerance)
         except FloatingPointError:
             # With more paths one overflowed: the estimate from fewer paths stays, with its
             # wider interval.
             pass
-    return Answer(method, approximation, estimate)
+    return estimate
 
 
 def _most_paths(equation, method, approximation, estimator):

@@ -2,16 +2,17 @@
 
 import dataclasses
 import math
-import types
 import warnings
 
 import pytest
 
+from kerasmodels.bsde.equations import HJB, AllenCahn, QuadraticGradient
 from kerasmodels.bsde.estimate import estimator as module
 from kerasmodels.bsde.estimate.newton import (
     NewtonWarning,
     attainable_half_width,
     newton_iteration,
+    reads_u,
 )
 
 
@@ -24,17 +25,21 @@ def made(u0, half_width=0.1, reach=1.0, growth=0.0):
 class Model:
     """A model that is its u0."""
 
-    def __init__(self, u0):
+    def __init__(self, u0, equation):
         self.u0 = u0
-        self.equation = types.SimpleNamespace(terminal_time=2.0)
+        self.equation = equation
 
     def set_u0(self, value):
         self.u0 = value
 
 
-def iterated(start, step, **options):
+# Its driver reads u, and the horizon of 2 shows in a message.
+ALLEN_CAHN = AllenCahn(dim=1, terminal_time=2.0)
+
+
+def iterated(start, step, equation=ALLEN_CAHN, **options):
     """`newton_iteration` where each estimate is `step` of the present u0, and those u0."""
-    model, seen = Model(start), []
+    model, seen = Model(start, equation), []
 
     def estimator(num_paths, tolerance):
         seen.append(model.u0)
@@ -52,6 +57,14 @@ def test_it_ends_where_it_moves_less_than_the_uncertainty():
     assert seen == pytest.approx([2.6, 1.8, 1.4, 1.2])
     assert estimate.u0 == model.u0 == pytest.approx(1.1)
     assert not estimate.refused
+
+
+def test_one_step_is_exact_where_the_driver_is_free_of_u():
+    estimate, model, seen = iterated(2.6, lambda u0: (u0 + 1) / 2, HJB(dim=1), reach=9.0)
+    assert seen == [2.6] and estimate.u0 == model.u0 == pytest.approx(1.8)
+    assert not reads_u(HJB(dim=3)) and reads_u(ALLEN_CAHN)
+    # This driver reads t, x and z.
+    assert not reads_u(QuadraticGradient(dim=2))
 
 
 def test_it_goes_back_where_it_does_not_converge():

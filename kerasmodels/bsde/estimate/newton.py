@@ -4,6 +4,8 @@ import dataclasses
 import math
 import warnings
 
+import tensorflow as tf
+
 
 class NewtonWarning(UserWarning):
     """Newton's method left the trained u0 by more than the mismatch allows."""
@@ -23,6 +25,8 @@ def newton_iteration(model, estimator, tolerance):
     """
     estimate, first, start, last = None, None, float(model.u0), math.inf
     trained = start
+    # The step is exact where the driver is free of u, as u_N moves by as much as u0.
+    exact = not reads_u(model.equation)
     for _ in range(5):
         try:
             found = estimator(1, tolerance)
@@ -38,7 +42,7 @@ def newton_iteration(model, estimator, tolerance):
         first = found if first is None else first
         estimate, start, last = found, float(model.u0), moved
         model.set_u0(estimate.u0)
-        if moved <= estimate.half_width:
+        if exact or moved <= estimate.half_width:
             break
     # One step alone moves u0 by a mean of R / J, and by what the extrapolation adds.
     if abs(estimate.u0 - trained) > first.reach + first.half_width:
@@ -48,6 +52,17 @@ def newton_iteration(model, estimator, tolerance):
             first, u0=trained, imperfect_z=first.reach, correction=0.0, refused=True
         )
     return estimate
+
+
+def reads_u(equation):
+    """Whether the driver of an `Equation` depends on u, as far as derivatives reach."""
+    x, z = (tf.zeros((1, n), "float64") for n in (equation.dim, equation.noise_dim))
+    x += equation.x0
+    t, u = (tf.zeros((1, 1), "float64") for _ in range(2))
+    with tf.GradientTape() as tape:
+        tape.watch(u)
+        driver = equation.driver(t, x, u, z)
+    return tape.gradient(driver, u) is not None
 
 
 def _warn(model, moved, estimate):

@@ -33,8 +33,8 @@ from kerasmodels.bsde.recursion.iterated_integrals import iterated_integrals_of_
 _STIFF = 0.5
 # A larger number counts as overflow: near 1.8e19 its square overflows in float32.
 LARGEST = 1e18
-# With at least this many paths x time steps, compilation by XLA pays off.
-_COMPILED = 2**18
+# Compilation by XLA pays off with at least as many paths x time steps, or numbers in them.
+_COMPILED, _COMPILED_NUMBERS = 2**18, 2**25
 
 
 class Paths(NamedTuple):
@@ -92,57 +92,32 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
         MethodFailed: a number is NaN, or `LARGEST` or more in size.
     """
     x, noise, b = paths
-    one = tf.ones_like(x[0][:, :1])
-    num_steps, dtype = len(grid) - 1, one.dtype
-    value_and_z, basis = (compiled(f, noise) for f in (features.value_and_z, features))
-
-    def function(k, n, weights):
-        t = one * tf.constant(grid[n], dtype)
-        return value_and_z(tf.constant(k), t, x[n], tf.constant(weights, dtype))
-
-    def half_step(n, u, z, drift, dt):
-        """(strength f - z . b) dt / 2 at the n-th time."""
-        driver = strength * equation.driver(one * tf.constant(grid[n], dtype), x[n], u, z)
-        return dt / 2 * (driver if drift is None else driver - dot(z, drift))
-
-    def martingale(n, dt, change, z):
-        """z . dW^Q, and the part of int z . dW^Q beyond it.
-
-        That part, the iterated integrals, is added where it leaves less variance in the
-        change of u.
-        """
-        plain = dot(z, noise[n])
-        # The noise of another path is independent of this one's.
-        other = tf.roll(noise[n], 1, axis=0)
-        t, dt = one * tf.constant(grid[n], dtype), one * dt
-        states, along = probes(equation, t, dt, x[n], z, other)
-        weights = tf.constant(coefficients[n + 1], dtype)
-        z_probed = value_and_z(tf.constant(n + 1), tf.tile(t, (4, 1)), states, weights)[1]
-        better = plain + iterated_integrals_of_z(dt, along, z_probed, noise[n])
-        squares = [tf.math.reduce_variance(change - value) for value in (plain, better)]
-        return better if squares[1] < squares[0] else plain
-
-    u, z = equation.terminal_and_z(one * tf.constant(grid[-1], dtype), x[-1])
+    num_steps, dtype = len(grid) - 1, x.dtype
+    steps = _Steps(equation, features, noise)
+    times = tf.constant(grid, dtype)
+    strength = tf.constant(strength, dtype)
+    u, z = equation.terminal_and_z(tf.ones_like(x[0][:, :1]) * times[-1], x[-1])
     z = finite(z)
     coefficients = np.zeros((num_steps + 1, features.size))
     statistics = features.statistics
     coefficients[-1, :2] = statistics["g_mean"][-1], statistics["g_deviation"][-1]
     left, b_squares = [], 0.0
     for n in range(num_steps - 1, -1, -1):
-        dt, drift = float(grid[n + 1] - grid[n]), None if b is None else b[n]
-        u_start, z_start = function(n + 1, n, coefficients[n + 1])
-        end = u + half_step(n + 1, u, z, drift, dt)
-        end -= martingale(n, dt, end - u_start, z_start)
-        wanted = _array(end + half_step(n, u_start, z_start, drift, dt))
+        index = tf.constant(n)
+        drift = None if b is None else b[n]
+        start = index, times, x[n], strength, drift
+        later = tf.constant(coefficients[n + 1], dtype)
+        end, wanted, values, u, z = steps.target(start, x[n + 1], noise[n], u, z, later)
+        wanted = _array(wanted)
         if n > 0:
-            values = basis(tf.constant(n), one * tf.constant(grid[n], dtype), x[n])
             fit = LeastSquares(np.asarray(values, "float64"), features.num_base)
-            u, z = function(n, n, fit(wanted)[0])
-            coefficients[n], unseen = fit(_array(end + half_step(n, u, z, drift, dt)))
-            u, z = function(n, n, coefficients[n])
-            u_start, z_start = u, z
+            first = tf.constant(fit(wanted)[0], dtype)
+            wanted = _array(steps.target_again(start, end, first))
+            coefficients[n], unseen = fit(wanted)
+            u, z = steps.function(start, tf.constant(coefficients[n], dtype))
             left.append(unseen)
-        squares, df_du = _slopes(equation, grid[n], dt, x[n], u_start, z_start)
+        squares, df_du = (np.asarray(v, "float64") for v in steps.slopes(start, u, z))
+        dt = float(grid[n + 1] - grid[n])
         b_squares += squares * dt
         if df_du * dt > _STIFF:
             raise StepTooLong(
@@ -150,28 +125,101 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
                 "steps are too few for it"
             )
     left.append(np.var(wanted))
-    z0 = np.asarray(z_start[0], "float64")
+    z0 = np.asarray(z[0], "float64")
     residual = float(np.sqrt(np.sum(left)))
     return Pass(coefficients, float(np.mean(wanted)), z0, residual, *map(float, b_squares))
 
 
+class _Steps:
+    """The parts of a step between its regressions, each as a graph.
+
+    `start` is the tuple (n, times, x_n, strength, b_n): index, all times of the grid,
+    states, factor of the driver, and the drift of dW or None.
+    """
+
+    def __init__(self, equation, features, noise):
+        self._equation, self._features = equation, features
+        names = ("target", "target_again", "function", "slopes")
+        for name in names:
+            setattr(self, name, compiled(getattr(self, f"_{name}"), noise))
+
+    def _target(self, start, x_end, noise, u_end, z_end, weights):
+        """What the first regression at t_n fits, and on what.
+
+        Returns:
+            The tuple (target without f_n, target, values of the features at x_n, u and z
+            by the function u_{n+1} at x_n).
+        """
+        n, times, x, strength, b = start
+        t = _column(times, n, x)
+        u, z = self._features.value_and_z(n + 1, t, x, weights)
+        end = u_end + self._half_step(n, n + 1, times, x_end, u_end, z_end, strength, b)
+        end -= self._martingale(n, times, x, noise, end - u, z, weights)
+        wanted = end + self._half_step(n, n, times, x, u, z, strength, b)
+        return end, wanted, self._features(n, t, x), u, z
+
+    def _target_again(self, start, end, weights):
+        """What the second regression fits: f_n at the u_n of the first."""
+        n, times, x, strength, b = start
+        u, z = self._function(start, weights)
+        return end + self._half_step(n, n, times, x, u, z, strength, b)
+
+    def _function(self, start, weights):
+        n, times, x, *_ = start
+        return self._features.value_and_z(n, _column(times, n, x), x, weights)
+
+    def _slopes(self, start, u, z):
+        """The pair (means of |df/dz|^2, whole and shortened; mean of |df/du|)."""
+        n, times, x, *_ = start
+        t = _column(times, n, x)
+        _, b = driver_and_df_dz(self._equation, t, x, u, z)
+        driven = shortened(b, _length(times, n))
+        squares = tf.stack([tf.reduce_mean(dot(v, v)) for v in (b, driven)])
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(u)
+            driver = self._equation.driver(t, x, u, z)
+        slope = tape.gradient(driver, u, unconnected_gradients="zero")
+        return squares, tf.reduce_mean(tf.abs(slope))
+
+    def _half_step(self, n, k, times, x, u, z, strength, b):
+        """(strength f - z . b) dt / 2 at the k-th time, in the step from the n-th."""
+        driver = strength * self._equation.driver(_column(times, k, x), x, u, z)
+        return _length(times, n) / 2 * (driver if b is None else driver - dot(z, b))
+
+    def _martingale(self, n, times, x, noise, change, z, weights):
+        """z . dW^Q, and the part of int z . dW^Q beyond it.
+
+        That part, the iterated integrals, is added where it leaves less variance in the
+        change of u.
+        """
+        plain = dot(z, noise)
+        # The noise of another path is independent of this one's.
+        other = tf.roll(noise, 1, axis=0)
+        t = _column(times, n, x)
+        dt = tf.ones_like(t) * _length(times, n)
+        states, along = probes(self._equation, t, dt, x, z, other)
+        t = tf.tile(t, (4, 1))
+        z_probed = self._features.value_and_z(n + 1, t, states, weights)[1]
+        better = plain + iterated_integrals_of_z(dt, along, z_probed, noise)
+        variances = [tf.math.reduce_variance(change - value) for value in (plain, better)]
+        return tf.where(variances[1] < variances[0], better, plain)
+
+
+def _column(times, n, x):
+    """The n-th time for each of the states, `[batch, 1]`."""
+    return tf.zeros_like(x[:, :1]) + tf.gather(times, n)
+
+
+def _length(times, n):
+    """The n-th time step."""
+    return tf.gather(times, n + 1) - tf.gather(times, n)
+
+
 def compiled(function, noise):
     """`function` as a graph, for use at each time of paths with this noise."""
-    worth = noise.shape[0] * noise.shape[1] >= _COMPILED
+    points = noise.shape[0] * noise.shape[1]
+    worth = points >= _COMPILED or points * noise.shape[2] >= _COMPILED_NUMBERS
     return tf.function(function, autograph=False, jit_compile=worth or None)
-
-
-def _slopes(equation, t, dt, x, u, z):
-    """The pair (means of |df/dz|^2, whole and shortened; mean of |df/du|)."""
-    t = tf.zeros_like(u) + tf.constant(t, u.dtype)
-    _, b = driver_and_df_dz(equation, t, x, u, z)
-    driven = shortened(b, tf.constant(dt, u.dtype))
-    squares = np.array([tf.reduce_mean(dot(v, v)) for v in (b, driven)], "float64")
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(u)
-        driver = equation.driver(t, x, u, z)
-    slope = tape.gradient(driver, u, unconnected_gradients="zero")
-    return squares, float(tf.reduce_mean(tf.abs(slope)))
 
 
 def _array(value):

@@ -137,13 +137,20 @@ def statistics_of(equation, grid, x):
         dict of arrays, `[N + 1]` or `[N + 1, dim]`: the times, means and deviations, and
         the clipping range from "low" to "high".
     """
-    g = np.stack([np.asarray(equation.terminal(states)) for states in x])
-    x = np.asarray(x)
+    g = [finite(equation.terminal(states)) for states in x]
     mean, deviation = _moments(x)
-    g_mean, g_deviation = _moments(np.nan_to_num(g, posinf=0.0, neginf=0.0))
-    m = np.mean((x - mean[:, None]) / deviation[:, None], axis=-1)
-    m_deviation = np.maximum(np.std(m, axis=1), 0.1 / math.sqrt(x.shape[-1]))
-    low, high = (f(x, axis=1).astype("float64") for f in (np.min, np.max))
+    g_mean, g_deviation = _moments(g)
+    m_deviation = [
+        np.std(np.mean((states - centre) / scale, axis=-1), dtype="float64")
+        for states, centre, scale in zip(
+            np.asarray(x), mean.astype(x.dtype.name), deviation.astype(x.dtype.name)
+        )
+    ]
+    m_deviation = np.maximum(m_deviation, 0.1 / math.sqrt(x.shape[-1]))
+    low, high = (
+        np.array([f(states, axis=0) for states in x], "float64")
+        for f in (tf.reduce_min, tf.reduce_max)
+    )
     return {
         "time": np.asarray(grid),
         "mean": mean,
@@ -157,8 +164,11 @@ def statistics_of(equation, grid, x):
 
 
 def _moments(values):
-    """Means and deviations of values `[N + 1, batch, k]` at each time."""
-    mean, deviation = (f(values, axis=1, dtype="float64") for f in (np.mean, np.std))
+    """Means and deviations of values `[batch, k]` at each time."""
+    functions = (tf.reduce_mean, tf.math.reduce_std)
+    mean, deviation = (
+        np.array([f(value, axis=0) for value in values], "float64") for f in functions
+    )
     # All paths start at one point, and a coordinate without noise has deviation zero, so
     # deviations have a lower bound.
     largest = np.max(deviation, axis=0)

@@ -29,13 +29,15 @@ class LeastSquares:
     """
 
     def __init__(self, values, num_base):
-        centre, scale = np.mean(values, axis=0), np.std(values, axis=0)
+        centre = np.mean(values, axis=0)
+        rows = values - centre
+        scale = np.sqrt(np.einsum("ij,ij->j", rows, rows) / len(rows))
         # A feature that is constant here gets the weight zero, as one that varies by
         # little would get a weight under which it explodes elsewhere.
         scale[scale < _CONSTANT * (1 + np.abs(centre))] = np.inf
-        centre[0], scale[0] = 0.0, 1.0
-        self._centre, self._scale = centre, scale
-        self._rows = (values - centre) / scale
+        rows /= scale
+        rows[:, 0], centre[0], scale[0] = 1.0, 0.0, 1.0
+        self._rows, self._centre, self._scale = rows, centre, scale
         self._kept = len(values) - len(values) // 4
         seen = self._rows[: self._kept]
         self._gram_seen, self._gram = seen.T @ seen, self._rows.T @ self._rows

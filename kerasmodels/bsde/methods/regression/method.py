@@ -6,6 +6,7 @@ import math
 from typing import ClassVar
 
 import keras
+import numpy as np
 
 from kerasmodels._support import checks
 from kerasmodels.bsde.methods.base import Method, MethodFailed
@@ -14,7 +15,6 @@ from kerasmodels.bsde.methods.regression.backward import StepTooLong, backward_p
 from kerasmodels.bsde.methods.regression.features import Features, statistics_of
 from kerasmodels.bsde.methods.regression.paths import sample
 from kerasmodels.bsde.paths.grid import as_time_grid, check_steps_or_grid, paths_fit
-from kerasmodels.bsde.paths.mean import mean_of_terminal
 
 _NUM_STEPS, _MOST_STEPS = 40, 320
 _NUM_PATHS, _MOST_PATHS, _FEWEST_PATHS = 2000, 32_000, 64
@@ -110,7 +110,6 @@ class Regression(Method):
         num_paths = self.num_paths_per_pass or _at_most(_NUM_PATHS, equation, grid)
         argument = "num_paths_per_pass"
         paths_fit("solve", argument, equation, len(grid) - 1, num_paths, self.dtype)
-        baseline = mean_of_terminal(equation, grid, run.seed, self.dtype)
         passes = _Passes(self, equation, run)
         found, last = None, math.inf
         for _ in range(self.max_rounds):
@@ -123,7 +122,7 @@ class Regression(Method):
                         raise
                     num_steps *= 2
                     grid = as_time_grid("solve", equation, num_steps)
-            found.baseline = baseline
+            found.baseline = passes.baseline
             result = yield found
             attainable = result.attainable_half_width
             # Where fresh paths contradict a round, more paths may mend it.
@@ -171,6 +170,12 @@ def _check_features(owner, features):
         )
 
 
+def _mean_and_error(values):
+    """The mean of independent values, and its standard error."""
+    values = np.asarray(values, "float64")
+    return float(np.mean(values)), float(np.std(values) / math.sqrt(values.size))
+
+
 def _at_most(num_paths, equation, grid):
     """`num_paths`, or as many as fit, but at least 64."""
     numbers = len(grid) * max(equation.dim, equation.noise_dim)
@@ -183,6 +188,8 @@ class _Passes:
     def __init__(self, method, equation, run):
         self._method, self._equation, self._run = method, equation, run
         self._done = 0
+        # The mean of g(X_T) and its standard error, from the first undriven pass.
+        self.baseline = None
         # The last pass with a weaker driver, and its strength.
         self._reached = None
 
@@ -277,6 +284,8 @@ class _Passes:
         run.line.phase(f"regression on {num_paths} paths, pass {self._done}")
         key, dtype = (run.seed, self._done), method.dtype
         paths = sample(equation, grid, num_paths, key, dtype, before, strength)
+        if self.baseline is None:
+            self.baseline = _mean_and_error(equation.terminal(paths.x[-1]))
         statistics = statistics_of(equation, grid, paths.x)
         features = Features(
             equation, statistics, method.num_random, run.seed, dtype, method.features

@@ -34,16 +34,22 @@ def sample(equation, grid, num_paths, key, dtype, before=None, strength=1.0):
     if before is not None:
         # The times of both grids may differ.
         nearest = np.abs(grid[:, None] - before.grid).argmin(axis=1)
-        value_and_z = compiled(before.value_and_z, noise)
         u, z = one * before.u0, tf.zeros_like(noise[0]) + before.z0
+
+        def drift_at(k, t, dt, x):
+            return control_drift(equation, t, dt, x, *before.value_and_z(k, t, x))[1]
+
+        drift_at = compiled(drift_at, noise)
     states, drifts = [x], []
     for n, dw in enumerate(noise):
         t = one * tf.constant(grid[n], dtype)
         dt = tf.constant([[grid[n + 1] - grid[n]]], dtype)
         if before is not None:
-            if n > 0:
-                u, z = value_and_z(tf.constant(nearest[n]), t, x)
-            drifts.append(strength * control_drift(equation, t, dt, x, u, z)[1])
+            if n == 0:
+                b = control_drift(equation, t, dt, x, u, z)[1]
+            else:
+                b = drift_at(tf.constant(nearest[n]), t, dt, x)
+            drifts.append(strength * b)
             dw += drifts[-1] * dt
         x = equation.step(t, dt, x, dw)
         states.append(x)
