@@ -110,7 +110,7 @@ def answer_of(monkeypatch):
     def newton_iteration(approximation, estimator, tolerance):
         if approximation is None:
             raise FloatingPointError("overflow")
-        return WIDE
+        return getattr(approximation, "estimate", WIDE)
 
     monkeypatch.setattr(rounds, "newton_iteration", newton_iteration)
     active = types.SimpleNamespace(
@@ -130,3 +130,28 @@ def test_round_that_fails_leaves_the_answer_of_the_round_before(answer_of, error
 def test_contradicted_round_leaves_no_answer_of_earlier_rounds(answer_of, error):
     with pytest.raises((bsde.MethodFailed, FloatingPointError), match="no|overflow"):
         answer_of(Rounds(error=error, doubts=(None, "it is off")))
+
+
+@dataclasses.dataclass(frozen=True)
+class Widths(Stub):
+    """One round for each width, on one approximation or on one each."""
+
+    widths: tuple = ()
+    one: bool = False
+
+    def fit(self, equation, run):
+        found = None
+        for width in self.widths:
+            if found is None or not self.one:
+                found = types.SimpleNamespace(contradicted_by=lambda estimate: None)
+            parts = {"time_grid": width / 2, "half_width": width}
+            found.estimate = types.SimpleNamespace(**{**vars(WIDE), **parts})
+            yield found
+
+
+@pytest.mark.parametrize("widths", [(0.9, 0.6, 0.7), (0.6, 0.9), (0.9, 0.6)])
+def test_round_with_the_narrowest_interval_answers(answer_of, widths):
+    answer = answer_of(Widths(widths=widths))
+    assert answer.estimate.half_width == answer.approximation.estimate.half_width == 0.6
+    # The weights of earlier rounds are gone where a method trains one model further.
+    assert answer_of(Widths(widths=widths, one=True)).estimate.half_width == widths[-1]
