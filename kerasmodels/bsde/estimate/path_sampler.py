@@ -83,8 +83,8 @@ def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, subste
                     state,
                     # Network n - 1 belongs to t_n.
                     n + stride - 1,
-                    one * times[n],
-                    one * times[n + stride],
+                    # The last is the end of the finest grid's step.
+                    [one * times[k] for k in (n, n + stride, n + 1)],
                     noise,
                     (driven, iterated_integrals, direction),
                     (u_size[stride // 2, n], z_size),
@@ -128,15 +128,17 @@ def _columns(equation, end):
     return tf.stack([values[name][:, 0] for name in COLUMNS])
 
 
-def _advance(model, state, index, t, t_end, noise, settings, sizes, inner_steps):
+def _advance(model, state, index, times, noise, settings, sizes, inner_steps):
     """One step of the driven path, of u, and of what is summed along the path.
 
     Args:
+        times: the triple (start, end, end of the step of the finest grid).
         settings: the triple (driven, iterated_integrals, direction).
         sizes: the pair (error of u at this time, z_size).
         inner_steps: None, or a function (x, b) -> X at the end, in steps of their own.
     """
-    equation, dt = model.equation, t_end - t
+    equation, (t, t_end, next_time) = model.equation, times
+    dt = t_end - t
     driven, iterated_integrals, direction = settings
     x, u, z, du_du0 = (state[name] for name in ("x", "u", "z", "du_du0"))
 
@@ -160,6 +162,7 @@ def _advance(model, state, index, t, t_end, noise, settings, sizes, inner_steps)
         driven=driven,
         inner_steps=inner_steps,
         iterated_integrals=tf.cond(iterated_integrals, iterated, lambda: tf.zeros_like(u)),
+        finest_dt=next_time - t,
     )
     sums = tf.cond(
         sizes[1][0] >= 0,

@@ -35,7 +35,8 @@ def control_drift(equation, t, dt, x, u, z):
 
     b, `[batch, noise_dim]`, is shortened where |b| dt exceeds twice sqrt(dt): the equation
     holds for any b, and a z that is not trained yet must not drive the paths out of the
-    region that matters.
+    region that matters. Grids that are compared take the dt of the finest, so that their
+    paths have one law.
     """
     driver, b = driver_and_df_dz(equation, t, x, u, z)
     return driver, shortened(b, dt)
@@ -90,6 +91,7 @@ def driven_step(
     driven=True,
     inner_steps=None,
     iterated_integrals=None,
+    finest_dt=None,
 ):
     """Steps X by the control, and u along it.
 
@@ -105,13 +107,15 @@ def driven_step(
         inner_steps: None, or a function (x, b) -> X at the end, where X takes more than
             one step.
         iterated_integrals: as in `recursion_step`.
+        finest_dt: None, or Tensor `[batch, 1]`. The dt by which b is shortened; None is
+            that of the step.
 
     Returns:
         A `Driven`.
     """
     (t, t_end), (x, u, z) = times, state
     dt = t_end - t
-    driver, b = control_drift(equation, t, dt, x, u, z)
+    driver, b = control_drift(equation, t, dt if finest_dt is None else finest_dt, x, u, z)
     if not driven:
         b = tf.zeros_like(z)
     dw = noise + b * dt
