@@ -14,6 +14,7 @@ import absent_classes
 import accuracy
 import by_hand
 import coverage
+import gpu
 import outside
 import regression
 import scaling
@@ -131,6 +132,13 @@ SECTIONS = [
         "glibc keep them, and shortens such steps. The numbers here were measured without "
         "it.\n\n![Time per training step](benchmarks_growth.png)",
         speed,
+    ),
+    (
+        "On a GPU",
+        "`python benchmarks/gpu.py` times training steps and solves on one GPU in eight "
+        "minutes. *share of the rate* compares the matrix products of one network per time "
+        "with one large product of the same precision.",
+        gpu,
     ),
     (
         "What each piece is worth",

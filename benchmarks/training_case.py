@@ -139,9 +139,9 @@ def overhead(case):
 
 
 def sgemm(case):
-    """Rate of a large float32 matrix product, 1e9 operations per second."""
-    size = case["size"]
-    a, b = (tf.random.normal((size, size)) for _ in range(2))
+    """Rate of a large matrix product, 1e9 operations per second; float32 by default."""
+    size, dtype = case["size"], case.get("dtype", "float32")
+    a, b = (tf.cast(tf.random.normal((size, size)), dtype) for _ in range(2))
     product = tf.function(tf.matmul)
     product(a, b).numpy()
     times = [time.perf_counter()]

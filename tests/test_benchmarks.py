@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 accuracy = load(ROOT / "benchmarks" / "accuracy.py")
 coverage = load(ROOT / "benchmarks" / "coverage.py")
 regression = load(ROOT / "benchmarks" / "regression.py")
+gpu = load(ROOT / "benchmarks" / "gpu.py")
 plain = load(ROOT / "benchmarks" / "plain.py")
 report = load(ROOT / "benchmarks" / "report.py")
 ablation = load(ROOT / "benchmarks" / "ablation.py")
@@ -224,6 +225,43 @@ def test_regression_table_counts_failures_apart():
     lines = regression.table(results).splitlines()
     assert lines[2] == "| one | 2 of 3 | 1 | 2.0000% | 20.0000% | 10.0000% | 5 |"
     assert lines[3] == "| two | 0 of 0 | 1 |  |  |  |  |"
+
+
+@pytest.mark.slow
+def test_gpu_benchmark_runs_without_one(tmp_path):
+    results = gpu.main(["--quick", "--out", str(tmp_path)])
+    assert json.loads((tmp_path / "gpu.json").read_text()) == results
+    # Three precisions of two networks, and the published algorithm.
+    assert len(results["steps"]) == 7 and all(
+        r["ms_per_step"] > 0 for r in results["steps"]
+    )
+    assert [row["problem"] for row in results["solves"]] == list(gpu.SOLVED)
+    assert "| published algorithm | float32 | 4 | 8 |" in (tmp_path / "gpu.md").read_text()
+
+
+def test_gpu_benchmark_begins_no_row_after_its_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "product_rate", lambda name, quick: {"precision": name})
+    monkeypatch.setattr(gpu, "solved", lambda name, quick: {"problem": name})
+    monkeypatch.setattr(gpu, "table", lambda results: "")
+    monkeypatch.setattr(gpu, "step", lambda case: pytest.fail("a row began"))
+    results = gpu.main(["--quick", "--limit", "0", "--out", str(tmp_path)])
+    assert len(results["products"]) == 3 and results["steps"] == []
+
+
+def test_share_of_the_matrix_rate_is_that_of_its_precision():
+    row = {"who": "ours", "control": "stacked", "precision": "TF32", "dim": 10}
+    row |= {"num_steps": 3, "batch_size": 4, "ms_per_step": 1e-3}
+    # Two inner times of 2 * 4 * (2 * 10 * 20 + 3 * 20 * 20 + 3 * 20 * 10) operations.
+    assert speed.matrix_work(row) == 35200
+    failed = {**row, "failed": "no memory"}
+    products = [{"precision": "float32", "gflops": 1.0}]
+    products += [{"precision": "TF32", "gflops": 70.4}]
+    steps = [row, failed, {**row, "who": "plain"}]
+    results = {"products": products, "steps": steps, "solves": [], "measured": {}}
+    lines = gpu.table(results).splitlines()
+    assert lines[2] == "| stacked | TF32 | 10 | 4 | 0.00 | 35 | 50% |"
+    assert lines[3] == "| stacked | TF32 | 10 | 4 | no memory | | |"
+    assert lines[4] == "| published algorithm | TF32 | 10 | 4 | 0.00 |  |  |"
 
 
 def test_committed_intervals_hold_as_often_as_they_promise():

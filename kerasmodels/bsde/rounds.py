@@ -45,9 +45,8 @@ def best_answer(equation, methods, active, tolerance, num_paths):
             `_most_paths` allows.
     """
     best, failure = None, None
+    methods = [method for method in methods if not method.refuses(equation)]
     for method in methods:
-        if method.refuses(equation):
-            continue
         try:
             with warnings.catch_warnings():
                 if method is not methods[-1]:
@@ -56,18 +55,24 @@ def best_answer(equation, methods, active, tolerance, num_paths):
                 answer = _rounds(equation, method, active, tolerance, num_paths)
         except MethodFailed as error:
             failure = MethodFailed(_text(equation, method, error))
-            continue
         except FloatingPointError as error:
             failure = error
-            continue
-        width = answer.estimate.half_width
-        if best is None or width < best.estimate.half_width:
-            best = answer
-        if width <= tolerance * abs(answer.estimate.u0):
-            break
+        else:
+            failure, estimate = None, answer.estimate
+            if best is None or estimate.half_width < best.estimate.half_width:
+                best = answer
+            if estimate.half_width <= tolerance * abs(estimate.u0):
+                break
+        if method is not methods[-1]:
+            name = type(method).__name__
+            active.line.note(f"{name}: {failure or _interval(answer.estimate)}")
     if best is None:
         raise failure
     return best
+
+
+def _interval(estimate):
+    return f"u0 = {estimate.u0:.8g} +- {estimate.half_width:.2g} (95 %)"
 
 
 def _text(equation, method, reason):

@@ -57,6 +57,11 @@ class ProgressLine:
         """Moves the present phase to `done` of `total` parts."""
         self._line.update(self._task, description=text, completed=done, total=total)
 
+    def note(self, text):
+        """Prints a line that stays, above the one that moves."""
+        if self._shown:
+            self._line.console.print(text, markup=False, highlight=False)
+
     def estimate(self, done, wanted, estimate):
         """Shows an estimate that is under way: chunks of paths, and the last `Estimate`."""
         text = "estimate"

@@ -8,8 +8,10 @@ import pytest
 import tensorflow as tf
 
 from kerasmodels import bsde
+from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.control.process import as_control
 from kerasmodels.bsde.estimate.estimator import Estimator
+from kerasmodels.bsde.estimate.path_sampler import COLUMNS
 from kerasmodels.bsde.recursion.driven import control_drift, controlled_paths
 from tests.helpers import Hand, refusals
 
@@ -352,3 +354,31 @@ test_bad_arguments_are_refused = refusals(
         (lambda: heat_model().set_u0(np.nan), "`value`"),
     ]
 )
+
+
+class Strong(Approximation):
+    """A z so large that the drift df/dz has to be shortened everywhere."""
+
+    equation, grid, dtype = bsde.HJB(dim=2), np.linspace(0.0, 1.0, 9), "float64"
+    u0 = tf.constant(0.0, "float64")
+    z0 = tf.fill((2,), tf.constant(1e3, "float64"))
+
+    def set_u0(self, value):
+        raise NotImplementedError
+
+    def z(self, index, t, x):
+        return 1e3 + 0 * x
+
+    def save(self, folder):
+        raise NotImplementedError
+
+    load = save
+
+
+def test_drift_is_shortened_alike_on_the_three_grids():
+    # On the finest grid, of 16 steps, |b| sqrt(1 / 16) = 2: int |b|^2 dt = 64, and the same
+    # on the coarser grids, so that their paths have one law.
+    estimator = Estimator(Strong(), chunk_size=64)
+    columns, _ = estimator._sample(0, *estimator._no_sizes, False)
+    b_square = columns[:, COLUMNS.index("b_square")]
+    np.testing.assert_allclose(b_square, 64.0, rtol=1e-12)

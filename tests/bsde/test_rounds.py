@@ -27,7 +27,8 @@ class Stub(bsde.Method):
 
 @pytest.fixture
 def answers(monkeypatch):
-    tried = []
+    tried, notes = [], []
+    active = types.SimpleNamespace(line=types.SimpleNamespace(note=notes.append))
 
     def fake(equation, method, active, tolerance, num_paths):
         tried.append(method)
@@ -39,9 +40,11 @@ def answers(monkeypatch):
 
     def solve(*methods, tolerance=0.05):
         tried.clear()
-        best = best_answer(bsde.Heat(2), list(methods), None, tolerance, None)
+        notes.clear()
+        best = best_answer(bsde.Heat(2), list(methods), active, tolerance, None)
         return best.method, list(tried)
 
+    solve.notes = notes
     return solve
 
 
@@ -54,6 +57,13 @@ def test_narrowest_answer_counts(answers):
     wide, wider = Stub(2.0), Stub(3.0)
     assert answers(wide, wider) == (wide, [wide, wider])
     assert answers(wider, wide) == (wide, [wider, wide])
+
+
+def test_each_answer_before_the_last_is_shown(answers):
+    answers(Stub(2.0), Stub(error=FloatingPointError("overflow")), Stub(3.0))
+    assert answers.notes == ["Stub: u0 = 10 +- 2 (95 %)", "Stub: overflow"]
+    answers(Stub(0.1), Stub(3.0))
+    assert answers.notes == []
 
 
 def test_method_that_refuses_is_not_tried(answers):
