@@ -119,18 +119,26 @@ def table(results):
     return text
 
 
-def short_table(results):
-    """The columns of `table` for the README."""
-    lines = [
-        "| problem | d | baseline error | error, median | error, worst | half-width of the "
-        "95 % interval | held | seconds |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+def short_table(results, others=None):
+    """The README's columns of `table`, and those of another method beside them.
+
+    Args:
+        results: dict, as `main` returns it.
+        others: None, or a dict: the name of a problem -> its cells by `regression.cells`.
+    """
+    heads = ["problem", "d", "baseline error", "error", "half-width", "held", "seconds"]
+    if others:
+        heads += [f"{head}, regression" for head in heads[3:]]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for row in table(results).splitlines()[2:]:
         cells = [cell.strip() for cell in row.split("|")[1:-1]]
         if len(cells) != 12:
             break
-        lines.append("| " + " | ".join(cells[k] for k in (0, 1, 4, 5, 6, 7, 8, 9)) + " |")
+        shown = [cells[k] for k in (0, 1, 4, 5, 7, 8, 9)]
+        if others:
+            held, error, _, width, seconds = others.get(cells[0], [""] * 5)
+            shown += [error, width, held, seconds]
+        lines.append(f"| {' | '.join(shown)} |")
     return "\n".join(lines) + f"\n\n{evidence.told_short(results)}\n"
 
 

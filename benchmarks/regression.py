@@ -39,18 +39,23 @@ def table(results):
         "|---|---|---|---|---|---|---|",
     ]
     for name, runs in results["runs"].items():
-        answers = [run for run in runs if "u0" in run]
-        failed = len(runs) - len(answers)
-        cells = ["", "", "", ""]
-        if answers:
-            errors = [run["relative_error"] for run in answers]
-            width = statistics.median(map(accuracy.relative_half_width, answers))
-            numbers = (statistics.median(errors), max(errors), width)
-            seconds = statistics.median(run["seconds"] for run in answers)
-            cells = [*map(accuracy.percent, numbers), f"{seconds:.0f}"]
-        held = f"{sum(map(accuracy.holds, answers))} of {len(answers)}"
-        lines.append(f"| {name} | {held} | {failed or ''} | " + " | ".join(cells) + " |")
+        failed = sum("failed" in run for run in runs)
+        held, *numbers = cells(runs)
+        lines.append(f"| {name} | {held} | {failed or ''} | " + " | ".join(numbers) + " |")
     return "\n".join(lines) + command.footer(results)
+
+
+def cells(runs):
+    """Of a problem: runs that held, error (median, worst), half-width, seconds."""
+    answers = [run for run in runs if "u0" in run]
+    held = f"{sum(map(accuracy.holds, answers))} of {len(answers)}"
+    if not answers:
+        return [held, "", "", "", ""]
+    errors = [run["relative_error"] for run in answers]
+    width = statistics.median(map(accuracy.relative_half_width, answers))
+    numbers = (statistics.median(errors), max(errors), width)
+    seconds = statistics.median(run["seconds"] for run in answers)
+    return [held, *map(accuracy.percent, numbers), f"{seconds:.0f}"]
 
 
 def main(argv=None):

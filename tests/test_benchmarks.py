@@ -22,6 +22,7 @@ accuracy = load(ROOT / "benchmarks" / "accuracy.py")
 coverage = load(ROOT / "benchmarks" / "coverage.py")
 regression = load(ROOT / "benchmarks" / "regression.py")
 gpu = load(ROOT / "benchmarks" / "gpu.py")
+first_answer = load(ROOT / "benchmarks" / "first_answer.py")
 plain = load(ROOT / "benchmarks" / "plain.py")
 report = load(ROOT / "benchmarks" / "report.py")
 ablation = load(ROOT / "benchmarks" / "ablation.py")
@@ -225,6 +226,38 @@ def test_regression_table_counts_failures_apart():
     lines = regression.table(results).splitlines()
     assert lines[2] == "| one | 2 of 3 | 1 | 2.0000% | 20.0000% | 10.0000% | 5 |"
     assert lines[3] == "| two | 0 of 0 | 1 |  |  |  |  |"
+
+
+@pytest.mark.slow
+def test_first_answer_benchmark_runs(tmp_path):
+    name = "quadratic gradient"
+    results = first_answer.main(["--quick", "--problems", name, "--out", str(tmp_path)])
+    run = results["runs"][name][0]
+    assert run["first"]["seconds"] > 0 and run["wanted"]["seconds"] > 0
+    assert set(results["starts"]) == {"import", "help", "script"}
+    assert f"| {name} |" in (tmp_path / "first_answer.md").read_text()
+
+
+def test_first_answer_names_the_aims_that_are_met():
+    def interval(half_width, seconds):
+        found = {"u0": 1.0, "u0_interval": [1 - half_width, 1 + half_width]}
+        return {**found, "seconds": seconds, "reference_u0": 1.0}
+
+    def met(first, wanted):
+        runs = [{"first": first, "wanted": wanted}] * 2
+        return first_answer.row("default risk", [*runs, {"first": {}, "wanted": {}}])
+
+    # The aims: 3 s, and 1e-3 in 8 s.
+    cells = met(interval(0.5, 2.9), interval(9e-4, 7.9))
+    assert cells == "5.0e-01|2 of 3|2.9|1.0e-03|9.0e-04|2 of 3|7.9|8|both".split("|")
+    assert met(interval(0.5, 3.1), interval(9e-4, 7.9))[-1] == "wanted"
+    assert met(interval(0.5, 2.9), interval(1.1e-3, 7.9))[-1] == "first"
+    assert met(interval(0.5, 2.9), interval(9e-4, 8.1))[-1] == "first"
+    assert met(interval(0.5, 3.1), interval(9e-4, 8.1))[-1] == "no"
+    failed = first_answer.row(
+        "default risk", 2 * [{"first": {"failed": "x"}, "wanted": {}}]
+    )
+    assert failed == ["x", *[""] * 7, "no"]
 
 
 @pytest.mark.slow
