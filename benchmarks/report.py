@@ -17,6 +17,7 @@ import coverage
 import first_answer
 import gpu
 import outside
+import peers
 import regression
 import scaling
 import soak
@@ -145,6 +146,14 @@ SECTIONS = [
         "glibc keep them, and shortens such steps. The numbers here were measured without "
         "it.\n\n![Time per training step](benchmarks_growth.png)",
         speed,
+    ),
+    (
+        "Against other programs",
+        "`python benchmarks/peers.py` solves HJB, lambda = 1, d = 100, in turns by this "
+        "package, by the published algorithm written plainly (2000 steps), and by "
+        "deep-fbsde-nn 0.3.0 on PyTorch, with the settings that its documentation "
+        "recommends for this problem. The two others report no interval.",
+        peers,
     ),
     (
         "On a GPU",

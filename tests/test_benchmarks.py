@@ -23,6 +23,7 @@ coverage = load(ROOT / "benchmarks" / "coverage.py")
 regression = load(ROOT / "benchmarks" / "regression.py")
 gpu = load(ROOT / "benchmarks" / "gpu.py")
 first_answer = load(ROOT / "benchmarks" / "first_answer.py")
+peers = load(ROOT / "benchmarks" / "peers.py")
 plain = load(ROOT / "benchmarks" / "plain.py")
 report = load(ROOT / "benchmarks" / "report.py")
 ablation = load(ROOT / "benchmarks" / "ablation.py")
@@ -258,6 +259,31 @@ def test_first_answer_names_the_aims_that_are_met():
         "default risk", 2 * [{"first": {"failed": "x"}, "wanted": {}}]
     )
     assert failed == ["x", *[""] * 7, "no"]
+
+
+@pytest.mark.slow
+def test_benchmark_of_peers_runs(tmp_path):
+    results = peers.main(["--quick", "--out", str(tmp_path)])
+    assert set(results["runs"]) == {"defaults", peers.PLAIN}
+    assert all(run["u0"] > 0 for runs in results["runs"].values() for run in runs)
+    assert "| defaults |" in (tmp_path / "peers.md").read_text()
+
+
+def test_peer_that_cannot_be_installed_has_the_reason(tmp_path):
+    python, reason = peers.installed(tmp_path, str(tmp_path / "no-python"))
+    assert python is None and "no-python" in reason
+
+
+def test_table_of_peers_has_medians_and_reasons():
+    run = {"u0": 2.02, "half_width": 0.202, "seconds": 10.0, "peak_mib": 100.0}
+    worse = {**run, "u0": 1.9, "seconds": 30.0}
+    without = {"u0": 2.02, "seconds": 1.0, "peak_mib": 5.0}
+    runs = {"ours": [run, run, worse], "plain": [without], "other": [{"failed": "no"}]}
+    results = {"reference_u0": 2.0, "runs": runs, "measured": {}}
+    lines = peers.table(results).splitlines()
+    assert lines[2] == "| ours | 1.0000% | 5.0000% | 10.0000% | 10 | 100 |"
+    assert lines[3] == "| plain | 1.0000% | 1.0000% | none | 1 | 5 |"
+    assert lines[4] == "| other | no | | | | |"
 
 
 @pytest.mark.slow
