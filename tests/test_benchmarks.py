@@ -338,6 +338,8 @@ def test_committed_intervals_hold_as_often_as_they_promise():
         (accuracy, "docs/benchmarks.md"),
         (coverage, "docs/benchmarks.md"),
         (regression, "docs/benchmarks.md"),
+        (first_answer, "docs/benchmarks.md"),
+        (peers, "docs/benchmarks.md"),
         (speed, "docs/benchmarks.md"),
         (ablation, "docs/benchmarks.md"),
         (by_hand, "docs/benchmarks.md"),
