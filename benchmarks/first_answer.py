@@ -110,7 +110,7 @@ def table(results):
     lines = ["| start | seconds | aim |", "|---|---|---|"]
     for what, seconds in results["starts"].items():
         words = {"import": "`import kerasmodels.bsde`", "help": "`--help` of the script"}
-        named = words.get(what, "first line of `python experiments/bsde.py`")
+        named = words.get(what, "first line of the script")
         lines.append(f"| {named} | {statistics.median(seconds):.1f} | {STARTS[what]} |")
     lines += [
         "",

@@ -92,13 +92,13 @@ def first_answer(equation, args):
     """Prints u0 by a regression, in seconds, before networks are trained.
 
     Returns:
-        A dict of u0, its interval and the seconds, or None where the regression fails.
+        A dict of u0 and its interval, or None where the regression fails.
     """
     num_paths = min(args.num_paths or FIRST_PATHS, FIRST_PATHS)
     try:
         found = bsde.solve(
             equation,
-            "regression",
+            method="regression",
             tolerance=args.tolerance,
             num_paths=num_paths,
             seed=args.seed,
@@ -113,7 +113,7 @@ def first_answer(equation, args):
         f"+- {half_width:.2g} (95 %), {found.seconds:.1f} s; now the networks train",
         flush=True,
     )
-    return {"u0": found.u0, "u0_interval": found.interval, "seconds": found.seconds}
+    return {"u0": found.u0, "u0_interval": list(found.interval)}
 
 
 def checked(args):

@@ -15,7 +15,7 @@ def test_first_answer_holds_the_exact_value_and_is_printed(capsys):
     found = pde_script.first_answer(equation, ARGUMENTS)
     low, high = found["u0_interval"]
     assert low <= equation.reference().value <= high
-    assert high - low <= 2e-2 * found["u0"] and found["seconds"] > 0
+    assert high - low <= 2e-2 * found["u0"]
     line = capsys.readouterr().out
     assert line.startswith("first answer, by regression: u0 = ") and line.count("\n") == 1
 
