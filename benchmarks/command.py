@@ -1,7 +1,9 @@
 """The command line that the benchmarks share, and the files that they write."""
 
 import argparse
+import json
 import pathlib
+import subprocess
 
 import evidence
 
@@ -33,6 +35,14 @@ def parse(parser, argv):
     return args
 
 
+def in_process(*words):
+    """The JSON that a command prints last, or the words in which it failed."""
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"failed": (done.stderr.strip() or "killed").splitlines()[-1]}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def earlier(path, empty):
     """The results that are in a file, or `empty` if there is no file."""
     if not path.exists():
@@ -44,6 +54,11 @@ def earlier(path, empty):
             "them: move the file away."
         )
     return results
+
+
+def by_seed(results, names):
+    """The runs of each problem by seed, as `write_runs` takes them."""
+    return {n: {r["seed"]: r for r in results["runs"].get(n, [])} for n in names}
 
 
 def write(path, results, table=None, runs=None):

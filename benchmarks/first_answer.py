@@ -22,6 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import accuracy
 import command
+import regression
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -45,8 +46,11 @@ AIMS = {
 # Problems that are not in the accuracy table.
 MORE = {"HJB, d = 10000": {"dim": 10_000}, "HJB, lambda = 20": {"control_cost": 20.0}}
 # The aims for the start of Python and of the script.
-STARTS = {"import": 3, "help": 0.5, "script": 6}
-QUICK = {"num_paths": 64, "num_steps": 4, "num_paths_per_pass": 64}
+STARTS = {
+    "import": ("`import kerasmodels.bsde`", 3),
+    "help": ("`--help` of the script", 0.5),
+    "script": ("first line of the script", 6),
+}
 
 
 def solved(name, what, seed, quick):
@@ -59,7 +63,7 @@ def solved(name, what, seed, quick):
         equation = accuracy.equation_of(name, quick)
     options = {"first": {"max_rounds": 1, "num_paths": 2**13}}
     options["wanted"] = {"tolerance": AIMS[name][0]}
-    settings = {**options[what], "seed": seed, **(QUICK if quick else {})}
+    settings = {**options[what], "seed": seed, **(regression.QUICK if quick else {})}
     run = bsde.solve(equation, "regression", **settings)
     reference = equation.reference()
     return {
@@ -74,44 +78,37 @@ def solved(name, what, seed, quick):
 def case(*arguments):
     """`solved` in a new process, or the words in which it failed."""
     start = [sys.executable, __file__, "--case", json.dumps(arguments)]
-    done = subprocess.run(start, capture_output=True, text=True, check=False, cwd=ROOT)
-    if done.returncode:
-        return {"failed": (done.stderr.strip() or "killed").splitlines()[-1]}
-    return json.loads(done.stdout.splitlines()[-1])
+    return command.in_process(*start)
 
 
 def started(what, quick):
     """Seconds of an import, of `--help`, or until the first line of the script."""
-    with tempfile.TemporaryDirectory() as folder:
-        return _started(what, folder, quick)
-
-
-def _started(what, folder, quick):
     script = str(ROOT / "experiments" / "bsde.py")
     commands = {
         "import": [sys.executable, "-c", "import kerasmodels.bsde"],
         "help": [sys.executable, script, "--help"],
-        "script": [sys.executable, script, "--out", folder],
+        "script": [sys.executable, script, *(["--quick"] if quick else [])],
     }
-    begin = time.perf_counter()
-    run = commands[what] + (["--quick"] if quick and what == "script" else [])
-    with subprocess.Popen(run, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        if what == "script":
-            process.stdout.readline()
-            seconds = time.perf_counter() - begin
-            process.terminate()
-            return seconds
-        process.communicate()
-    return time.perf_counter() - begin
+    run = {"stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
+    with tempfile.TemporaryDirectory() as folder:
+        out = ["--out", folder] if what == "script" else []
+        begin = time.perf_counter()
+        with subprocess.Popen([*commands[what], *out], **run) as process:
+            if what == "script":
+                process.stdout.readline()
+                seconds = time.perf_counter() - begin
+                process.terminate()
+                return seconds
+            process.communicate()
+        return time.perf_counter() - begin
 
 
 def table(results):
     """Markdown: the starts, and the intervals of each problem with the aims."""
     lines = ["| start | seconds | aim |", "|---|---|---|"]
     for what, seconds in results["starts"].items():
-        words = {"import": "`import kerasmodels.bsde`", "help": "`--help` of the script"}
-        named = words.get(what, "first line of the script")
-        lines.append(f"| {named} | {statistics.median(seconds):.1f} | {STARTS[what]} |")
+        words, aim = STARTS[what]
+        lines.append(f"| {words} | {statistics.median(seconds):.1f} | {aim} |")
     lines += [
         "",
         "| problem | first interval, half-width | held | seconds | wanted half-width | "
@@ -146,7 +143,7 @@ def main(argv=None):
     args = command.parse(parser, argv)
     path = args.out / "first_answer.json"
     results = {"runs": {}} if args.quick else command.earlier(path, {"runs": {}})
-    found = {n: {r["seed"]: r for r in results["runs"].get(n, [])} for n in AIMS}
+    found = command.by_seed(results, AIMS)
     turns = 1 if args.quick else 3
     results["starts"] = {
         what: [started(what, args.quick) for _ in range(turns)] for what in STARTS

@@ -18,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import accuracy
 import command
+import regression
 import speed
 import tensorflow as tf
 import training_case
@@ -32,7 +33,6 @@ PRECISIONS = {
 }
 DIMS, BATCHES = (100, 1000), (64, 1024, 16384)
 SOLVED = ("HJB, lambda = 1", "Allen-Cahn", "Black-Scholes-Barenblatt")
-QUICK = {"num_paths": 64, "num_steps": 4, "num_paths_per_pass": 64, "max_rounds": 1}
 
 
 def cases(quick):
@@ -87,7 +87,7 @@ def solved(name, quick):
     found = {"problem": name, "reference_u0": equation.reference()[0]}
     options = {"regression": {}, "deep_bsde": {}}
     if quick:
-        options = {"regression": QUICK, "deep_bsde": accuracy.QUICK}
+        options = {"regression": regression.QUICK, "deep_bsde": accuracy.QUICK}
     for method, settings in options.items():
         solution = bsde.solve(equation, method, **settings)
         found[method] = {

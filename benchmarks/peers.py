@@ -76,14 +76,6 @@ def ours(name, seed, quick):
     return {**found, "seconds": seconds, "peak_mib": peak}
 
 
-def process(*words):
-    """The JSON that a process prints last, or the words in which it failed."""
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return {"failed": (done.stderr.strip() or "killed").splitlines()[-1]}
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def installed(folder, python):
     """The interpreter of an environment with the peer, or None and the reason."""
     environment = pathlib.Path(folder) / "environment"
@@ -140,11 +132,11 @@ def main(argv=None):
             for name in names:
                 if name != PEER:
                     case = json.dumps([name, seed, args.quick])
-                    run = process(sys.executable, __file__, "--case", case)
+                    run = command.in_process(sys.executable, __file__, "--case", case)
                 elif python is None:
                     run = {"failed": f"not installed: {reason}"}
                 else:
-                    run = process(python, "-c", PEER_PROGRAM)
+                    run = command.in_process(python, "-c", PEER_PROGRAM)
                 results["runs"][name].append({"seed": seed, **run})
                 print(name, results["runs"][name][-1], flush=True)
     command.write(args.out / "peers.json", results, table)

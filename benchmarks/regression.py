@@ -65,7 +65,7 @@ def main(argv=None):
     args = command.parse(parser, argv)
     path = args.out / "regression.json"
     results = {"runs": {}} if args.quick else command.earlier(path, {"runs": {}})
-    found = {n: {r["seed"]: r for r in results["runs"].get(n, [])} for n in names}
+    found = command.by_seed(results, names)
     # Seed by seed, so that every problem has a row before one has all of its seeds.
     wanted = [(n, s) for s in args.seeds for n in args.problems if s not in found[n]]
 

@@ -122,11 +122,9 @@ SECTIONS = [
         "`python benchmarks/first_answer.py` measures the seconds until a first interval, "
         "by one round of regressions, and until an interval of the wanted half-width, each "
         "in a process of its own with all compilation; the import counts apart. The aim "
-        "for the first interval was three seconds. *met* names the aims that are met. Of "
-        "the six seconds of a first interval in 100 dimensions, two are the regression, "
-        "three the tracing and compilation of the estimate, and one its paths. Without "
-        "XLA the estimate takes as long, and compilation in a second thread slows the "
-        "regression by what it saves, because both keep the two cores busy.",
+        "for the first interval was three seconds. *met* names the aims that are met. The "
+        "first interval misses its aim, because the estimate of each run is traced and "
+        "compiled anew.",
         first_answer,
     ),
     (
@@ -265,7 +263,7 @@ def readme():
         # The columns come from two machines, whose seconds cannot be compared.
         told = evidence.told_short(results_of(regression))
         short = (
-            f"{short.rstrip()}\n\nThe columns *regression* come from elsewhere. {told}\n"
+            f"{short.rstrip()}\n\nThe columns *regression* were measured apart. {told}\n"
         )
     text = embedded(text_of("README.md"), "accuracy", short)
     table = OUTSIDE + outside.short_table(results_of(outside)) if measured(outside) else ""

@@ -10,7 +10,6 @@ results/speed.md and docs/benchmarks_growth.png. Takes about half an hour on two
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -49,10 +48,7 @@ LABELS = {"dim": "dimension d", "num_steps": "time steps N", "batch_size": "path
 def run_case(case):
     """The numbers of training_case.py, which runs in a new process."""
     start = [sys.executable, str(HERE / "training_case.py"), json.dumps(case)]
-    done = subprocess.run(start, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return {**case, "failed": (done.stderr.strip() or "killed").splitlines()[-1]}
-    return json.loads(done.stdout.splitlines()[-1])
+    return {**case, **command.in_process(*start)}
 
 
 def matrix_work(case):

@@ -89,7 +89,7 @@ def solve(args):
 
 
 def first_answer(equation, args):
-    """Prints u0 by a regression, in seconds, before networks are trained.
+    """Prints u0 by one round of regressions, before networks are trained.
 
     Returns:
         A dict of u0 and its interval, or None where the regression fails.

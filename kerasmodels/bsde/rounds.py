@@ -134,6 +134,7 @@ def _rounds(equation, method, active, tolerance, num_paths):
 
 
 def _standing(equation, method, active, approximation, tolerance, num_paths):
+    """The `_Standing` of a round, from the fewest paths of an estimate."""
     active.line.phase("estimate: compiling the paths")
     estimator = active.estimator(approximation)
     estimator.on_chunk = active.line.estimate

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from kerasmodels._support import checks
+from kerasmodels.bsde.estimate.extrapolation import standard_error
 from kerasmodels.bsde.methods.base import Method, MethodFailed
 from kerasmodels.bsde.methods.regression.approximation import SMALL_DRIFT, Regressed
 from kerasmodels.bsde.methods.regression.backward import StepTooLong, backward_pass
@@ -170,12 +171,6 @@ def _check_features(owner, features):
         )
 
 
-def _mean_and_error(values):
-    """The mean of independent values, and its standard error."""
-    values = np.asarray(values, "float64")
-    return float(np.mean(values)), float(np.std(values) / math.sqrt(values.size))
-
-
 def _at_most(num_paths, equation, grid):
     """`num_paths`, or as many as fit, but at least 64."""
     numbers = len(grid) * max(equation.dim, equation.noise_dim)
@@ -285,7 +280,8 @@ class _Passes:
         key, dtype = (run.seed, self._done), method.dtype
         paths = sample(equation, grid, num_paths, key, dtype, before, strength)
         if self.baseline is None:
-            self.baseline = _mean_and_error(equation.terminal(paths.x[-1]))
+            g = np.asarray(equation.terminal(paths.x[-1]), "float64")[:, 0]
+            self.baseline = float(np.mean(g)), standard_error(g)
         statistics = statistics_of(equation, grid, paths.x)
         features = Features(
             equation, statistics, method.num_random, run.seed, dtype, method.features
