@@ -231,7 +231,8 @@ def test_regression_table_counts_failures_apart():
 
 @pytest.mark.slow
 def test_first_answer_benchmark_runs(tmp_path):
-    name = "quadratic gradient"
+    # The quadratic gradient has no answer on the few paths of a quick run.
+    name = "HJB, lambda = 1"
     results = first_answer.main(["--quick", "--problems", name, "--out", str(tmp_path)])
     run = results["runs"][name][0]
     assert run["first"]["seconds"] > 0 and run["wanted"]["seconds"] > 0
