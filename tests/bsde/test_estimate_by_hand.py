@@ -54,11 +54,11 @@ CURVED = columns(
 )
 
 
-def summary(curved=CURVED, plain=PLAIN, first=False):
-    model = types.SimpleNamespace(u0=10.0)
+def summary(curved=CURVED, plain=PLAIN, first=False, share=1.0):
+    model = types.SimpleNamespace(u0=10.0, dtype="float64")
     grid = np.linspace(0.0, 1.0, 9)
     return summary_of(
-        model, grid, [plain], [curved], (None, (0.0, 0.0, 0.0, 0.25)), True, first
+        model, grid, [plain], [curved], (None, (0.0, 0.0, 0.0, 0.25, share)), True, first
     )
 
 
@@ -231,7 +231,7 @@ def test_sizes_of_the_errors(iterated_integrals, of_z, of_grid, on_coarse):
     # The coarsest grid has no part in it.
     u = np.stack([difference + 1.0, np.ones_like(difference), 99 * difference])
     along = 7.0 + np.array([1.0, -1.0, -1.0, 1.0])
-    u_size, (even, relative, along_z, at_end, *alone) = sizes(
+    u_size, (even, relative, along_z, at_end, *alone, remains) = sizes(
         iterated_integrals, fine, coarse, along=along, u=u
     )
     z_part = of_z * GRID / 2
@@ -242,6 +242,8 @@ def test_sizes_of_the_errors(iterated_integrals, of_z, of_grid, on_coarse):
     assert relative == 0.0
     # int |z|^2 dt is zero here: nothing can be relative to it.
     assert alone == [even, 0.0]
+    # (8 * 5 - 6 * 8 + 0) / 3 is below zero: nothing remains with both orders.
+    assert remains == 0.0
     assert at_end == pytest.approx(of_z**0.5, **CLOSE)
     # The products 3, 3, -1, -1: their mean 1 and two standard errors of 2 / 4^(1/2).
     assert along_z == pytest.approx((1.0 + 2.0) / 2, **CLOSE)
@@ -367,8 +369,9 @@ def with_sampler(sampled, chunk_size=2, **options):
     estimator = Estimator(heat(**options), chunk_size=chunk_size)
     calls = []
 
-    def sample(chunk, u_size, z_size, iterated_integrals):
-        calls.append((chunk, bool(iterated_integrals), z_size[0] >= 0))
+    def sample(chunk, u_size, z_size, iterated_integrals, sign=1):
+        number = chunk if sign > 0 else f"{chunk} mirrored"
+        calls.append((number, bool(iterated_integrals), z_size[0] >= 0))
         return sampled(iterated_integrals), np.zeros(
             (3, len(estimator.grid) // 2 + 1, chunk_size)
         )
@@ -407,7 +410,10 @@ def test_number_of_paths_is_rounded_up_to_whole_chunks():
     # No chunk is drawn twice.
     calls.clear()
     estimator(30)
-    assert [k for k, _, _ in sorted(calls)] == [0, *range(15)]
+    numbers = [k for k, _, _ in calls]
+    # Those of two chunks show that pairs are no better here.
+    mirrored = ["0 mirrored", "1 mirrored"]
+    assert sorted(numbers, key=str) == sorted([0, *range(15), *mirrored], key=str)
 
 
 def test_paths_are_drawn_until_the_tolerance_is_reached():
@@ -486,8 +492,8 @@ def test_size_of_what_does_not_fit_is_told(monkeypatch):
     model = heat()
     monkeypatch.setattr(module, "path_sampler", never)
     monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
-    # Twelve columns on three grids, and once more while they are joined, of eight bytes.
-    words = "^`estimate_u0` expects `num_paths` .* would need 576 GB for what is kept"
+    # 19 columns on three grids, and once more while they are joined, of eight bytes.
+    words = "^`estimate_u0` expects `num_paths` .* would need 912 GB for what is kept"
     with pytest.raises(ValueError, match=words):
         bsde.estimate_u0(model, num_paths=10**9)
     # Twice nine times in two dimensions.

@@ -13,7 +13,9 @@ def error_sizes(grid, columns, u, iterated_integrals):
 
     variance of the mismatch = part of z + (part of the grid) dt^p, on the finest and the
     middle grid, with p = 1, or 2 where the noise of the grid was taken out; what
-    `iterated_integrals_of_z` leaves of order dt counts as a part of z.
+    `iterated_integrals_of_z` leaves of order dt counts as a part of z. With both orders on
+    all three grids, less may remain of the part of z: the share that then remains is
+    returned too. Whatever it is, the part of z is taken in full.
 
     The part of z is spread over time and space as even^2 + relative^2 |z|^2: the relative
     part is found by regressing the squared mismatch on int |z|^2 dt over the paths, less
@@ -38,16 +40,17 @@ def error_sizes(grid, columns, u, iterated_integrals):
         iterated_integrals: bool.
 
     Returns:
-        The pair (u_size `[3, N + 1]`, z_size). z_size is a tuple of six floats:
+        The pair (u_size `[3, N + 1]`, z_size). z_size is a tuple of seven floats:
 
         1. the even part;
         2. the relative part;
         3. the error along z, per unit of time;
         4. the deviation of u_N caused by the error of z;
         5. the even part if there were no relative part;
-        6. the relative part if there were no even part.
+        6. the relative part if there were no even part;
+        7. the share of the part of z that remains with both orders of the grid's part.
     """
-    mismatch = columns[:2, COLUMNS.index("mismatch")]
+    mismatch = columns[:, COLUMNS.index("mismatch")]
     along = columns[0, COLUMNS.index("along_z")]
     # 1 / J, because the errors of a path enter the estimate with that weight.
     newton_step = columns[0, COLUMNS.index("newton_step")]
@@ -59,9 +62,11 @@ def error_sizes(grid, columns, u, iterated_integrals):
     def centred(values):
         return values - np.mean(weight * values, axis=-1, keepdims=True)
 
-    fine, middle = np.mean(weight * centred(mismatch) ** 2, axis=-1)
+    fine, middle, coarse = np.mean(weight * centred(mismatch) ** 2, axis=-1)
     growth = 4 if iterated_integrals else 2
     of_z = max(0.0, (growth * fine - middle) / (growth - 1))
+    remains = (8 * fine - 6 * middle + coarse) / 3
+    remains = float(np.clip(remains / of_z, 0.0, 1.0)) if of_z > 0 else 1.0
     shared = np.append(grid[:-1:2], grid[-1])
     finest = np.mean(weight * centred(u[0] - u[1]) ** 2, axis=-1) / (growth - 1)
     of_grid = np.interp(grid, shared, finest)
@@ -76,7 +81,8 @@ def error_sizes(grid, columns, u, iterated_integrals):
     relative = math.sqrt(share * of_z / mean_square) if share > 0 else 0.0
     all_relative = math.sqrt(of_z / mean_square) if mean_square > 0 else 0.0
     alone = math.sqrt(of_z / grid[-1]), all_relative
-    return u_size, (even, relative, along_z / grid[-1], math.sqrt(of_z), *alone)
+    along_z /= grid[-1]
+    return u_size, (even, relative, along_z, math.sqrt(of_z), *alone, remains)
 
 
 def _relative_share(weight, square, z_square):

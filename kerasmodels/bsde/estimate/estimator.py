@@ -14,14 +14,18 @@ driver has no second derivative, but it does change f. Evaluating with the full 
 half the error size separates kinks from curvature.
 
 u0 is corrected by the smooth part of the remainder and half of the kink part. Uncertainty:
-half of the smooth part and all of the kink part. A correction larger than the deviation of
-the mismatch is not applied and counts as uncertainty.
+half of the smooth part and all of the kink part. The variance of R does not tell the errors
+of z from all noise of the time grid; with r the share of the part of z that remains with
+both orders of that noise (error_sizes.py), the correction takes (1 + r) / 2 of the smooth
+part. A correction larger than the deviation of the mismatch is not applied and counts as
+uncertainty.
 
 The same noise drives paths with steps twice and four times as long. Comparing the three
 separates the errors of the time grid from those of the networks: extrapolation removes the
 leading errors of the trapezoidal rule and of the forward scheme (extrapolation.py). The
 variance of R also has a part from the time grid, which falls with dt; the iterated
-integrals (iterated_integrals.py) remove most of it.
+integrals (iterated_integrals.py) remove most of it, and control variates and mirror images
+of the paths a large part of the rest (controls.py).
 
 References: Kantorovich's theorem on Newton's method; El Karoui, Peng and Quenez (1997),
 https://doi.org/10.1111/1467-9965.00022, section 2 (linear BSDEs and adjoint processes).
@@ -36,16 +40,19 @@ import numpy as np
 from kerasmodels._support import checks, memory
 from kerasmodels._support.workers import agreed
 from kerasmodels.bsde.approximation import as_approximation
+from kerasmodels.bsde.estimate.controls import CONTROLS, mirrors_help
 from kerasmodels.bsde.estimate.error_sizes import error_sizes
 from kerasmodels.bsde.estimate.extrapolation import STRIDES, composes
 from kerasmodels.bsde.estimate.grids import three_grids
-from kerasmodels.bsde.estimate.interval import Estimate, summary
+from kerasmodels.bsde.estimate.interval import Estimate, summary, values_of
 from kerasmodels.bsde.estimate.path_sampler import COLUMNS, path_sampler
 from kerasmodels.bsde.estimate.substeps import needed_substeps
 
 # Chunks that measure the sizes of the errors of u and z. As many more chunks measure the
 # effect of these errors on u0.
 _PILOT = 4
+# Chunks whose mirror images show whether pairs of paths have the smaller variance.
+_MIRRORED = 2
 # With at least this many random numbers in all, XLA compilation pays off.
 _COMPILED = 2**22
 
@@ -175,7 +182,7 @@ class Estimator:
             "Take a smaller chunk, or fewer time steps.",
         )
         self._progress = 0, 0, None
-        self._no_sizes = np.zeros((len(STRIDES), len(self.grid))), (-1.0, *5 * (0.0,))
+        self._no_sizes = np.zeros((len(STRIDES), len(self.grid))), (-1.0, *6 * (0.0,))
         numbers = math.inf
         if most_paths is not None:
             numbers = max(most_paths, self.chunk_size) * numbers_per_step * len(self.grid)
@@ -195,15 +202,15 @@ class Estimator:
         # The first chunks give the sizes of the errors, the next their effect on u0.
         iterated_integrals, first = self._first_chunk()
         nothing = *self._no_sizes, iterated_integrals
-        found = [first, *self._chunks(1, _PILOT, *nothing)]
+        found = [first, *self._chunks(range(1, _PILOT), *nothing)]
         plain = [columns for columns, _ in found]
         u = np.concatenate([values for _, values in found], axis=-1)
         sizes = error_sizes(self.grid, np.concatenate(plain, -1), u, iterated_integrals)
-        curved = [
-            c for c, _ in self._chunks(_PILOT, 2 * _PILOT, *sizes, iterated_integrals)
-        ]
-        while True:
-            result = summary(
+        later = range(_PILOT, 2 * _PILOT)
+        curved = [c for c, _ in self._chunks(later, *sizes, iterated_integrals)]
+
+        def summarised(mirrored):
+            return summary(
                 self.model,
                 self.grid,
                 plain,
@@ -211,22 +218,49 @@ class Estimator:
                 sizes,
                 iterated_integrals,
                 self._first_order,
+                mirrored,
             )
-            done = len(plain) + len(curved)
-            wanted = max_chunks
-            if tolerance is not None:
-                goal = tolerance * abs(result.u0)
-                # More paths narrow the Monte Carlo part alone. It may be the goal minus the
-                # other parts, but never needs to be below a quarter of them, because that
-                # would hardly narrow the interval.
-                rest = result.time_grid + result.imperfect_z
-                room = max(goal - rest, rest / 4)
-                wanted = done * (result.monte_carlo / max(room, 1e-300)) ** 2
-                wanted = math.ceil(min(max_chunks, wanted))
-            self._progress = done, wanted, result
-            if wanted <= done:
+
+        def columns_of(chunks, sign=1):
+            return [columns for columns, _ in self._chunks(chunks, *nothing, sign)]
+
+        result, mirrored = summarised(None), None
+        # At a tolerance that is not reached, a later call may have more paths.
+        most = max_chunks if tolerance is None else max(max_chunks, 4 * _PILOT)
+        if self._wanted(result, most, tolerance, 2 * _PILOT) > 2 * _PILOT:
+            # The mirror images of a few chunks show whether pairs are better.
+            first = columns_of(range(_MIRRORED), -1)
+            if mirrors_help(*(values_of(0.0, c) for c in (plain[:_MIRRORED], first))):
+                mirrored = first + columns_of(range(_MIRRORED, 2 * _PILOT), -1)
+                result = summarised(mirrored)
+        number = 2 * _PILOT
+        while True:
+            signs = 1 if mirrored is None else 2
+            wanted = self._wanted(result, max_chunks, tolerance, signs * number)
+            if wanted <= signs * number:
                 return Estimate(**agreed(dataclasses.asdict(result)))
-            plain += [columns for columns, _ in self._chunks(done, wanted, *nothing)]
+            more = range(number, -(-wanted // signs))
+            plain += columns_of(more)
+            if mirrored is not None:
+                # In the order of the chunks: those with the terms of second order are last.
+                mirrored[-_PILOT:-_PILOT] = columns_of(more, -1)
+            number += len(more)
+            result = summarised(mirrored)
+
+    def _wanted(self, result, max_chunks, tolerance, done):
+        """The number of chunks that the wanted interval needs, by an `Estimate` so far."""
+        wanted = max_chunks
+        if tolerance is not None:
+            goal = tolerance * abs(result.u0)
+            # More paths narrow the Monte Carlo part alone. It may be the goal minus the
+            # other parts, but never needs to be below a quarter of them, because that
+            # would hardly narrow the interval.
+            rest = result.time_grid + result.imperfect_z
+            room = max(goal - rest, rest / 4)
+            wanted = done * (result.monte_carlo / max(room, 1e-300)) ** 2
+            wanted = math.ceil(min(max_chunks, wanted))
+        self._progress = done, wanted, result
+        return wanted
 
     def pilot_run(self):
         """`drift_size` and `iterated_integrals` of `Estimate`, from one chunk of paths.
@@ -246,9 +280,9 @@ class Estimator:
         iterated_integrals = bool(variances[1] < variances[0])
         return iterated_integrals, self._finite([both[iterated_integrals]])[0]
 
-    def _chunks(self, first, last, u_size, z_size, iterated_integrals):
+    def _chunks(self, numbers, u_size, z_size, iterated_integrals, sign=1):
         """Columns and u of each chunk."""
-        calls = [(k, u_size, z_size, iterated_integrals) for k in range(first, last)]
+        calls = [(k, u_size, z_size, iterated_integrals, sign) for k in numbers]
         return self._finite(self._sampled(calls))
 
     def _sampled(self, calls):
@@ -263,7 +297,9 @@ class Estimator:
         return found
 
     def _finite(self, found):
-        if not all(np.all(np.isfinite(columns)) for columns, _ in found):
+        # A control variate may overflow where u does not. It is left out then.
+        kept = slice(None, -len(CONTROLS))
+        if not all(np.all(np.isfinite(columns[:, kept])) for columns, _ in found):
             raise FloatingPointError(
                 f"Paths of {self.model.equation!r} are no longer finite numbers on "
                 f"{len(self.grid) - 1} time steps. Take more steps, or "

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from kerasmodels.bsde.estimate.controls import CONTROLS, reduced
 from kerasmodels.bsde.estimate.extrapolation import extrapolation, standard_error
 from kerasmodels.bsde.estimate.path_sampler import COLUMNS
 
@@ -89,22 +90,49 @@ class Estimate:
         }
 
 
-def summary(model, grid, plain, curved, sizes, iterated_integrals, first_order):
+def summary(
+    model,
+    grid,
+    plain,
+    curved,
+    sizes,
+    iterated_integrals,
+    first_order,
+    mirrored=None,
+):
+    """The `Estimate` from the columns of chunks of paths.
+
+    Args:
+        model: `Approximation`, from whose u0 the Newton step is taken.
+        grid: array `[N + 1]`. The times of the finest grid.
+        plain, curved: lists of arrays `[3, columns, paths]`, as `path_sampler` returns
+            them: without and with the terms of second order.
+        sizes: the pair that `error_sizes` returned.
+        iterated_integrals: bool. Whether the noise of the grid was taken out.
+        first_order: bool, as in `extrapolation`.
+        mirrored: None, or the list of the mirror images of `plain` and `curved`.
+    """
+
     def column(name, found):
         return np.concatenate(found, axis=-1)[:, COLUMNS.index(name)]
 
     u0 = float(np.asarray(model.u0, "float64"))
     # Per path, so that the standard error contains the correlation of the grids.
     newton_step = column("newton_step", plain + curved)
-    found = extrapolation(grid, u0 - newton_step, first_order)
-    extrapolated = found.weights @ (u0 - newton_step)
+    values, controls = values_of(u0, plain + curved)
+    pairs = None if mirrored is None else values_of(u0, mirrored)
+    values = reduced(values, controls, pairs)
+    found = extrapolation(grid, values, first_order)
+    extrapolated = found.weights @ values
     curvature = found.weights @ column("curvature", curved)
     second_order = float(np.mean(curvature))
     # The effect of a kink that z crosses evenly.
     kink = _KINK * float(np.mean(column("kink", curved)[0]))
     kink = math.copysign(min(kink, abs(second_order)), second_order)
     # The effect of kinks depends on the place of the errors of z: between zero and `kink`.
-    correction = second_order - kink / 2
+    smooth = second_order - kink
+    # The errors of z may be smaller, by a factor of which `error_sizes` gives the square.
+    correction = (1 + sizes[1][-1]) / 2 * smooth + kink / 2
     parallel_to_z = float(np.mean(column("parallel_to_z", curved)[0]))
     place, shortened = (
         abs(float(np.mean(column(name, curved)[0]))) for name in ("place", "shortened")
@@ -119,14 +147,17 @@ def summary(model, grid, plain, curved, sizes, iterated_integrals, first_order):
     )
     value = float(np.mean(extrapolated))
     error = standard_error(extrapolated)
+    # Where the control variates leave nothing, rounding is the rest.
+    rounding = np.finfo(model.dtype).eps * (abs(value) + mismatch_std)
+    error = math.hypot(error, float(rounding))
     # A correction that is larger than the mismatch itself is not of second order.
     usable = abs(correction) <= mismatch_std
     if usable:
         error = math.hypot(error, standard_error(curvature))
         value += correction
-        imperfect = abs(correction - kink / 2) / 2 + abs(kink)
+        imperfect = abs(smooth) / 2 + abs(kink)
     else:
-        imperfect = abs(correction) + abs(kink) / 2
+        imperfect = abs(smooth) + abs(kink)
     return Estimate(
         u0=value,
         standard_error=error,
@@ -134,7 +165,7 @@ def summary(model, grid, plain, curved, sizes, iterated_integrals, first_order):
         time_grid=found.uncertainty,
         imperfect_z=imperfect + abs(parallel_to_z) + place + shortened + slack,
         correction=correction if usable else 0.0,
-        num_paths=newton_step.shape[-1],
+        num_paths=newton_step.shape[-1] * (1 if mirrored is None else 2),
         num_steps=len(grid) - 1,
         order=found.order,
         mismatch_std=mismatch_std,
@@ -145,6 +176,13 @@ def summary(model, grid, plain, curved, sizes, iterated_integrals, first_order):
         reach=float(np.mean(np.maximum(np.abs(mismatch), np.abs(newton_step[0])))),
         stiffness=stiffness,
     )
+
+
+def values_of(u0, chunks):
+    """The u0 of each path by its Newton step, and its control variates, on all grids."""
+    columns = np.concatenate(chunks, axis=-1)
+    first = COLUMNS.index(CONTROLS[0])
+    return u0 - columns[:, 0], columns[:, first : first + len(CONTROLS)]
 
 
 def _stiffness(column, curved):

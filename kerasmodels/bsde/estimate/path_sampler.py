@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels.bsde.approximation import z_or_zero
+from kerasmodels.bsde.estimate.controls import CONTROLS, control_terms
 from kerasmodels.bsde.estimate.extrapolation import STRIDES
 from kerasmodels.bsde.estimate.second_order import SUMS, second_order, unit
 from kerasmodels.bsde.estimate.substeps import divided
@@ -11,18 +12,24 @@ from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.sampling import start_states
 from kerasmodels.bsde.recursion.driven import driven_step
 from kerasmodels.bsde.recursion.forward import dot
-from kerasmodels.bsde.recursion.iterated_integrals import iterated_integrals_of_z, probes
+from kerasmodels.bsde.recursion.iterated_integrals import parts_of_iterated_integrals, probes
 
 # The numbers of a path at its end, in the order in which they are stacked: (u_N - g) / J,
 # of which the mean is the Newton step of u0; u_N - g; the sums of second order; int e . dW
-# along e = z / |z|; int |z|^2 dt; int |b|^2 dt.
+# along e = z / |z|; int |z|^2 dt; int |b|^2 dt; the control variates.
 COLUMNS = ("newton_step", "mismatch", *SUMS, "along_z", "z_square", "b_square")
+COLUMNS += CONTROLS
+# Those that are sums along the path.
+_SUMMED = COLUMNS[2:]
 
 
 def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, substeps=1):
-    """A function (chunk, u_size, z_size, iterated_integrals) -> (columns, u) of the grids.
+    """A function that gives the columns and u of one chunk of paths on the three grids.
 
-    On each grid X takes `substeps` steps of the forward scheme from one time to the next.
+        (chunk, u_size, z_size, iterated_integrals, sign=1) -> (columns, u)
+
+    With the sign -1 the paths are the mirror images of those of the same chunk: all noise
+    has the opposite sign. On each grid X takes `substeps` steps of the forward scheme from one time to the next.
 
     u_size `[3, N + 1]` and z_size (`error_sizes.py`) are the sizes of the errors of u at
     each time and of z; a negative first entry of z_size leaves out the terms of second
@@ -37,7 +44,7 @@ def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, subste
     inner_times = tf.constant(divided(grid, substeps), dtype)
 
     @tf.function(jit_compile=jit_compile, autograph=False)
-    def sample(seed, chunk, u_size, z_size, iterated_integrals):
+    def sample(seed, chunk, u_size, z_size, iterated_integrals, sign):
         def normal(kind, shape):
             number = streams.of_estimate(chunk, kind)
             key = tf.stack([seed, number])
@@ -47,7 +54,7 @@ def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, subste
             return tf.math.ndtri(uniform + np.finfo(dtype).eps / 2)
 
         # One draw for all grids, because random numbers are most of the work.
-        root_dt = tf.sqrt(inner_times[1:] - inner_times[:-1])
+        root_dt = tf.cast(sign, dtype) * tf.sqrt(inner_times[1:] - inner_times[:-1])
         increments = root_dt[:, None, None] * normal(0, (num_steps * substeps, *shape))
         one = tf.ones((chunk_size, 1), dtype)
         direction = unit(normal(1, shape))
@@ -101,7 +108,7 @@ def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, subste
                 "u": one * tf.cast(model.u0, dtype),
                 "z": z_start,
                 "du_du0": one,
-                **{name: 0 * one for name in (*SUMS, "along_z", "z_square", "b_square")},
+                **{name: 0 * one for name in _SUMMED},
             }
             u = tf.TensorArray(dtype, num_steps // 2 + 1, element_shape=one.shape)
             _, end, u = tf.while_loop(
@@ -112,11 +119,12 @@ def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, subste
         # A loop over the grids, because its body is compiled once.
         return tf.map_fn(along, tf.constant(STRIDES), fn_output_signature=(dtype, dtype))
 
-    def run(chunk, u_size, z_size, iterated_integrals):
+    def run(chunk, u_size, z_size, iterated_integrals, sign=1):
         u_size, z_size = (tf.constant(size, "float64") for size in (u_size, z_size))
         # The seed is an argument, so that what XLA compiled for one serves the others.
         numbers = (tf.constant(number, "int64") for number in (seed, chunk))
-        found = sample(*numbers, u_size, z_size, tf.constant(iterated_integrals))
+        of_grid, sign = tf.constant(iterated_integrals), tf.constant(sign, "float64")
+        found = sample(*numbers, u_size, z_size, of_grid, sign)
         return tuple(value.numpy().astype("float64") for value in found)
 
     return run
@@ -145,12 +153,13 @@ def _advance(model, state, index, times, noise, settings, sizes, inner_steps):
     def z_at(index, t, x):
         return z_or_zero(model, index, t, x)
 
-    def iterated():
+    def parts():
         other = tf.sqrt(equation.noise_dim * dt) * direction
         states, along = probes(equation, t, dt, x, z, other)
         z_probed = z_at(index, tf.tile(t_end, (4, 1)), states)
-        return iterated_integrals_of_z(dt, along, z_probed, noise)
+        return parts_of_iterated_integrals(dt, along, z_probed, noise)
 
+    found = tf.cond(iterated_integrals, parts, lambda: tf.zeros_like(tf.tile(u, (1, 4))))
     end = driven_step(
         equation,
         z_at,
@@ -161,7 +170,7 @@ def _advance(model, state, index, times, noise, settings, sizes, inner_steps):
         noise,
         driven=driven,
         inner_steps=inner_steps,
-        iterated_integrals=tf.cond(iterated_integrals, iterated, lambda: tf.zeros_like(u)),
+        iterated_integrals=tf.reduce_sum(found[:, :3], axis=-1, keepdims=True),
         finest_dt=next_time - t,
     )
     sums = tf.cond(
@@ -176,6 +185,7 @@ def _advance(model, state, index, times, noise, settings, sizes, inner_steps):
     sums = dict(zip(SUMS, sums))
     sums |= {"along_z": along_z, "z_square": dt * z_square}
     sums |= {"b_square": dt * dot(end.b, end.b)}
+    sums |= dict(zip(CONTROLS, control_terms(z, dt, noise, du_du0, found)))
     summed = {name: state[name] + value for name, value in sums.items()}
     return {
         "x": end.x,

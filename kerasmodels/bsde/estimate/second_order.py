@@ -28,10 +28,11 @@ def second_order(equation, point, dt, end, du_du0, horizon, direction, u_error, 
         horizon: float. T.
         direction: Tensor `[batch, noise_dim]`. Unit vectors, independent of the path.
         u_error: scalar Tensor. Deviation of u at this time.
-        z_size: Tensor `[6]`, as `error_sizes` returns it.
+        z_size: Tensor `[7]`, as `error_sizes` returns it.
     """
     t, x, u, z = point
-    even_part, relative_part, along, at_end, even_alone, relative_alone = tf.unstack(z_size)
+    sizes = tf.unstack(z_size)[:6]
+    even_part, relative_part, along, at_end, even_alone, relative_alone = sizes
     z_square = dot(z, z)
     # b is shortened, and zero on undriven paths.
     _, df_dz = driver_and_df_dz(equation, t, x, u, z)

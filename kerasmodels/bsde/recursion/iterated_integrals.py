@@ -67,6 +67,20 @@ def iterated_integrals_of_z(dt, along, z_probed, dw):
     Returns:
         Tensor `[batch, 1]`: of mean zero, whatever z is, where dW has no drift.
     """
+    parts = parts_of_iterated_integrals(dt, along, z_probed, dw)
+    return tf.reduce_sum(parts[:, :3], axis=-1, keepdims=True)
+
+
+def parts_of_iterated_integrals(dt, along, z_probed, dw):
+    """The three parts of `iterated_integrals_of_z`, and the last of them simplified.
+
+    Args:
+        dt, along, z_probed, dw: as in `iterated_integrals_of_z`.
+
+    Returns:
+        Tensor `[batch, 4]`: the part of A along z, that of its row, that of its diagonal;
+        and the part of the diagonal if A were its mean there times the identity.
+    """
     # A probe may leave the region where z is defined. It does not depend on dW, so that the
     # mean stays zero without its term.
     z_probed = tf.where(tf.math.is_finite(z_probed), z_probed, 0.0)
@@ -79,12 +93,15 @@ def iterated_integrals_of_z(dt, along, z_probed, dw):
     rest -= dot(along, rest) * along
     size = dot(along, dw)
     other = dw - size * along
-    diagonal = _signs(along) * rest * (other**2 - (1 - along**2) * dt)
-    return (
-        curvature * (size**2 - dt) / 2
-        + size * dot(row, other)
-        + tf.reduce_sum(diagonal, axis=-1, keepdims=True) / 2
+    diagonal = _signs(along) * rest
+    mean = tf.reduce_mean(diagonal, axis=-1, keepdims=True)
+    parts = (
+        curvature * (size**2 - dt) / 2,
+        size * dot(row, other),
+        dot(diagonal, other**2 - (1 - along**2) * dt) / 2,
+        mean * (dot(dw, dw) - dw.shape[-1] * dt) / 2,
     )
+    return tf.concat(parts, axis=-1)
 
 
 def _signs(z):

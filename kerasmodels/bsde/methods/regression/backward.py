@@ -151,12 +151,28 @@ class _Steps:
             by the function u_{n+1} at x_n).
         """
         n, times, x, strength, b = start
-        t = _column(times, n, x)
-        u, z = self._features.value_and_z(n + 1, t, x, weights)
+        u, z = self._later(start, x, weights)
         end = u_end + self._half_step(n, n + 1, times, x_end, u_end, z_end, strength, b)
-        end -= self._martingale(n, times, x, noise, end - u, z, weights)
+        end -= self._martingale(start, noise, end - u, z, weights)
         wanted = end + self._half_step(n, n, times, x, u, z, strength, b)
-        return end, wanted, self._features(n, t, x), u, z
+        return end, wanted, self._features(n, _column(times, n, x), x), u, z
+
+    def _later(self, start, x, weights):
+        """u_{n+1} at the end of a step without noise from (t_n, x), and sigma^T grad of it.
+
+        The end and not x, because x may lie far from the states at t_{n+1}, as a running
+        mean does.
+        """
+        equation, (n, times, *_) = self._equation, start
+        dt = _length(times, n)
+
+        def later(t, x):
+            still = tf.zeros((tf.shape(x)[0], equation.noise_dim), x.dtype)
+            end = equation.step(t, dt[None, None], x, still)
+            return self._features.value(n + 1, t + dt, end, weights)
+
+        u, z = equation.value_and_z(later, _column(times, n, x), x)
+        return finite(u), finite(z)
 
     def _target_again(self, start, end, weights):
         """What the second regression fits: f_n at the u_n of the first."""
@@ -186,20 +202,20 @@ class _Steps:
         driver = strength * self._equation.driver(_column(times, k, x), x, u, z)
         return _length(times, n) / 2 * (driver if b is None else driver - dot(z, b))
 
-    def _martingale(self, n, times, x, noise, change, z, weights):
+    def _martingale(self, start, noise, change, z, weights):
         """z . dW^Q, and the part of int z . dW^Q beyond it.
 
         That part, the iterated integrals, is added where it leaves less variance in the
         change of u.
         """
+        n, times, x, *_ = start
         plain = dot(z, noise)
         # The noise of another path is independent of this one's.
         other = tf.roll(noise, 1, axis=0)
         t = _column(times, n, x)
         dt = tf.ones_like(t) * _length(times, n)
         states, along = probes(self._equation, t, dt, x, z, other)
-        t = tf.tile(t, (4, 1))
-        z_probed = self._features.value_and_z(n + 1, t, states, weights)[1]
+        z_probed = self._later(start, states, weights)[1]
         better = plain + iterated_integrals_of_z(dt, along, z_probed, noise)
         variances = [tf.math.reduce_variance(change - value) for value in (plain, better)]
         return tf.where(variances[1] < variances[0], better, plain)

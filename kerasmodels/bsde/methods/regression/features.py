@@ -117,10 +117,14 @@ class Features:
             tf.reshape(self.equation.terminal(end), (count, -1, 1)), axis=0
         )
 
+    def value(self, k, t, x, weights):
+        """u = features . weights at the k-th time; weights `[size]`."""
+        return tf.matmul(self(k, t, x), weights[:, None])
+
     def value_and_z(self, k, t, x, weights):
-        """u = features . weights and sigma^T grad u at the k-th time; weights `[size]`."""
+        """`value`, and sigma^T grad u."""
         u, z = self.equation.value_and_z(
-            lambda t, x: tf.matmul(self(k, t, x), weights[:, None]), t, x
+            lambda t, x: self.value(k, t, x, weights), t, x
         )
         return finite(u), finite(z)
 
