@@ -22,6 +22,7 @@ accuracy = load(ROOT / "benchmarks" / "accuracy.py")
 coverage = load(ROOT / "benchmarks" / "coverage.py")
 regression = load(ROOT / "benchmarks" / "regression.py")
 gpu = load(ROOT / "benchmarks" / "gpu.py")
+estimate = load(ROOT / "benchmarks" / "estimate.py")
 first_answer = load(ROOT / "benchmarks" / "first_answer.py")
 peers = load(ROOT / "benchmarks" / "peers.py")
 plain = load(ROOT / "benchmarks" / "plain.py")
@@ -263,6 +264,29 @@ def test_first_answer_names_the_aims_that_are_met():
 
 
 @pytest.mark.slow
+def test_benchmark_of_the_estimate_runs(tmp_path):
+    name = "CEV call"
+    results = estimate.main(["--quick", "--problems", name, "--out", str(tmp_path)])
+    found = results["runs"][name][0]
+    assert found["with"]["standard_error"] < found["without"]["standard_error"]
+    assert f"| {name} |" in (tmp_path / "estimate.md").read_text()
+
+
+def test_work_of_an_estimate_is_that_of_one_standard_error():
+    def kind(seconds, error, interval):
+        sizes = {"seconds": seconds, "standard_error": error}
+        return {**sizes, "u0": 2.0, "u0_interval": interval}
+
+    run = {"without": kind(3.0, 0.4, [1.0, 3.0]), "with": kind(4.0, 0.1, [1.8, 2.1])}
+    run |= {"reference_u0": 2.0, "reference_tolerance": 0.0}
+    # 3 * 0.16 / (4 * 0.01), and errors relative to 2.
+    expected = ["2.0e-01", "5.0e-02", "3.0", "4.0", "12.0", "1 of 1", "yes"]
+    assert estimate.row([run]) == expected
+    run["with"] = kind(4.0, 0.2, [2.1, 2.2])
+    assert estimate.row([run])[-3:] == ["3.0", "0 of 1", "no"]
+
+
+@pytest.mark.slow
 def test_benchmark_of_peers_runs(tmp_path):
     results = peers.main(["--quick", "--out", str(tmp_path)])
     assert set(results["runs"]) == {"defaults", peers.PLAIN}
@@ -340,6 +364,7 @@ def test_committed_intervals_hold_as_often_as_they_promise():
         (coverage, "docs/benchmarks.md"),
         (regression, "docs/benchmarks.md"),
         (first_answer, "docs/benchmarks.md"),
+        (estimate, "docs/benchmarks.md"),
         (peers, "docs/benchmarks.md"),
         (speed, "docs/benchmarks.md"),
         (ablation, "docs/benchmarks.md"),

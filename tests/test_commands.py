@@ -54,6 +54,7 @@ NOT_RUN = {
             "accuracy",
             "by_hand",
             "coverage",
+            "estimate",
             "first_answer",
             "outside",
             "peers",

@@ -261,6 +261,31 @@ def test_sizes_count_a_path_by_the_inverse_of_its_slope():
     assert along_z == pytest.approx(expected / 2, **CLOSE)
 
 
+def test_share_of_the_part_of_z_that_remains_with_both_orders():
+    # Variances 5, 8 and 11: (8 * 5 - 6 * 8 + 11) / 3 = 1 of 2 * 5 - 8 = 2.
+    fine, middle, coarse = np.sqrt([5.0, 8.0, 11.0])[:, None] * SIGNS
+    values = columns(
+        4,
+        mismatch=[fine, middle, coarse],
+        newton_step=[fine, middle, coarse],
+        along_z=[SIGNS, SIGNS, SIGNS],
+    )
+    found = error_sizes(GRID, values, np.zeros((3, 3, 4)), False)[1]
+    assert found[3] == pytest.approx(2.0**0.5, **CLOSE)
+    assert found[6] == pytest.approx(0.5, **CLOSE)
+    # No more than all of it.
+    values[2, COLUMNS.index("mismatch")] *= 3
+    assert error_sizes(GRID, values, np.zeros((3, 3, 4)), False)[1][6] == 1.0
+
+
+def test_correction_leaves_open_what_the_errors_of_z_are():
+    whole, none = summary(share=1.0), summary(share=0.0)
+    # Half of the smooth correction less, in the middle of an interval of the same width.
+    assert none.correction == pytest.approx(whole.correction / 2, **CLOSE)
+    assert none.half_width == pytest.approx(whole.half_width, **CLOSE)
+    assert whole.u0 - none.u0 == pytest.approx(whole.correction / 2, **CLOSE)
+
+
 def test_no_part_of_z_is_less_than_none():
     for iterated_integrals in (False, True):
         _, (even, relative, _, at_end, *_) = sizes(iterated_integrals, SIGNS, 3 * SIGNS)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
 from kerasmodels import bsde
 from kerasmodels.bsde.methods.base import Round
@@ -365,6 +366,40 @@ def test_products_of_coordinates_are_features():
     weights = np.linalg.lstsq(values, wanted, rcond=None)[0]
     # What the bound on each coordinate does to products of normals.
     assert np.std(values @ weights - wanted) < 0.05 * np.std(wanted)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class MovingMean(bsde.Equation):
+    """Call on int (50 + W_t) dt, a state without noise: N(50, 1 / 3) at the end."""
+
+    noise_dim = 1
+
+    def __init__(self):
+        super().__init__(2, 1.0, 0.0)
+
+    def drift(self, t, x):
+        return ops.concatenate([0 * x[:, :1], 50.0 + x[:, :1]], axis=1)
+
+    def diffusion_prod(self, t, x, dw):
+        return ops.concatenate([dw, 0 * dw], axis=1)
+
+    def driver(self, t, x, u, z):
+        return 0 * u
+
+    def terminal(self, x):
+        return ops.maximum(x[:, 1:] - 50.0, 0.0)
+
+
+def test_state_that_moves_far_in_a_step_is_followed():
+    # In one step the second state moves by many times its deviation. A control variate
+    # read where the step begins would be far from any path, and leave 0.35.
+    solution = bsde.solve(
+        MovingMean(), "regression", tolerance=1e-9, num_paths=4096, max_rounds=1
+    )
+    assert solution.approximation.found.residual < 0.1
+    assert solution.estimate.half_width < 2e-3
+    low, high = solution.interval
+    assert low < (1 / 3) ** 0.5 / (2 * np.pi) ** 0.5 < high
 
 
 def test_xla_changes_nothing_but_rounding(monkeypatch):

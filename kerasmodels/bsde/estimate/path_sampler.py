@@ -12,7 +12,10 @@ from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.sampling import start_states
 from kerasmodels.bsde.recursion.driven import driven_step
 from kerasmodels.bsde.recursion.forward import dot
-from kerasmodels.bsde.recursion.iterated_integrals import parts_of_iterated_integrals, probes
+from kerasmodels.bsde.recursion.iterated_integrals import (
+    parts_of_iterated_integrals,
+    probes,
+)
 
 # The numbers of a path at its end, in the order in which they are stacked: (u_N - g) / J,
 # of which the mean is the Newton step of u0; u_N - g; the sums of second order; int e . dW
@@ -29,7 +32,8 @@ def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, subste
         (chunk, u_size, z_size, iterated_integrals, sign=1) -> (columns, u)
 
     With the sign -1 the paths are the mirror images of those of the same chunk: all noise
-    has the opposite sign. On each grid X takes `substeps` steps of the forward scheme from one time to the next.
+    has the opposite sign. On each grid X takes `substeps` steps of the forward scheme from
+    one time to the next.
 
     u_size `[3, N + 1]` and z_size (`error_sizes.py`) are the sizes of the errors of u at
     each time and of z; a negative first entry of z_size leaves out the terms of second

@@ -123,9 +123,7 @@ class Features:
 
     def value_and_z(self, k, t, x, weights):
         """`value`, and sigma^T grad u."""
-        u, z = self.equation.value_and_z(
-            lambda t, x: self.value(k, t, x, weights), t, x
-        )
+        u, z = self.equation.value_and_z(lambda t, x: self.value(k, t, x, weights), t, x)
         return finite(u), finite(z)
 
 
