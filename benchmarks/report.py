@@ -130,8 +130,9 @@ SECTIONS = [
     ),
     (
         "The paths of an estimate",
-        "`python benchmarks/estimate.py` makes estimates from the same number of paths with "
-        "and without control variates and mirror images, after one round of regressions. "
+        "`python benchmarks/estimate.py` makes estimates from the same number of paths "
+        "with and without control variates and mirror images, after one round of "
+        "regressions. "
         "The standard errors are relative to u0; the seconds contain no compilation. "
         "*work* is the ratio of the seconds that lead to one standard error. The aim was "
         "four times on six problems.",
