@@ -44,8 +44,10 @@ def newton_iteration(model, estimator, tolerance):
         model.set_u0(estimate.u0)
         if exact or moved <= estimate.half_width:
             break
-    # One step alone moves u0 by a mean of R / J, and by what the extrapolation adds.
-    if abs(estimate.u0 - trained) > first.reach + first.half_width:
+    # One step alone moves u0 by a mean of R / J, and by what the extrapolation and the
+    # control variates add; the latter change a mean over the paths by its own noise.
+    noise = 3 * first.mismatch_std / math.sqrt(first.num_paths)
+    if abs(estimate.u0 - trained) > first.reach + first.half_width + noise:
         model.set_u0(trained)
         _warn(model, estimate.u0 - trained, first)
         return dataclasses.replace(
