@@ -91,6 +91,35 @@ def write_runs(path, results, table, found):
     write(path, results, table, every)
 
 
+def measure(path, results, table, names, args, run):
+    """Measures what the results lack, one run at a time, and writes after every run.
+
+    Args:
+        path, results, table: as in `write`.
+        names: the names of all problems, in the order of the table.
+        args: what `parse` returned; its problems and seeds are measured.
+        run: function (name, seed, quick) -> dict, which has the seed.
+    """
+    found = by_seed(results, names)
+    for seed in args.seeds:
+        for name in args.problems:
+            if seed not in found[name]:
+                found[name][seed] = run(name, seed, args.quick)
+                print(name, found[name][seed], flush=True)
+                write_runs(path, results, table, found)
+
+
+def rows(results, cells):
+    """The lines of a Markdown table: the name of a problem, and the cells of its runs.
+
+    Args:
+        results: dict, with the list of the runs of each problem in "runs".
+        cells: function (name, runs) -> list of str.
+    """
+    runs = results["runs"].items()
+    return [f"| {name} | {' | '.join(cells(name, found))} |" for name, found in runs]
+
+
 def footer(results):
     """The end of a table: machine, commit, and the modules that changed since."""
     return f"\n\n{evidence.told(results)}\n"

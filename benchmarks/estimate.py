@@ -2,9 +2,10 @@
 
 Regresses u and z with the defaults, one round, and estimates u0 from as many fresh paths
 with control variates and mirror images as without, both compiled before. *work* is the
-ratio of the seconds in which both reach the same standard error. Medians over the seeds.
-Writes results/estimate.json and results/estimate.md after every run. Takes half an hour on
-two cores. --quick takes a minute and tests only that the script runs.
+ratio of the seconds that the estimates without and with them need for one standard error.
+Medians over the seeds. Writes results/estimate.json and results/estimate.md after every
+run. Takes half an hour on two cores. --quick takes a minute and tests only that the script
+runs.
 """
 
 import contextlib
@@ -89,8 +90,7 @@ def table(results):
         "without / with | held | met |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, runs in results["runs"].items():
-        lines.append(f"| {name} | {' | '.join(row(runs))} |")
+    lines += command.rows(results, lambda _, runs: row(runs))
     return "\n".join(lines) + command.footer(results)
 
 
@@ -119,13 +119,7 @@ def main(argv=None):
     args = command.parse(parser, argv)
     path = args.out / "estimate.json"
     results = {"runs": {}} if args.quick else command.earlier(path, {"runs": {}})
-    found = command.by_seed(results, PROBLEMS)
-    for seed in args.seeds:
-        for name in args.problems:
-            if seed not in found[name]:
-                found[name][seed] = run(name, seed, args.quick)
-                print(name, seed, found[name][seed], flush=True)
-                command.write_runs(path, results, table, found)
+    command.measure(path, results, table, PROBLEMS, args, run)
     return results
 
 

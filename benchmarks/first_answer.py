@@ -64,12 +64,12 @@ def solved(name, what, seed, quick):
     options = {"first": {"max_rounds": 1, "num_paths": 2**13}}
     options["wanted"] = {"tolerance": AIMS[name][0]}
     settings = {**options[what], "seed": seed, **(regression.QUICK if quick else {})}
-    run = bsde.solve(equation, "regression", **settings)
+    solution = bsde.solve(equation, "regression", **settings)
     reference = equation.reference()
     return {
-        "u0": run.u0,
-        "u0_interval": list(run.interval),
-        "seconds": run.seconds,
+        "u0": solution.u0,
+        "u0_interval": list(solution.interval),
+        "seconds": solution.seconds,
         "reference_u0": reference.value,
         "reference_tolerance": reference.tolerance,
     }
@@ -81,6 +81,12 @@ def case(*arguments):
     return command.in_process(*start)
 
 
+def run(name, seed, quick):
+    """The first and the wanted interval of a problem."""
+    found = {what: case(name, what, seed, quick) for what in ("first", "wanted")}
+    return {"seed": seed, **found}
+
+
 def started(what, quick):
     """Seconds of an import, of `--help`, or until the first line of the script."""
     script = str(ROOT / "experiments" / "bsde.py")
@@ -89,11 +95,11 @@ def started(what, quick):
         "help": [sys.executable, script, "--help"],
         "script": [sys.executable, script, *(["--quick"] if quick else [])],
     }
-    run = {"stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
+    piped = {"stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
     with tempfile.TemporaryDirectory() as folder:
         out = ["--out", folder] if what == "script" else []
         begin = time.perf_counter()
-        with subprocess.Popen([*commands[what], *out], **run) as process:
+        with subprocess.Popen([*commands[what], *out], **piped) as process:
             if what == "script":
                 process.stdout.readline()
                 seconds = time.perf_counter() - begin
@@ -115,8 +121,7 @@ def table(results):
         "half-width | held | seconds | aim, seconds | met |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, runs in results["runs"].items():
-        lines.append(f"| {name} | {' | '.join(row(name, runs))} |")
+    lines += command.rows(results, row)
     return "\n".join(lines) + command.footer(results)
 
 
@@ -143,19 +148,11 @@ def main(argv=None):
     args = command.parse(parser, argv)
     path = args.out / "first_answer.json"
     results = {"runs": {}} if args.quick else command.earlier(path, {"runs": {}})
-    found = command.by_seed(results, AIMS)
     turns = 1 if args.quick else 3
     results["starts"] = {
         what: [started(what, args.quick) for _ in range(turns)] for what in STARTS
     }
-    for seed in args.seeds:
-        for name in args.problems:
-            if seed not in found[name]:
-                found[name][seed] = run = {"seed": seed}
-                for what in ("first", "wanted"):
-                    run[what] = case(name, what, seed, args.quick)
-                print(name, run, flush=True)
-                command.write_runs(path, results, table, found)
+    command.measure(path, results, table, AIMS, args, run)
     return results
 
 

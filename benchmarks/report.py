@@ -134,8 +134,8 @@ SECTIONS = [
         "with and without control variates and mirror images, after one round of "
         "regressions. "
         "The standard errors are relative to u0; the seconds contain no compilation. "
-        "*work* is the ratio of the seconds that lead to one standard error. The aim was "
-        "four times on six problems.",
+        "*work* is the ratio of the seconds that the estimates without and with them need "
+        "for one standard error. The aim was four times on six problems.",
         estimate,
     ),
     (

@@ -1,13 +1,13 @@
 """Control variates of an estimate: sums along a path whose mean is zero.
 
 Every term of these sums is a coefficient that is known before the step, times a polynomial
-of the step's noise with mean zero. On all three grids together they stand for much of what
-u_N - g varies by: differences of the first sum between two grids are iterated integrals,
-whose size the model's z may give wrongly or not at all.
+of the step's noise with mean zero. The sums on all three grids together explain much of the
+variance of u_N - g, because the differences of the first sum between two grids are iterated
+integrals, whose size the model's z may give wrongly or not at all.
 
 Their factors come from least squares on one half of the paths and are applied to the other
 half, so that no mean is moved. Where a path and its mirror image (the noise with the
-opposite sign) count as one value, all that is odd in the noise vanishes as well.
+opposite sign) count as one value, all that is odd in the noise cancels as well.
 
 References: Glasserman (2003), https://doi.org/10.1007/978-0-387-21617-1, sections 4.1 and
 4.2 (control variates, antithetic variates); Avramidis and Wilson (1993),

@@ -13,9 +13,10 @@ def error_sizes(grid, columns, u, iterated_integrals):
 
     variance of the mismatch = part of z + (part of the grid) dt^p, on the finest and the
     middle grid, with p = 1, or 2 where the noise of the grid was taken out; what
-    `iterated_integrals_of_z` leaves of order dt counts as a part of z. With both orders on
-    all three grids, less may remain of the part of z: the share that then remains is
-    returned too. Whatever it is, the part of z is taken in full.
+    `iterated_integrals_of_z` leaves of order dt counts as a part of z. A grid's part with
+    both a term in dt and one in dt^2, fitted on all three grids, leaves a smaller part of z
+    where both are there. The sizes contain the larger part; the last of them is the share
+    of it that the fit leaves.
 
     The part of z is spread over time and space as even^2 + relative^2 |z|^2: the relative
     part is found by regressing the squared mismatch on int |z|^2 dt over the paths, less
@@ -48,7 +49,7 @@ def error_sizes(grid, columns, u, iterated_integrals):
         4. the deviation of u_N caused by the error of z;
         5. the even part if there were no relative part;
         6. the relative part if there were no even part;
-        7. the share of the part of z that remains with both orders of the grid's part.
+        7. the share of the part of z that the fit on three grids leaves.
     """
     mismatch = columns[:, COLUMNS.index("mismatch")]
     along = columns[0, COLUMNS.index("along_z")]
