@@ -137,7 +137,7 @@ def _standing(equation, method, active, approximation, tolerance, num_paths):
     """The `_Standing` of a round, from the fewest paths of an estimate."""
     active.line.phase("estimate: compiling the paths")
     estimator = active.estimator(approximation)
-    estimator.on_chunk = active.line.estimate
+    estimator.chunks.on_chunk = active.line.estimate
     most_paths = num_paths or _most_paths(equation, method, approximation, estimator)
     estimate = newton_iteration(approximation, estimator, tolerance)
     attainable = attainable_half_width(estimate, most_paths)

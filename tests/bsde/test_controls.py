@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kerasmodels import bsde
+from kerasmodels.bsde.estimate.chunks import lower_remainder, lower_variance
 from kerasmodels.bsde.estimate.controls import (
     CONTROLS,
     control_terms,
@@ -105,6 +106,44 @@ def test_pairs_are_taken_where_they_vary_by_less():
     np.testing.assert_allclose(pairs, np.ones((3, 4000)), rtol=1e-15)
 
 
+def chunk_of(mismatch, **controls):
+    """The pair (columns, u) of a chunk of 400 paths."""
+    columns = np.zeros((3, len(COLUMNS), 400))
+    columns[:, :2] = mismatch
+    columns[:, -len(CONTROLS) :] = controls_of(400, **controls)
+    return columns, np.zeros((3, 1, 400))
+
+
+def test_iterated_integrals_count_together_with_the_controls():
+    rest, z_dw = normals(2, 400)
+    without = chunk_of(rest + z_dw)
+    # Of equal variance, but a control explains 36 % or 91 % of it.
+    for share, enough in ((0.6, False), (0.954, True)):
+        within = share * z_dw + np.sqrt(1 - share**2) * rest
+        within = chunk_of(within * np.std(rest + z_dw) / np.std(within), z_dw=z_dw)
+        assert lower_remainder(without, within) is enough
+    assert not lower_variance(without, chunk_of(1.01 * (rest + z_dw)))
+    assert lower_variance(without, chunk_of(0.99 * (rest + z_dw)))
+    # A chunk that is not finite is no better.
+    assert not lower_remainder(without, chunk_of(np.full(400, np.inf)))
+
+
+def test_estimate_takes_iterated_integrals_out_where_the_controls_need_them():
+    estimator = Estimator(untrained(bsde.Heat(2)), chunk_size=400)
+    rest, z_dw = normals(2, 400)
+
+    def sample(chunk, u_size, z_size, iterated_integrals, sign=1):
+        if iterated_integrals:
+            columns, _ = chunk_of(2 * z_dw + 0.1 * rest, z_dw=z_dw)
+        else:
+            columns, _ = chunk_of(rest)
+        return columns, np.zeros((3, len(estimator.grid) // 2 + 1, 400))
+
+    estimator.chunks.sample = sample
+    assert estimator.pilot_run() == (0.0, False)
+    assert estimator(1).iterated_integrals is True
+
+
 @keras.saving.register_keras_serializable(package="test_controls")
 class OddPayoff(bsde.Heat):
     """Heat equation with g(x) = sum x^3, odd in the noise where x starts at zero."""
@@ -122,7 +161,7 @@ def untrained(equation):
 def test_mirror_images_have_the_opposite_noise():
     estimator = Estimator(untrained(OddPayoff(2)), chunk_size=64)
     nothing = *estimator._no_sizes, False
-    here, there = (estimator._sample(3, *nothing, sign)[0] for sign in (1, -1))
+    here, there = (estimator.chunks.sample(3, *nothing, sign)[0] for sign in (1, -1))
     g, mirrored = (1.0 - found[:, COLUMNS.index("mismatch")] for found in (here, there))
     assert np.std(g) > 0.1
     np.testing.assert_allclose(mirrored, -g, rtol=1e-12)
@@ -140,7 +179,7 @@ def test_estimate_takes_pairs_and_keeps_them_together():
         found[:, :2] = -2.0 - sign * (chunk + 1) * np.array([1.0, -0.5])
         return found, np.zeros((3, len(estimator.grid) // 2 + 1, 2))
 
-    estimator._sample = sample
+    estimator.chunks.sample = sample
     estimate = estimator(60)
     # u0 = 1 and the Newton step -2.
     assert estimate.u0 == pytest.approx(3.0, rel=1e-12)

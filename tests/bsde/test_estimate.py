@@ -379,6 +379,6 @@ def test_drift_is_shortened_alike_on_the_three_grids():
     # On the finest grid, of 16 steps, |b| sqrt(1 / 16) = 2: int |b|^2 dt = 64, and the same
     # on the coarser grids, so that their paths have one law.
     estimator = Estimator(Strong(), chunk_size=64)
-    columns, _ = estimator._sample(0, *estimator._no_sizes, False)
+    columns, _ = estimator.chunks.sample(0, *estimator._no_sizes, False)
     b_square = columns[:, COLUMNS.index("b_square")]
     np.testing.assert_allclose(b_square, 64.0, rtol=1e-12)

@@ -401,7 +401,7 @@ def with_sampler(sampled, chunk_size=2, **options):
             (3, len(estimator.grid) // 2 + 1, chunk_size)
         )
 
-    estimator._sample = sample
+    estimator.chunks.sample = sample
     return estimator, calls
 
 

@@ -137,6 +137,17 @@ def test_lower_orders_are_measured_and_their_limit_is_inside(order):
     assert abs(value - 5.0) == pytest.approx(found.uncertainty, **CLOSE)
 
 
+def test_noise_of_the_ratio_widens_the_uncertainty():
+    # Errors of first order, and a standard error of 1 / 2 in the coarsest mean alone: the
+    # ratio of 2 may be 3 / 2, where the limit is 4 + 1 / (3 / 2 - 1). All grids share the
+    # rest of the noise.
+    noisy = np.array([4 * [4.0], 4 * [3.0], [2.0, 0.0, 2.0, 0.0]]) + [1.0, 1.0, -1.0, -1.0]
+    found = extrapolation(UNIFORM, noisy)
+    assert found.weights @ [4.0, 3.0, 1.0] == pytest.approx(5.0, **CLOSE)
+    assert found.uncertainty == pytest.approx(1.0, **CLOSE)
+    assert found.order == 1.0
+
+
 def test_differences_that_do_not_shrink_get_the_lowest_ratio():
     # 1 and -2: nothing converges. The limit is taken as f + (f - m) / 0.2.
     found = extrapolation(UNIFORM, values([0.0, -1.0, 1.0]))

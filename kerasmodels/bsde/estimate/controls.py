@@ -23,7 +23,7 @@ from kerasmodels.bsde.recursion.forward import dot
 # the same along all coordinates; and of two polynomials of third order.
 CONTROLS = ("z_dw", "along_twice", "along_once", "across", "uniform", "cube", "radius")
 # Numbers of controls, in their order, among which the paths choose.
-_SETS = (0, 1, 5, 7)
+_SETS = (1, 5, 7)
 # A larger set of controls, or mirror images, must leave less than this share of the
 # variance that the smaller one leaves.
 _BETTER = 0.9
@@ -65,7 +65,7 @@ def reduced(values, controls, mirrored=None):
             (here + there) / 2 for here, there in zip((values, controls), mirrored)
         )
     best, least = values, np.var(values[0])
-    for size in _SETS[1:]:
+    for size in _SETS:
         rows = controls[:, :size].reshape(-1, values.shape[-1])
         if 2 * _PER_FACTOR * len(rows) > values.shape[-1] or not np.all(np.isfinite(rows)):
             break

@@ -31,7 +31,6 @@ References: Kantorovich's theorem on Newton's method; El Karoui, Peng and Quenez
 https://doi.org/10.1111/1467-9965.00022, section 2 (linear BSDEs and adjoint processes).
 """
 
-import concurrent.futures
 import dataclasses
 import math
 
@@ -40,7 +39,8 @@ import numpy as np
 from kerasmodels._support import checks, memory
 from kerasmodels._support.workers import agreed
 from kerasmodels.bsde.approximation import as_approximation
-from kerasmodels.bsde.estimate.controls import CONTROLS, mirrors_help
+from kerasmodels.bsde.estimate.chunks import Chunks, lower_remainder, lower_variance
+from kerasmodels.bsde.estimate.controls import mirrors_help
 from kerasmodels.bsde.estimate.error_sizes import error_sizes
 from kerasmodels.bsde.estimate.extrapolation import STRIDES, composes
 from kerasmodels.bsde.estimate.grids import three_grids
@@ -127,15 +127,11 @@ class Estimator:
 
     Attributes:
         substeps: int. Steps of X from one time of a grid to the next (`substeps.py`).
-        on_chunk: None or function (done, wanted, estimate), called after each chunk of
-            paths. done: chunks so far, which restarts in each part of the pilot. wanted:
-            chunks that are expected. estimate: the last `Estimate`, None before the first.
+        chunks: `Chunks`. Draws the paths, and reports them to its `on_chunk`.
 
     Raises:
         ValueError: an argument is not of that form.
     """
-
-    on_chunk = None
 
     def __init__(
         self,
@@ -181,12 +177,11 @@ class Estimator:
             f"the noise of {self.chunk_size} paths of {len(self.grid) - 1} steps",
             "Take a smaller chunk, or fewer time steps.",
         )
-        self._progress = 0, 0, None
         self._no_sizes = np.zeros((len(STRIDES), len(self.grid))), (-1.0, *6 * (0.0,))
         numbers = math.inf
         if most_paths is not None:
             numbers = max(most_paths, self.chunk_size) * numbers_per_step * len(self.grid)
-        self._sample = path_sampler(
+        sample = path_sampler(
             model,
             self.grid,
             driven,
@@ -195,19 +190,21 @@ class Estimator:
             numbers * self.substeps >= _COMPILED,
             self.substeps,
         )
+        self.chunks = Chunks(sample, model.equation, len(self.grid) - 1)
 
     def __call__(self, num_paths=2**15, tolerance=None):
         max_chunks = -(-num_paths // self.chunk_size)
-        self._progress = 0, 2 * _PILOT, None
         # The first chunks give the sizes of the errors, the next their effect on u0.
-        iterated_integrals, first = self._first_chunk()
+        both = self._first_chunk()
+        iterated_integrals = lower_variance(*both) or lower_remainder(*both)
         nothing = *self._no_sizes, iterated_integrals
-        found = [first, *self._chunks(range(1, _PILOT), *nothing)]
+        found = self.chunks.finite([both[iterated_integrals]])
+        found += self.chunks(range(1, _PILOT), *nothing)
         plain = [columns for columns, _ in found]
         u = np.concatenate([values for _, values in found], axis=-1)
         sizes = error_sizes(self.grid, np.concatenate(plain, -1), u, iterated_integrals)
         later = range(_PILOT, 2 * _PILOT)
-        curved = [c for c, _ in self._chunks(later, *sizes, iterated_integrals)]
+        curved = [c for c, _ in self.chunks(later, *sizes, iterated_integrals)]
 
         def summarised(mirrored):
             return summary(
@@ -222,7 +219,7 @@ class Estimator:
             )
 
         def columns_of(chunks, sign=1):
-            return [columns for columns, _ in self._chunks(chunks, *nothing, sign)]
+            return [columns for columns, _ in self.chunks(chunks, *nothing, sign)]
 
         result, mirrored = summarised(None), None
         # At a tolerance that is not reached, a later call may have more paths.
@@ -259,7 +256,7 @@ class Estimator:
             room = max(goal - rest, rest / 4)
             wanted = done * (result.monte_carlo / max(room, 1e-300)) ** 2
             wanted = math.ceil(min(max_chunks, wanted))
-        self._progress = done, wanted, result
+        self.chunks.progress = done, wanted, result
         return wanted
 
     def pilot_run(self):
@@ -268,41 +265,12 @@ class Estimator:
         Raises:
             FloatingPointError: a path is no longer a finite number.
         """
-        iterated_integrals, (columns, _) = self._first_chunk()
-        return float(np.mean(columns[0, COLUMNS.index("b_square")])), iterated_integrals
+        both = self._first_chunk()
+        better = lower_variance(*both)
+        columns, _ = self.chunks.finite([both[better]])[0]
+        return float(np.mean(columns[0, COLUMNS.index("b_square")])), better
 
     def _first_chunk(self):
-        """Whether `iterated_integrals_of_z` lowers the variance, and the better chunk."""
-        both = self._sampled([(0, *self._no_sizes, out) for out in (False, True)])
-        variances = [
-            np.var(columns[0, COLUMNS.index("newton_step")]) for columns, _ in both
-        ]
-        iterated_integrals = bool(variances[1] < variances[0])
-        return iterated_integrals, self._finite([both[iterated_integrals]])[0]
-
-    def _chunks(self, numbers, u_size, z_size, iterated_integrals, sign=1):
-        """Columns and u of each chunk."""
-        calls = [(k, u_size, z_size, iterated_integrals, sign) for k in numbers]
-        return self._finite(self._sampled(calls))
-
-    def _sampled(self, calls):
-        found = []
-        # Two at a time, because one alone does not keep two cores busy.
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            for chunk in pool.map(lambda call: self._sample(*call), calls):
-                found.append(chunk)
-                if self.on_chunk is not None:
-                    done, wanted, estimate = self._progress
-                    self.on_chunk(done + len(found), wanted, estimate)
-        return found
-
-    def _finite(self, found):
-        # A control variate may overflow where u does not. It is left out then.
-        kept = slice(None, -len(CONTROLS))
-        if not all(np.all(np.isfinite(columns[:, kept])) for columns, _ in found):
-            raise FloatingPointError(
-                f"Paths of {self.model.equation!r} are no longer finite numbers on "
-                f"{len(self.grid) - 1} time steps. Take more steps, or "
-                "importance_sampling=False."
-            )
-        return found
+        """The first chunk without and with `iterated_integrals_of_z`."""
+        self.chunks.progress = 0, 2 * _PILOT, None
+        return self.chunks.sampled([(0, *self._no_sizes, out) for out in (False, True)])

@@ -15,7 +15,8 @@ weights: a counts with the sum of h^2 over a grid, b with that of h^3.
 The ratio (m - c) / (f - m) is 4 for an error of second order, 2 for one of first order and
 2^(1/2) for one of order one half, as a square root near zero or a barrier leaves it. A
 ratio below 2 may also come from a and b of opposite signs. The uncertainty then contains
-both answers, which agree where the ratio is 2.
+both answers, which agree where the ratio is 2. The ratio has a standard error of its own,
+and is taken lower by that much, because a low order that noise hides moves the mean too.
 
 References: Talay and Tubaro (1990), https://doi.org/10.1080/07362999008809220 (expansion of
 the error of the Euler scheme); Aitken (1927), https://doi.org/10.1017/S0370164600022070
@@ -83,13 +84,16 @@ def extrapolation(grid, values, first_order=False):
     uncertainty, order = float(abs(value - first @ (fine, middle, coarse))), 1.0
     if not seen:
         return Extrapolation(both, uncertainty, 2.0)
-    ratio = (middle - coarse) / (fine - middle) if fine != middle else math.inf
-    if ratio < _LOW and _differs(values[0] - values[1], values, _SEEN):
-        ratio = max(ratio, _LOWEST)
-        # Where the differences go on to shrink by this ratio.
-        limit = fine + (fine - middle) / (ratio - 1)
-        uncertainty = max(uncertainty, float(abs(limit - value)))
-        order = math.log2(ratio)
+    last = values[0] - values[1]
+    if _differs(last, values, _SEEN):
+        ratio = (middle - coarse) / (fine - middle)
+        error = standard_error(values[1] - values[2] - ratio * last) / abs(fine - middle)
+        lowered = max(ratio - error, _LOWEST)
+        if lowered < _LOW:
+            # Where the differences go on to shrink by this ratio.
+            limit = fine + (fine - middle) / (lowered - 1)
+            uncertainty = max(uncertainty, float(abs(limit - value)))
+            order = math.log2(float(np.clip(ratio, _LOWEST, _LOW)))
     return Extrapolation(both, uncertainty, order)
 
 

@@ -40,7 +40,8 @@ class Estimate:
         mismatch_std: float. Standard deviation of u_N - g(x_N) on the finest grid.
         z_std: float. The part of it that does not come from the time grid.
         iterated_integrals: bool. Whether the noise of the grid was taken out
-            (`iterated_integrals.py`): where that lowers the variance of the mismatch.
+            (`iterated_integrals.py`): where that lowers the variance of the mismatch, or
+            halves what control variates leave of it.
         drift_size: float. Mean of int |b|^2 dt: how far the driven paths are from the
             undriven ones.
         growth: float. Mean of log |J|, the logarithm of how much an error of u0 grows up
