@@ -58,6 +58,12 @@ def probabilities(*shape):
     return value / value.sum(axis=-1, keepdims=True)
 
 
+@keras.saving.register_keras_serializable(package="tests")
+def between(seed, count):
+    """Starts between 0 and 1, in two dimensions."""
+    return np.random.default_rng(seed).uniform(size=(count, 2))
+
+
 class Entry(NamedTuple):
     """How to make it; what to call it on; for a model, what to fit and how.
 
@@ -262,6 +268,13 @@ EQUATIONS = [
 OTHERS = [
     Entry(lambda: bsde.ControlProcess()),
     Entry(lambda: bsde.Discounted(bsde.AllenCahn(3), 0.5)),
+    Entry(lambda: bsde.Family(bsde.AllenCahn(3), bsde.BoxStart(-1.0, 1.0))),
+    Entry(lambda: bsde.BoxStart([0.0, 1.0], [2.0, 3.0])),
+    Entry(lambda: bsde.LineStart(0.0, [2.0, 3.0])),
+    Entry(lambda: bsde.LogNormalStart(100.0, 0.2)),
+    Entry(lambda: bsde.NormalStart([0.0, 1.0], 0.5)),
+    Entry(lambda: bsde.PointsStart([[0.0, 1.0], [2.0, 3.0]])),
+    Entry(lambda: bsde.SampledStart(between)),
     Entry(lambda: bsde.curve([0.0, 0.5, 2.0], [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])),
     Entry(lambda: by_hand.ProductUniform(3)),
     Entry(lambda: by_hand.ShiftedUniform(3)),

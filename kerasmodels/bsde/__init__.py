@@ -24,6 +24,8 @@ from kerasmodels.bsde.equation import (
 from kerasmodels.bsde.equations import *  # noqa: F403  (its __all__ is the list)
 from kerasmodels.bsde.equations import __all__ as _equations
 from kerasmodels.bsde.equations.discounted import Discounted
+from kerasmodels.bsde.equations.family import Family
+from kerasmodels.bsde.estimate.derivatives import Derivatives, JumpError
 from kerasmodels.bsde.estimate.estimator import estimate_u0
 from kerasmodels.bsde.estimate.interval import Estimate
 from kerasmodels.bsde.estimate.newton import NewtonWarning
@@ -62,6 +64,15 @@ from kerasmodels.bsde.processes import (
 )
 from kerasmodels.bsde.solution import Solution
 from kerasmodels.bsde.solve import solve
+from kerasmodels.bsde.starts import (
+    BoxStart,
+    LineStart,
+    LogNormalStart,
+    NormalStart,
+    PointsStart,
+    SampledStart,
+)
+from kerasmodels.bsde.values import Values
 from kerasmodels.bsde.verify.checking import EquationError, check_equation
 from kerasmodels.bsde.verify.symmetry import is_exchangeable
 from kerasmodels.runs.backup import Backup
@@ -73,6 +84,7 @@ from kerasmodels.runs.run import Run
 __all__ = [
     "Approximation",
     "Backup",
+    "BoxStart",
     "CheckpointError",
     "Checkpoints",
     "ClippedSquaredError",
@@ -81,30 +93,39 @@ __all__ = [
     "CoxIngersollRoss",
     "Curve",
     "DeepBSDE",
+    "Derivatives",
     "Discounted",
     "DivergenceWarning",
     "Equation",
     "EquationError",
     "Estimate",
+    "Family",
     "ExactControl",
     "ExchangeableControl",
     "GeometricBrownian",
     "GlobalModel",
     "Heston",
     "HullWhite",
+    "JumpError",
     "LayerControl",
+    "LineStart",
+    "LogNormalStart",
     "Method",
     "MethodFailed",
     "MonteCarlo",
     "NewtonWarning",
+    "NormalStart",
     "OrnsteinUhlenbeck",
     "PerStepControl",
+    "PointsStart",
     "Published",
     "Reference",
     "Regression",
     "Run",
+    "SampledStart",
     "SharedControl",
     "StackedControl",
+    "Values",
     "WorkerLost",
     "ZSubnet",
     "check_equation",

@@ -45,9 +45,27 @@ class Approximation(abc.ABC):
         """Replaces u0 by a better estimate of it."""
 
     @property
+    def x0(self):
+        """The start of the paths of an estimate, a Tensor `[dim]`."""
+        return tf.constant(self.equation.x0, self.dtype)
+
+    def start_at(self, x0):
+        """Moves x0, and u0 and z0 with it, where the equation's start varies.
+
+        Args:
+            x0: array `[dim]`, in the region of the start.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has one start.")
+
+    @property
     def z0(self):
         """z(0, x0), a Tensor `[noise_dim]`, or None where the method finds none."""
         return None
+
+    def z_at_start(self, x):
+        """z at time 0 for starts x `[batch, dim]`: z0, or zero where there is none."""
+        z0 = 0.0 if self.z0 is None else tf.cast(self.z0, x.dtype)
+        return tf.zeros((tf.shape(x)[0], self.equation.noise_dim), x.dtype) + z0
 
     def z(self, index, t, x):
         """z at one time of (0, T] for all paths, or None where the method finds none.
@@ -65,6 +83,18 @@ class Approximation(abc.ABC):
 
     def u(self, t, x):
         """u at (t, x), Tensor `[batch, 1]`, or None where the method finds none."""
+        return None
+
+    @property
+    def first_time(self):
+        """The first time at which `u` is known as a function of x."""
+        return 0.0
+
+    def region(self, t):
+        """The pair (low, high), each `[dim]`, of the x at time t on which `u` rests.
+
+        None where the method finds no u(t, x).
+        """
         return None
 
     @property

@@ -94,6 +94,10 @@ class Equation(abc.ABC):
     obstacle = None
     jumps = None
     coupled = False
+    # Whether `sample_start` draws other points than x0.
+    start_varies = False
+    # How many of the coordinates are parameters, which do not move: the last ones.
+    num_parameters = 0
 
     def __init__(self, dim, terminal_time, x0=0.0):
         owner = type(self).__name__
@@ -114,6 +118,16 @@ class Equation(abc.ABC):
     @noise_dim.setter
     def noise_dim(self, value):
         self._noise_dim = noise_size(type(self).__name__, value)
+
+    def sample_start(self, seed, count, dtype):
+        """X_0 of each path, `[count, dim]`: x0, except in a `Family`.
+
+        Args:
+            seed: the pair (seed, number) of ints.
+            count: int.
+            dtype: "float32" or "float64".
+        """
+        return tf.zeros((count, 1), dtype) + tf.constant(self.x0, dtype)
 
     def drift(self, t, x):
         """mu(t, x), `[batch, dim]`. Zero unless overridden."""

@@ -12,9 +12,13 @@ import numpy as np
 from kerasmodels._support import checks, files, registered
 from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.equation import Equation, Reference
+from kerasmodels.bsde.equations.family import Family
+from kerasmodels.bsde.estimate.estimator import Estimator
 from kerasmodels.bsde.estimate.interval import Estimate
 from kerasmodels.bsde.figure import draw
+from kerasmodels.bsde.greeks import greeks_at
 from kerasmodels.bsde.methods.base import Method
+from kerasmodels.bsde.values import estimates_at, points_at, values_at
 
 
 @dataclasses.dataclass
@@ -32,6 +36,8 @@ class Solution:
             where a run was resumed, with what it had spent at the checkpoint.
         seed: int.
         versions: dict of str.
+        region_error: None, or for a `Family` the relative error of u as a function, at
+            random points of its region.
     """
 
     name: str
@@ -43,6 +49,12 @@ class Solution:
     seconds: float
     seed: int
     versions: dict
+    region_error: float | None = None
+
+    def __post_init__(self):
+        self._estimator = None
+        # `Differentiator`s by the names of their parameters, made at their first use.
+        self.differentiators = {}
 
     @property
     def model(self):
@@ -86,6 +98,94 @@ class Solution:
         z0 = self.approximation.z0
         return None if z0 is None else np.asarray(z0)
 
+    def at(self, x=None, t=0.0, **parameters):
+        """u and its derivatives at many points, as the method left them: no interval.
+
+        Args:
+            x: None for x0, or floats `[dim]` or `[points, dim]`. Of a `Family`, the
+                equation's own coordinates.
+            t: float. At 0 only where the start varies (`Family`).
+            **parameters: of a `Family`, by name: one value, or one for each point. Those
+                left out are the equation's own.
+
+        Returns:
+            `Values`.
+
+        Raises:
+            ValueError: an argument is not of that form, a point is outside the region of
+                the solution, or the method gives no u(t, x).
+        """
+        points = points_at(self.approximation, x, t, parameters)
+        error = math.nan if self.region_error is None else self.region_error
+        return values_at(self.approximation, points, float(t), error)
+
+    def estimate_at(self, x0=None, num_paths=2**15, tolerance=None, **parameters):
+        """u(0, x0) with its interval at other starts and parameters of a `Family`.
+
+        Fresh paths start there, with the u and z of the solution as control variate;
+        nothing is solved again. All points share one compiled graph and their noise.
+
+        Args:
+            x0: None, or floats `[dim]` or `[points, dim]`.
+            num_paths: int. Paths for each point, at most.
+            tolerance: None for that of the solution, or a float: wanted half-width of the
+                interval, relative to u0.
+            **parameters: as in `at`.
+
+        Returns:
+            A list of `Estimate`s, one for each point.
+
+        Raises:
+            ValueError: an argument is not of that form, a point is outside the region, or
+                the equation is no `Family`.
+            MethodFailed: the paths from a point contradict the solution.
+        """
+        owner, equation = "Solution.estimate_at", self.equation
+        checks.instance(owner, "equation", equation, Family)
+        num_paths = checks.positive_int(owner, "num_paths", num_paths)
+        if tolerance is None:
+            tolerance = self.tolerance
+        tolerance = checks.finite_float(owner, "tolerance", tolerance, above=0.0)
+        points = equation.points(owner, x0, parameters)
+        return estimates_at(
+            self.approximation, self.estimator(), points, num_paths, tolerance
+        )
+
+    def estimator(self):
+        """The `Estimator` behind `estimate_at`, made at its first use."""
+        if self._estimator is None:
+            self._estimator = Estimator(self.approximation, seed=self.seed)
+        return self._estimator
+
+    def greeks(self, *names, x0=None, num_paths=2**14, **parameters):
+        """Derivatives of u(0, x0) with 95 % intervals, all from one set of paths.
+
+        Args:
+            *names: of parameters of the equation: arguments of its constructor that its
+                coefficients read at each call. The ranges of a `Family` are all included.
+            x0: None, or floats `[dim]`, of a `Family`.
+            num_paths: int.
+            **parameters: as in `at`.
+
+        Returns:
+            A dict of `Derivatives`: grad u by "x", du / dp by the name of each parameter.
+
+        Raises:
+            ValueError: an argument is not of that form, or a coefficient does not read a
+                parameter so.
+            JumpError: the terminal condition jumps, so that the derivatives along paths
+                would be wrong.
+        """
+        return greeks_at(self, names, x0, parameters, num_paths)
+
+    def gradient(self, x0=None, num_paths=2**14, **parameters):
+        """grad u(0, x0) with its intervals: `greeks` by "x"."""
+        return self.greeks(x0=x0, num_paths=num_paths, **parameters)["x"]
+
+    def sensitivity(self, name, x0=None, num_paths=2**14, **parameters):
+        """du(0, x0) / dp of one parameter: `greeks` by its name."""
+        return self.greeks(name, x0=x0, num_paths=num_paths, **parameters)[name]
+
     def to_dict(self):
         """The numbers as plain Python values, ready for JSON. Unknown ones are None."""
         reference = self.equation.reference() or Reference(math.nan, None, math.nan)
@@ -115,6 +215,7 @@ class Solution:
             "reference_source": reference.source,
             "reference_tolerance": _number(reference.tolerance),
             "relative_error": relative_error,
+            **({} if self.region_error is None else {"region_error": self.region_error}),
             "baseline_u0": baseline[0],
             "baseline_standard_error": baseline[1],
             "loss": history["loss"][-1] if trained else None,
@@ -189,6 +290,7 @@ class Solution:
             method=method,
             approximation=approximation,
             estimate=Estimate(**numbers),
+            region_error=result.get("region_error"),
             **{name: result[name] for name in kept},
         )
 

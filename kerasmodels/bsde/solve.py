@@ -12,10 +12,12 @@ from kerasmodels._support.workers import WorkerLost
 from kerasmodels._version import __version__
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.equations import EQUATIONS
+from kerasmodels.bsde.equations.family import Family
 from kerasmodels.bsde.methods import METHODS
 from kerasmodels.bsde.methods.base import Method
 from kerasmodels.bsde.rounds import Estimators, best_answer
 from kerasmodels.bsde.solution import Solution
+from kerasmodels.bsde.values import region_error
 from kerasmodels.bsde.verify.checking import check_config, check_equation
 from kerasmodels.runs.progress_line import ProgressLine
 from kerasmodels.runs.run import ActiveRun, Run
@@ -96,17 +98,22 @@ def solve(
             if active.checkpointer:
                 active.checkpointer.save()
             raise
-    answer.approximation.set_u0(answer.estimate.u0)
+    approximation = answer.approximation
+    approximation.set_u0(answer.estimate.u0)
+    error = None
+    if equation.start_varies:
+        error = region_error(approximation, active.estimator(approximation), seed)
     memory.release()
     return Solution(
         name=name_of(equation),
         equation=equation,
         method=answer.method,
-        approximation=answer.approximation,
+        approximation=approximation,
         estimate=answer.estimate,
         tolerance=tolerance,
         seconds=active.seconds,
         seed=seed,
+        region_error=error,
         versions={
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
@@ -120,14 +127,15 @@ def solve(
 def _check(equation, methods, seed):
     """Raises ValueError before the work begins, where an equation cannot be solved."""
     _refuse(equation, methods, [method.refuses_parts(equation) for method in methods])
-    if type(equation) in EQUATIONS.values():
-        check_config(equation)
+    checked = equation.equation if isinstance(equation, Family) else equation
+    if type(checked) in EQUATIONS.values():
+        check_config(checked)
     else:
         # The check reads the exact solution; the training and the estimate never do.
-        numbers_per_step = max(equation.dim, equation.noise_dim)
+        numbers_per_step = max(checked.dim, checked.noise_dim)
         num_points = max(2, min(16, 1600 // numbers_per_step))
-        check_equation(equation, num_points=num_points, seed=seed)
-    registered.require_registered(type(equation), "equation")
+        check_equation(checked, num_points=num_points, seed=seed)
+    registered.require_registered(type(checked), "equation")
     advice = 'method="deep_bsde" takes any driver.'
     if isinstance(methods[-1], METHODS["deep_bsde"]):
         advice = ""

@@ -9,7 +9,6 @@ from kerasmodels.bsde.estimate.extrapolation import STRIDES
 from kerasmodels.bsde.estimate.second_order import SUMS, second_order, unit
 from kerasmodels.bsde.estimate.substeps import divided
 from kerasmodels.bsde.paths import streams
-from kerasmodels.bsde.paths.sampling import start_states
 from kerasmodels.bsde.recursion.driven import driven_step
 from kerasmodels.bsde.recursion.forward import dot
 from kerasmodels.bsde.recursion.iterated_integrals import (
@@ -49,19 +48,12 @@ def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, subste
 
     @tf.function(jit_compile=jit_compile, autograph=False)
     def sample(seed, chunk, u_size, z_size, iterated_integrals, sign):
-        def normal(kind, shape):
-            number = streams.of_estimate(chunk, kind)
-            key = tf.stack([seed, number])
-            uniform = tf.random.stateless_uniform(shape, key, dtype=dtype, alg="philox")
-            # The quantile function takes half the time of `stateless_normal` under XLA on
-            # a processor. In the middle of each cell, because it is infinite at 0.
-            return tf.math.ndtri(uniform + np.finfo(dtype).eps / 2)
-
         # One draw for all grids, because random numbers are most of the work.
         root_dt = tf.cast(sign, dtype) * tf.sqrt(inner_times[1:] - inner_times[:-1])
-        increments = root_dt[:, None, None] * normal(0, (num_steps * substeps, *shape))
+        noise = normals(seed, chunk, 0, (num_steps * substeps, *shape), dtype)
+        increments = root_dt[:, None, None] * noise
         one = tf.ones((chunk_size, 1), dtype)
-        direction = unit(normal(1, shape))
+        direction = unit(normals(seed, chunk, 1, shape, dtype))
         z_size, u_size = tf.cast(z_size, dtype), tf.cast(u_size, dtype)
 
         def along(stride):
@@ -108,7 +100,7 @@ def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, subste
             if model.z0 is not None:
                 z_start += tf.cast(model.z0, dtype)
             state = {
-                "x": start_states(equation, one),
+                "x": one * tf.cast(model.x0, dtype),
                 "u": one * tf.cast(model.u0, dtype),
                 "z": z_start,
                 "du_du0": one,
@@ -132,6 +124,30 @@ def path_sampler(model, grid, driven, chunk_size, seed, jit_compile=True, subste
         return tuple(value.numpy().astype("float64") for value in found)
 
     return run
+
+
+def normals(seed, chunk, kind, shape, dtype):
+    """Standard normal numbers of a chunk, by `streams.of_estimate`."""
+    key = tf.stack([seed, streams.of_estimate(chunk, kind)])
+    uniform = tf.random.stateless_uniform(shape, key, dtype=dtype, alg="philox")
+    # The quantile function takes half the time of `stateless_normal` under XLA on a
+    # processor. In the middle of each cell, because it is infinite at 0.
+    return tf.math.ndtri(uniform + np.finfo(dtype).eps / 2)
+
+
+def grid_parts(equation, z_at, index, times, state, noise, direction):
+    """`parts_of_iterated_integrals` of one step.
+
+    Args:
+        z_at, index, times, noise: as in `driven_step`.
+        state: the pair (x, z) at the start.
+        direction: Tensor `[batch, noise_dim]` of length one, independent of the noise.
+    """
+    (t, t_end), (x, z) = times, state
+    other = tf.sqrt(equation.noise_dim * (t_end - t)) * direction
+    states, along = probes(equation, t, t_end - t, x, z, other)
+    z_probed = z_at(index, tf.tile(t_end, (4, 1)), states)
+    return parts_of_iterated_integrals(t_end - t, along, z_probed, noise)
 
 
 def _columns(equation, end):
@@ -158,10 +174,7 @@ def _advance(model, state, index, times, noise, settings, sizes, inner_steps):
         return z_or_zero(model, index, t, x)
 
     def parts():
-        other = tf.sqrt(equation.noise_dim * dt) * direction
-        states, along = probes(equation, t, dt, x, z, other)
-        z_probed = z_at(index, tf.tile(t_end, (4, 1)), states)
-        return parts_of_iterated_integrals(dt, along, z_probed, noise)
+        return grid_parts(equation, z_at, index, (t, t_end), (x, z), noise, direction)
 
     found = tf.cond(iterated_integrals, parts, lambda: tf.zeros_like(tf.tile(u, (1, 4))))
     end = driven_step(

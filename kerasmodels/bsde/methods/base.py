@@ -14,6 +14,7 @@ PARTS = {
     "obstacle": "it has an obstacle, and the method stops no path early",
     "jumps": "its paths jump, and the method draws continuous paths alone",
     "coupled": "its coefficients depend on u or z, and the method draws paths before u",
+    "start_varies": "its start varies, and the method finds u at one point x0 alone",
 }
 
 

@@ -8,6 +8,7 @@
 | from -2^40 down | the estimate, two numbers for each chunk of paths |
 | from -2^41 up | the paths that show how many steps of X are needed, one for each step |
 | from -2^42 up | the paths of a regression, one for each pass |
+| from -2^43 up | the starts of the paths of a regression, one for each pass |
 """
 
 
@@ -34,3 +35,8 @@ def of_substeps(step):
 def of_regression(number):
     """The number of the paths of a pass of regressions."""
     return number - 2**42
+
+
+def of_starts(number):
+    """The number of the starts of the paths of a pass of regressions."""
+    return number - 2**43

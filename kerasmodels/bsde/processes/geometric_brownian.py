@@ -1,5 +1,6 @@
 """Geometric Brownian motions with rates and volatilities of their own, correlated."""
 
+import numpy as np
 from keras import ops
 
 from kerasmodels.bsde.equation import Equation, require_positive_start
@@ -35,12 +36,18 @@ class CorrelatedGeometricBrownian(Equation):
         self.drift_rate = numbers(owner, "drift_rate", drift_rate, self.dim)
         self._noise = Noise.of(self, volatility, correlation)
 
+    def _volatility(self, x):
+        """Of each coordinate; read at each call, so that a `Family` may vary it."""
+        loadings = np.ndim(self._noise.volatility) == 2
+        return constant(self._noise.size if loadings else self.volatility, x)
+
     def drift(self, t, x):
         return constant(self.drift_rate, x) * x
 
     def diffusion_prod(self, t, x, dw):
-        return constant(self._noise.size, x) * x * self._noise(dw)
+        return self._volatility(x) * x * self._noise(dw)
 
     def step(self, t, dt, x, dw):
-        growth = constant(self.drift_rate - self._noise.size**2 / 2, x) * dt
-        return x * ops.exp(growth + constant(self._noise.size, x) * self._noise(dw))
+        volatility = self._volatility(x)
+        growth = (constant(self.drift_rate, x) - volatility**2 / 2) * dt
+        return x * ops.exp(growth + volatility * self._noise(dw))

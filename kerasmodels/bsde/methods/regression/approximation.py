@@ -34,6 +34,9 @@ class Regressed(Approximation):
         self.grid, self.dtype = features.statistics["time"], features.dtype
         self._coefficients = stored(found.coefficients, self.dtype)
         self._z0, self._u0 = stored(found.z0, self.dtype), stored(found.u0, self.dtype)
+        self._x0 = stored(self.equation.x0, self.dtype)
+        # The first time at which u is a function of x.
+        self._first = 0 if self.equation.start_varies else 1
 
     @property
     def u0(self):
@@ -47,14 +50,42 @@ class Regressed(Approximation):
         return tf.convert_to_tensor(self._z0)
 
     @property
+    def x0(self):
+        return tf.convert_to_tensor(self._x0)
+
+    def start_at(self, x0):
+        x0 = np.asarray(x0, "float64")
+        t, x = tf.zeros((1, 1), self.dtype), tf.constant(x0[None], self.dtype)
+        u, z = self.value_and_z(0, t, x)
+        self._x0.assign(x0)
+        self._u0.assign(u[0, 0])
+        self._z0.assign(z[0])
+
+    def region(self, t):
+        """The ranges of the coordinates on the paths of the regression, near time t."""
+        k = int(np.abs(self.grid - t).argmin())
+        # They are stored with half of their widths added on both sides.
+        low, high = (self.features.statistics[name][k] for name in ("low", "high"))
+        return (3 * low + high) / 4, (low + 3 * high) / 4
+
+    @property
+    def first_time(self):
+        return float(self.grid[self._first])
+
+    @property
     def trained_u0(self):
         return self.found.u0
 
     def value_and_z(self, k, t, x):
-        """u and z at the k-th time of the grid, from the first on."""
-        k = tf.clip_by_value(k, 1, self.num_steps)
+        """u and z at the k-th time of the grid, from the first on at which u varies."""
+        k = tf.clip_by_value(k, self._first, self.num_steps)
         coefficients = tf.gather(self._coefficients, k)
         return self.features.value_and_z(k, t, x, coefficients)
+
+    def z_at_start(self, x):
+        if not self.equation.start_varies:
+            return super().z_at_start(x)
+        return self.value_and_z(0, tf.zeros_like(x[:, :1]), x)[1]
 
     def z(self, index, t, x):
         return self.value_and_z(index + 1, t, x)[1]
@@ -62,8 +93,8 @@ class Regressed(Approximation):
     def u(self, t, x):
         """Between two times of the grid on the straight line between their values."""
         t, x = (tf.cast(value, self.dtype) for value in (t, x))
-        inner = tf.constant(self.grid[2:-1], self.dtype)
-        k = 1 + tf.searchsorted(inner, t[:1, 0], side="right")[0]
+        inner = tf.constant(self.grid[self._first + 1 : -1], self.dtype)
+        k = self._first + tf.searchsorted(inner, t[:1, 0], side="right")[0]
         before, after = (self.value_and_z(j, t, x)[0] for j in (k, k + 1))
         grid = tf.constant(self.grid, self.dtype)
         share = (t - grid[k]) / (grid[k + 1] - grid[k])
@@ -72,6 +103,9 @@ class Regressed(Approximation):
     def contradicted_by(self, estimate):
         """Why an estimate on fresh paths shows that the regression cannot be trusted."""
         ours, theirs = self.found.b_square, estimate.drift_size
+        if self.equation.start_varies:
+            # The drift of one start or parameter may be far above the mean over all.
+            ours = max(ours, self.found.b_square_high)
         if theirs > SMALL_DRIFT and not theirs < _FURTHER * max(ours, SMALL_DRIFT):
             return (
                 f"the driver moves fresh paths by int |df/dz|^2 dt = {theirs:.2g}, and "

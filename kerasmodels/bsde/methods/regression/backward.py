@@ -16,6 +16,7 @@ target, and z0 comes from u_1.
 Reference: Gobet, Lemor and Warin (2005), https://doi.org/10.1214/105051605000000412
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -53,15 +54,17 @@ class Paths(NamedTuple):
 class Pass(NamedTuple):
     """What a pass has found.
 
-    coefficients: array `[N + 1, features]`; those of time 0 are not used.
-    u0: float.
-    z0: array `[noise_dim]`.
+    coefficients: array `[N + 1, features]`; those of time 0 are used where the start of
+        the paths varies.
+    u0: float. At x0.
+    z0: array `[noise_dim]`. At x0.
     residual: float. Square root of the sum over times of the mean square that is left on
         the held-out quarter of the paths; for time 0 it is the variance of the target over
         all paths.
     b_square: float. Mean of int |b|^2 dt with b = df/dz at the u and z found, for the whole
         driver even where `strength` < 1.
     b_square_driven: float. The same with b shortened as on driven paths (`control_drift`).
+    b_square_high: float. The 99 % quantile over the paths of int |b|^2 dt.
     """
 
     coefficients: np.ndarray
@@ -70,6 +73,7 @@ class Pass(NamedTuple):
     residual: float
     b_square: float
     b_square_driven: float
+    b_square_high: float = math.inf
 
 
 class StepTooLong(MethodFailed):
@@ -101,7 +105,7 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
     coefficients = np.zeros((num_steps + 1, features.size))
     statistics = features.statistics
     coefficients[-1, :2] = statistics["g_mean"][-1], statistics["g_deviation"][-1]
-    left, b_squares = [], 0.0
+    left, b_squares, of_paths = [], 0.0, 0.0
     for n in range(num_steps - 1, -1, -1):
         index = tf.constant(n)
         drift = None if b is None else b[n]
@@ -109,25 +113,33 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
         later = tf.constant(coefficients[n + 1], dtype)
         end, wanted, values, u, z = steps.target(start, x[n + 1], noise[n], u, z, later)
         wanted = _array(wanted)
-        if n > 0:
+        if n > 0 or equation.start_varies:
             fit = LeastSquares(np.asarray(values, "float64"), features.num_base)
             first = tf.constant(fit(wanted)[0], dtype)
             wanted = _array(steps.target_again(start, end, first))
             coefficients[n], unseen = fit(wanted)
             u, z = steps.function(start, tf.constant(coefficients[n], dtype))
             left.append(unseen)
-        squares, df_du = (np.asarray(v, "float64") for v in steps.slopes(start, u, z))
+        slopes = steps.slopes(start, u, z)
+        squares, sizes, df_du = (np.asarray(v, "float64") for v in slopes)
         dt = float(grid[n + 1] - grid[n])
         b_squares += squares * dt
+        of_paths += sizes * dt
         if df_du * dt > _STIFF:
             raise StepTooLong(
                 f"the driver is stiff: |df/du| is about {df_du:.3g}, and {num_steps} time "
                 "steps are too few for it"
             )
-    left.append(np.var(wanted))
-    z0 = np.asarray(z[0], "float64")
+    if equation.start_varies:
+        t, x0 = times[:1, None], tf.constant(equation.x0[None], dtype)
+        at_x0 = features.value_and_z(0, t, x0, tf.constant(coefficients[0], dtype))
+        u0, z0 = (np.asarray(value, "float64") for value in at_x0)
+    else:
+        left.append(np.var(wanted))
+        u0, z0 = np.mean(wanted, keepdims=True)[None], np.asarray(z[:1], "float64")
     residual = float(np.sqrt(np.sum(left)))
-    return Pass(coefficients, float(np.mean(wanted)), z0, residual, *map(float, b_squares))
+    b_squares = *map(float, b_squares), float(np.quantile(of_paths, 0.99))
+    return Pass(coefficients, float(u0[0, 0]), z0[0], residual, *b_squares)
 
 
 class _Steps:
@@ -185,17 +197,18 @@ class _Steps:
         return self._features.value_and_z(n, _column(times, n, x), x, weights)
 
     def _slopes(self, start, u, z):
-        """The pair (means of |df/dz|^2, whole and shortened; mean of |df/du|)."""
+        """Means of |df/dz|^2, whole and shortened; |df/dz|^2; the mean of |df/du|."""
         n, times, x, *_ = start
         t = _column(times, n, x)
         _, b = driver_and_df_dz(self._equation, t, x, u, z)
         driven = shortened(b, _length(times, n))
-        squares = tf.stack([tf.reduce_mean(dot(v, v)) for v in (b, driven)])
+        sizes = [dot(v, v) for v in (b, driven)]
+        squares = tf.stack([tf.reduce_mean(size) for size in sizes])
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(u)
             driver = self._equation.driver(t, x, u, z)
         slope = tape.gradient(driver, u, unconnected_gradients="zero")
-        return squares, tf.reduce_mean(tf.abs(slope))
+        return squares, sizes[0], tf.reduce_mean(tf.abs(slope))
 
     def _half_step(self, n, k, times, x, u, z, strength, b):
         """(strength f - z . b) dt / 2 at the k-th time, in the step from the n-th."""

@@ -7,10 +7,12 @@
 | the mean of y^2, where y are the standardised coordinates | norms |
 | s (at most 5 dimensions and noises); s^2; tanh s; s m | kinks, jumps |
 | each y; products of two y (2 to 5 dimensions) | coordinates that play different parts |
+| p, p^2, p^3, p^4; each feature above times p and products of two p | parameters |
 | tanh(w . y + c) with random w and c | the rest |
 
-m is the mean of the standardised coordinates, scaled to deviation one. s is the mean over
-16 fixed noises of g after one single step from x to T, standardised like q.
+p are the standardised parameters of a `Family`, y the other coordinates; the random
+features read both. m is the mean of y, scaled to deviation one. s is the mean over 16 fixed
+noises of g after one single step from x to T, standardised like q.
 
 Each feature is a function of (t, x), so that z = sigma^T grad u follows by automatic
 differentiation. Squares and products level off at about 5 deviations, so that they stay
@@ -72,8 +74,8 @@ class Features:
         self._left = stored(times[-1] - times, dtype)
         nodes = _nodes(equation, seed)
         self._nodes = None if nodes is None else stored(nodes, dtype)
-        few = 1 < equation.dim <= _FEW
-        self._pairs = np.triu_indices(equation.dim) if few else None
+        self._own = equation.dim - equation.num_parameters
+        self._pairs = np.triu_indices(self._own) if 1 < self._own <= _FEW else None
         start = tf.constant(equation.x0[None, :], dtype)
         self.size = self(0, tf.zeros((1, 1), dtype), start).shape[-1]
         self.num_base = self.size - num_random
@@ -81,7 +83,8 @@ class Features:
     def __call__(self, k, t, x):
         at = {name: tf.gather(value, k) for name, value in self._tensors.items()}
         q = (self.equation.terminal(x) - at["g_mean"]) / at["g_deviation"]
-        y = (x - at["mean"]) / at["deviation"]
+        whole = (x - at["mean"]) / at["deviation"]
+        y, p = whole[:, : self._own], whole[:, self._own :]
         m = tf.reduce_mean(y, axis=-1, keepdims=True) / at["m_deviation"]
         square = tf.reduce_mean(y * y, axis=-1, keepdims=True)
         near_q, near_m = _bounded(q), _bounded(m)
@@ -97,10 +100,12 @@ class Features:
             near_y = _bounded(y)
             first, second = (tf.gather(near_y, i, axis=-1) for i in self._pairs)
             columns += [near_y, first * second]
+        if self.equation.num_parameters:
+            columns = _with_parameters(tf.concat(columns, axis=-1), p)
         if self.own is not None:
             columns.append(tf.cast(self.own(t, x), x.dtype))
         if self.num_random:
-            columns.append(tf.tanh(tf.matmul(y, self._directions) + self._offsets))
+            columns.append(tf.tanh(tf.matmul(whole, self._directions) + self._offsets))
         return tf.concat(columns, axis=-1)
 
     def _later_g(self, k, t, x):
@@ -141,14 +146,17 @@ def statistics_of(equation, grid, x):
     """
     g = [finite(equation.terminal(states)) for states in x]
     mean, deviation = _moments(x)
+    own = equation.dim - equation.num_parameters
     g_mean, g_deviation = _moments(g)
     m_deviation = [
         np.std(np.mean((states - centre) / scale, axis=-1), dtype="float64")
         for states, centre, scale in zip(
-            np.asarray(x), mean.astype(x.dtype.name), deviation.astype(x.dtype.name)
+            np.asarray(x)[..., :own],
+            mean.astype(x.dtype.name)[:, :own],
+            deviation.astype(x.dtype.name)[:, :own],
         )
     ]
-    m_deviation = np.maximum(m_deviation, 0.1 / math.sqrt(x.shape[-1]))
+    m_deviation = np.maximum(m_deviation, 0.1 / math.sqrt(own))
     low, high = (
         np.array([f(states, axis=0) for states in x], "float64")
         for f in (tf.reduce_min, tf.reduce_max)
@@ -183,8 +191,8 @@ def _nodes(equation, seed):
 
     None where dim or noise_dim is above 5.
     """
-    size = equation.noise_dim
-    if _NODES * max(size, equation.dim) > _MOST_COORDINATES:
+    size, own = equation.noise_dim, equation.dim - equation.num_parameters
+    if _NODES * max(size, own) > _MOST_COORDINATES:
         return None
     if size == 1:
         nodes = scipy.stats.norm.ppf((np.arange(_NODES) + 0.5) / _NODES)[:, None]
@@ -201,6 +209,16 @@ def stored(value, dtype):
     every new value.
     """
     return tf.Variable(value, dtype=dtype, trainable=False)
+
+
+def _with_parameters(columns, p):
+    """The columns, these times each p and each product of two, and powers of p."""
+    first, second = np.triu_indices(p.shape[-1])
+    products = tf.gather(p, first, axis=-1) * tf.gather(p, second, axis=-1)
+    factors = tf.concat([p, products], axis=-1)
+    crossed = columns[:, :, None] * factors[:, None]
+    crossed = tf.reshape(crossed, (-1, columns.shape[-1] * factors.shape[-1]))
+    return [columns, crossed, p**3, p**4]
 
 
 def _bounded(value):

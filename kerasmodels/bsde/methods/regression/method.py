@@ -84,6 +84,7 @@ class Regression(Method):
     """
 
     approximation: ClassVar[type] = Regressed
+    treats: ClassVar[tuple] = ("start_varies",)
     num_steps: int | None = None
     grid: object = None
     num_paths_per_pass: int | None = None

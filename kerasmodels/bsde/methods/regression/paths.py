@@ -7,7 +7,6 @@ from kerasmodels.bsde.methods.base import MethodFailed
 from kerasmodels.bsde.methods.regression.backward import LARGEST, Paths, compiled
 from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.increments import brownian_increments
-from kerasmodels.bsde.paths.sampling import start_states
 from kerasmodels.bsde.recursion.driven import control_drift
 
 
@@ -29,7 +28,8 @@ def sample(equation, grid, num_paths, key, dtype, before=None, strength=1.0):
     seed = key[0], streams.of_regression(key[1])
     noise = brownian_increments(grid, num_paths, equation.noise_dim, seed, dtype)
     noise = tf.transpose(noise, (1, 0, 2))
-    x = start_states(equation, noise[0])
+    start = key[0], streams.of_starts(key[1])
+    x = equation.sample_start(start, num_paths, dtype)
     one = tf.ones_like(x[:, :1])
     if before is not None:
         # The times of both grids may differ.
@@ -45,7 +45,7 @@ def sample(equation, grid, num_paths, key, dtype, before=None, strength=1.0):
         t = one * tf.constant(grid[n], dtype)
         dt = tf.constant([[grid[n + 1] - grid[n]]], dtype)
         if before is not None:
-            if n == 0:
+            if n == 0 and not equation.start_varies:
                 b = control_drift(equation, t, dt, x, u, z)[1]
             else:
                 b = drift_at(tf.constant(nearest[n]), t, dt, x)
