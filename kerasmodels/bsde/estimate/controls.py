@@ -69,7 +69,7 @@ def reduced(values, controls, mirrored=None):
         rows = controls[:, :size].reshape(-1, values.shape[-1])
         if 2 * _PER_FACTOR * len(rows) > values.shape[-1] or not np.all(np.isfinite(rows)):
             break
-        found = _remainder(values, rows)
+        found = remainder(values, rows)
         left = np.var(found[0])
         if left < _BETTER * least:
             best, least = found, left
@@ -86,8 +86,13 @@ def mirrors_help(paths, mirrored):
     return bool(2 * np.var(reduced(*paths, mirrored)[0]) < _BETTER * alone)
 
 
-def _remainder(values, rows):
-    """`values` less the controls, with the factors of each half from the other half."""
+def remainder(values, rows):
+    """`values` less the controls, with the factors of each half from the other half.
+
+    Args:
+        values: array `[number, paths]`.
+        rows: array `[controls, paths]`, of mean zero.
+    """
     scale = np.std(rows, axis=-1, keepdims=True)
     rows = np.divide(rows, scale, out=np.zeros_like(rows), where=scale > 0)
     middle = values.shape[-1] // 2

@@ -32,6 +32,7 @@ import tensorflow as tf
 
 from kerasmodels._support import checks
 from kerasmodels.bsde.approximation import z_or_zero
+from kerasmodels.bsde.estimate.controls import remainder
 from kerasmodels.bsde.estimate.extrapolation import (
     STRIDES,
     composes,
@@ -41,7 +42,9 @@ from kerasmodels.bsde.estimate.extrapolation import (
 from kerasmodels.bsde.estimate.grids import three_grids
 from kerasmodels.bsde.estimate.interval import QUANTILE
 from kerasmodels.bsde.estimate.path_sampler import normals
+from kerasmodels.bsde.estimate.second_order import unit
 from kerasmodels.bsde.recursion.driven import driven_step
+from kerasmodels.bsde.recursion.forward import dot
 
 # Numbers in a state of the paths of one chunk: the backward pass keeps all steps.
 _NUMBERS = 2**14
@@ -51,6 +54,8 @@ _COMPILED = 2**28
 _COMPARED = 4
 # Half the distance of the two starts, in deviations of the state at the end.
 _BUMP = 0.02
+# Pairs of paths for each control variate, at least.
+_PER_CONTROL = 20
 # Standard errors, and a share of the derivative, by which both may differ.
 _ERRORS, _SHARE = 5.0, 0.02
 
@@ -110,14 +115,15 @@ class Differentiator:
         x0 = np.asarray(self.model.x0, "float64")
         count = max(_COMPARED, -(-num_paths // (2 * self._shape[0])))
         compiled = num_paths * self._size * len(self._grid) >= _COMPILED
-        slopes = [self._pairs(self._slopes, k, x0, compiled) for k in range(count)]
-        slopes = np.concatenate(slopes, axis=1)
+        found = [self._pairs(self._slopes, k, x0, compiled) for k in range(count)]
+        slopes, controls = (np.concatenate(part, axis=1) for part in zip(*found))
         if not np.all(np.isfinite(slopes)):
             raise FloatingPointError(
                 f"Derivatives along the paths of {self.model.equation!r} are no longer "
                 "finite numbers."
             )
         self._require_no_jump(x0, slopes)
+        fits = slopes.shape[1] >= _PER_CONTROL * len(controls)
         # The second order of u0 for each unit of the variance that errors of z leave in R.
         curvature = 0.0
         if estimate.z_std > 0:
@@ -127,6 +133,8 @@ class Differentiator:
         for values in np.moveaxis(slopes, -1, 0):
             weights, of_grid, _ = extrapolation(self._grid, values, self._first_order)
             extrapolated = weights @ values
+            if fits:
+                extrapolated = remainder(extrapolated[None], controls)[0]
             error = standard_error(extrapolated)
             of_z = 2 * curvature * estimate.z_std * float(np.std(values[0]))
             half_width = QUANTILE * error + of_grid + of_z
@@ -142,7 +150,7 @@ class Differentiator:
         signs = np.random.default_rng(0).choice([-1.0, 1.0], len(x0))
         move = _BUMP * scale * signs
         up, down = (
-            np.concatenate([self._pairs(self._values, k, end) for k in range(_COMPARED)])
+            np.concatenate([self._pairs(self._values, k, end)[0] for k in range(_COMPARED)])
             for end in (x0 + move, x0 - move)
         )
         differences = (up - down) / 2
@@ -160,9 +168,9 @@ class Differentiator:
             )
 
     def _pairs(self, function, chunk, x0, compiled=False):
-        """The first output of a function of the paths: means over mirror images."""
+        """The outputs of a function of the paths: means over mirror images."""
         both = (self._called(function, chunk, x0, sign, compiled) for sign in (1.0, -1.0))
-        return np.mean([found[0] for found in both], axis=0)
+        return [(here + there) / 2 for here, there in zip(*both)]
 
     def _called(self, function, chunk, x0, sign, compiled=False):
         name = function.__name__, compiled
@@ -176,7 +184,11 @@ class Differentiator:
         return [np.asarray(value, "float64") for value in found]
 
     def _slopes(self, seed, chunk, x0, sign):
-        """dv / dx0 on the three grids, `[3, paths, dim]`."""
+        """dv / dx0 on the three grids, `[3, paths, dim]`, and the controls.
+
+        The controls `[2 noise_dim, paths]` are even in the noise and of mean zero, with W
+        at T and e the direction of z0: W_j^2 - T, and W_j (e . W) - e_j T.
+        """
         noise = self._noise(seed, chunk, sign)
 
         def along(stride):
@@ -188,7 +200,11 @@ class Differentiator:
 
         # A loop over the grids, because its body is traced once.
         strides = tf.constant(STRIDES)
-        return (tf.map_fn(along, strides, fn_output_signature=self.model.dtype),)
+        slopes = tf.map_fn(along, strides, fn_output_signature=self.model.dtype)
+        w, horizon = noise[-1], tf.cast(self._grid[-1], noise.dtype)
+        direction = unit(self.model.z_at_start(tf.zeros_like(x0)[None] + x0))
+        products = w * dot(w, direction) - horizon * direction
+        return slopes, tf.transpose(tf.concat([w**2 - horizon, products], axis=1))
 
     def _values(self, seed, chunk, x0, sign):
         """v on the finest grid, `[paths]`, and X_N."""
