@@ -36,6 +36,16 @@ ENTRIES = (
         "equations times seeds side by side: how often the interval holds",
     ),
     Entry(
+        "bsde_region",
+        "deep BSDE, a region",
+        "one solution for all starts and parameters, as a function and with intervals",
+    ),
+    Entry(
+        "bsde_greeks",
+        "deep BSDE, derivatives",
+        "deltas, vegas and rho of 20 assets in one pass, each with its interval",
+    ),
+    Entry(
         "gru_step",
         "GRU, LSTM, simple RNN step by step",
         "a value worked out on paper is compared with Keras, and its mistake is named",

@@ -262,6 +262,7 @@ EQUATIONS = [
     Entry(lambda: bsde.DifferentRates(3, borrowing_rate=0.07)),
     Entry(lambda: bsde.DefaultRisk(3, recovery=0.5)),
     Entry(lambda: bsde.BlackScholesBasket(3, strike=90.0)),
+    Entry(lambda: bsde.GeometricBasketCall(3, volatility=[0.1, 0.2, 0.3])),
     Entry(lambda: bsde.Heat(3, x0=[1.0, 2.0, 3.0])),
 ]
 

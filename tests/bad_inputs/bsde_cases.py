@@ -193,6 +193,20 @@ CONTROL = [
     [NotKeras(), NotKeras()],
     [None, None],
 ]
+NO_NUMBERS = ["a", None, [], {}, object(), NAN, INF, [NAN], [[1.0], [2.0, 3.0]], [[[1.0]]]]
+NO_START = [3, "box", [0.0], {}, object(), bsde.BoxStart]
+NO_RANGE = [
+    3,
+    "a",
+    (1.0,),
+    (2.0, 3.0),
+    (1.0, 1.0),
+    (NAN, 2.0),
+    ("a", 2.0),
+    (2.0, 0.5),
+    None,
+]
+NO_SAMPLER = [None, 3, [], object(), lambda seed, count: "a", lambda seed, count: 1.0]
 HIDDEN = [3, "16", [0], [-1], [1.5], [None], ["4"], [[4]], [NAN], {}, object(), np.ones(2)]
 ACTIVATION = name_of("rellu")[2:]
 NETWORK = {
@@ -553,6 +567,38 @@ ENTRIES = [
         rate=(2.0, FLOAT),
     ),
     entry(
+        "bsde.Family",
+        bsde.Family,
+        words={"parameters": "expects"},
+        equation=(HEAT, EQUATION),
+        start=(bsde.BoxStart(-1.0, 1.0), [*NO_START, bsde.BoxStart([0.0] * 3, 1.0)]),
+        parameters=(None, [3, "a", [1.0], *[{"terminal_time": v} for v in NO_RANGE]]),
+    ),
+    *(
+        entry(
+            f"bsde.{cls.__name__}",
+            cls,
+            words={k: "expects" for k in (first, second)},
+            **{first: (good[0], NO_NUMBERS), second: (good[1], [*NO_NUMBERS, *bad])},
+        )
+        for cls, first, second, good, bad in (
+            (bsde.BoxStart, "low", "high", (0.0, 1.0), [-1.0, [1.0, -1.0]]),
+            (bsde.LineStart, "first", "last", (0.0, 1.0), [0.0]),
+            (bsde.NormalStart, "mean", "deviation", (0.0, 1.0), [-1.0]),
+            (bsde.LogNormalStart, "median", "deviation", (1.0, 1.0), [-1.0]),
+        )
+    ),
+    entry(
+        "bsde.PointsStart",
+        bsde.PointsStart,
+        points=([[0.0, 1.0]], [*NO_NUMBERS, 1.0, [1.0, 2.0]]),
+    ),
+    entry(
+        "bsde.SampledStart",
+        bsde.SampledStart,
+        sampler=(lambda seed, count: np.ones((count, 2)), NO_SAMPLER),
+    ),
+    entry(
         "bsde.TerminalSkip",
         bsde.TerminalSkip,
         num_times=(2, optional(COUNT)),
@@ -881,6 +927,14 @@ ENTRIES = [
         bsde.BlackScholesBasket,
         drift_rate=(LEFT_OUT, []),
         rate=(0.05, FLOAT),
+        strike=(1.0, POSITIVE),
+    ),
+    geometric(
+        bsde.GeometricBasketCall,
+        drift_rate=(LEFT_OUT, []),
+        rate=(0.05, FLOAT),
+        volatility=(0.2, NONNEGATIVE),
+        correlation=(0.5, plus(FLOAT, 1.1, -1.1)),
         strike=(1.0, POSITIVE),
     ),
     geometric(

@@ -19,6 +19,7 @@ NOT_CALLED = {
         *("Equation", "EquationError", "Estimate", "GeometricBrownian", "Published"),
         *("Reference", "Solution", "EQUATIONS", "CheckpointError", "WorkerLost"),
         *("Approximation", "ControlProcess", "Method"),
+        *("Derivatives", "JumpError", "Values"),
         "DivergenceWarning",
         "MethodFailed",
         "NewtonWarning",

@@ -6,6 +6,7 @@ from kerasmodels.bsde.equations.black_scholes import (
     BlackScholesBasket,
 )
 from kerasmodels.bsde.equations.burgers import Burgers
+from kerasmodels.bsde.equations.geometric_basket import GeometricBasketCall
 from kerasmodels.bsde.equations.heat import Heat
 from kerasmodels.bsde.equations.hjb import HJB
 from kerasmodels.bsde.equations.hure_pham_warin import HurePhamWarin
@@ -25,6 +26,7 @@ EQUATIONS = {
     "different-rates": DifferentRates,
     "default-risk": DefaultRisk,
     "black-scholes-basket": BlackScholesBasket,
+    "geometric-basket": GeometricBasketCall,
     "heat": Heat,
 }
 
