@@ -23,7 +23,7 @@ def run(args):
     dim = 3 if args.quick else 20
     prices, volatilities = np.linspace(80.0, 120.0, dim), np.linspace(0.15, 0.35, dim)
     equation = bsde.GeometricBasketCall(dim, x0=prices, volatility=volatilities)
-    settings = {"num_steps": 8, "num_paths_per_pass": 500}
+    settings = {"num_steps": 8, "num_paths_per_pass": 500, "num_paths": 500}
     solution = bsde.solve(
         equation,
         "regression",

@@ -21,6 +21,7 @@ LAST = 2.0
 def run(args):
     dim = 4 if args.quick else 100
     settings = {"num_steps": 8, "num_paths_per_pass": 500, "max_rounds": 1}
+    settings["num_paths"] = 500
     equation = bsde.HJB(dim, x0=LAST / 2)
     family = bsde.Family(equation, bsde.LineStart(0.0, LAST))
     solution = bsde.solve(

@@ -62,7 +62,8 @@ def _of_family(owner, solution, x0, parameters, num_paths):
         raise checks.ArgumentError(checks.message(owner, "x0", "one point", received))
     paths, tolerance = 2**14, solution.tolerance
     before = float(model.u0)
-    estimate = estimates_at(model, solution.estimator(), points, paths, tolerance)[0]
+    estimator = solution.estimator(paths)
+    estimate = estimates_at(model, estimator, points, paths, tolerance)[0]
     if () not in solution.differentiators:
         solution.differentiators[()] = Differentiator(model, solution.seed)
     try:

@@ -52,7 +52,7 @@ class Solution:
     region_error: float | None = None
 
     def __post_init__(self):
-        self._estimator = None
+        self._estimators = {}
         # `Differentiator`s by the names of their parameters, made at their first use.
         self.differentiators = {}
 
@@ -148,14 +148,16 @@ class Solution:
         tolerance = checks.finite_float(owner, "tolerance", tolerance, above=0.0)
         points = equation.points(owner, x0, parameters)
         return estimates_at(
-            self.approximation, self.estimator(), points, num_paths, tolerance
+            self.approximation, self.estimator(num_paths), points, num_paths, tolerance
         )
 
-    def estimator(self):
-        """The `Estimator` behind `estimate_at`, made at its first use."""
-        if self._estimator is None:
-            self._estimator = Estimator(self.approximation, seed=self.seed)
-        return self._estimator
+    def estimator(self, num_paths):
+        """The `Estimator` of at most `num_paths` paths, made at its first use."""
+        if num_paths not in self._estimators:
+            self._estimators[num_paths] = Estimator(
+                self.approximation, seed=self.seed, most_paths=num_paths
+            )
+        return self._estimators[num_paths]
 
     def greeks(self, *names, x0=None, num_paths=2**14, **parameters):
         """Derivatives of u(0, x0) with 95 % intervals, all from one set of paths.

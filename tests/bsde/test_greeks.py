@@ -87,6 +87,7 @@ def test_a_quadratic_has_the_exact_gradient():
     assert abs(size.value - exact) < 2 * size.half_width < 0.2 * exact
 
 
+@pytest.mark.slow
 def test_gradient_of_a_nonlinear_equation_over_a_region():
     family = bsde.Family(bsde.HJB(10, x0=1.0), bsde.LineStart(0.0, 2.0))
     solution = bsde.solve(family, "regression", **SMALL)

@@ -53,6 +53,8 @@ from kerasmodels.bsde.estimate.substeps import needed_substeps
 _PILOT = 4
 # Chunks whose mirror images show whether pairs of paths have the smaller variance.
 _MIRRORED = 2
+# Paths of a chunk, at most, where the start varies.
+_OF_A_POINT = 512
 # With at least this many random numbers in all, XLA compilation pays off.
 _COMPILED = 2**22
 
@@ -152,6 +154,9 @@ class Estimator:
         numbers_per_step = max(model.equation.dim, model.equation.noise_dim)
         if chunk_size is None:
             chunk_size = 2**16 // numbers_per_step
+            if model.equation.start_varies:
+                # Many points, each with few paths.
+                chunk_size = min(chunk_size, _OF_A_POINT)
             if most_paths is not None:
                 chunk_size = min(chunk_size, most_paths // (2 * _PILOT))
             chunk_size = int(np.clip(chunk_size, 64, 4096))
