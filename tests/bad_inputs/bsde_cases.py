@@ -933,7 +933,7 @@ ENTRIES = [
         bsde.GeometricBasketCall,
         drift_rate=(LEFT_OUT, []),
         rate=(0.05, FLOAT),
-        volatility=(0.2, NONNEGATIVE),
+        volatility=(0.2, several(POSITIVE, [1.0, -1.0])),
         correlation=(0.5, plus(FLOAT, 1.1, -1.1)),
         strike=(1.0, POSITIVE),
     ),

@@ -3,11 +3,11 @@
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasmodels._support import checks
 from kerasmodels.bsde.equation import Equation, Published, require_positive_start
-from kerasmodels.bsde.processes.parameters import constant, numbers
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -64,7 +64,7 @@ class GeometricBasketCall(Equation):
         super().__init__(dim, terminal_time, x0)
         require_positive_start(self, x0)
         self.rate = checks.finite_float(owner, "rate", rate)
-        self.volatility = numbers(owner, "volatility", volatility, self.dim, at_least=1e-12)
+        self.volatility = _volatility(owner, volatility, self.dim)
         self.correlation = checks.finite_float(owner, "correlation", correlation)
         lowest = -1.0 if self.dim == 1 else -1.0 / (self.dim - 1)
         if not lowest <= self.correlation <= 1.0:
@@ -85,10 +85,10 @@ class GeometricBasketCall(Equation):
         return self.rate * x
 
     def diffusion_prod(self, t, x, dw):
-        return constant(self.volatility, x) * x * self._correlated(dw)
+        return ops.convert_to_tensor(self.volatility, x.dtype) * x * self._correlated(dw)
 
     def step(self, t, dt, x, dw):
-        volatility = constant(self.volatility, x)
+        volatility = ops.convert_to_tensor(self.volatility, x.dtype)
         growth = (self.rate - volatility**2 / 2) * dt
         return x * ops.exp(growth + volatility * self._correlated(dw))
 
@@ -99,7 +99,7 @@ class GeometricBasketCall(Equation):
         return ops.relu(_geometric_mean(x) - self.strike)
 
     def exact_solution(self, t, x):
-        volatility = constant(self.volatility, x) + 0 * x
+        volatility = ops.convert_to_tensor(self.volatility, x.dtype) + 0 * x
         square = ops.mean(volatility**2, axis=-1, keepdims=True)
         mean = ops.mean(volatility, axis=-1, keepdims=True)
         rho, left = self.correlation, self.terminal_time - t
@@ -111,6 +111,18 @@ class GeometricBasketCall(Equation):
         above = ops.log(forward / self.strike) / deviation + deviation / 2
         price = forward * _normal(above) - self.strike * _normal(above - deviation)
         return ops.exp(-self.rate * left) * price
+
+
+def _volatility(owner, value, dim):
+    """A float, or a float64 array `[dim]` where `value` has one per coordinate."""
+    if np.ndim(value if checks.as_numbers(value) is not None else 0) == 0:
+        return checks.finite_float(owner, "volatility", value, above=0.0)
+    array = checks.point(owner, "volatility", value, dim)
+    if not np.all(array > 0):
+        received = f"volatility={checks.describe(value)}"
+        expected = "above 0 in each coordinate"
+        raise checks.ArgumentError(checks.message(owner, "volatility", expected, received))
+    return array
 
 
 def _geometric_mean(x):
