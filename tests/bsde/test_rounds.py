@@ -125,7 +125,9 @@ def answer_of(monkeypatch):
     monkeypatch.setattr(rounds, "newton_iteration", newton_iteration)
     active = types.SimpleNamespace(
         line=types.SimpleNamespace(phase=lambda text: None, estimate=None),
-        estimator=lambda approximation: types.SimpleNamespace(substeps=1),
+        estimator=lambda approximation: types.SimpleNamespace(
+            substeps=1, chunks=types.SimpleNamespace()
+        ),
     )
     return lambda method: best_answer(bsde.Heat(2), [method], active, 0.1, 10)
 
