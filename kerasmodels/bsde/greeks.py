@@ -4,9 +4,10 @@ import numpy as np
 
 from kerasmodels._support import checks
 from kerasmodels.bsde.equations.family import Family
+from kerasmodels.bsde.equations.parameters import names_of
 from kerasmodels.bsde.estimate.derivatives import Derivatives, Differentiator
 from kerasmodels.bsde.estimate.extended import Extended
-from kerasmodels.bsde.values import estimates_at
+from kerasmodels.bsde.values import estimates_at, left_as_it_is
 
 # Range around the equation's own parameter, for which only its derivative counts.
 _NEAR = 0.01
@@ -61,25 +62,20 @@ def _of_family(owner, solution, x0, parameters, num_paths):
         received = f"{len(points)} points"
         raise checks.ArgumentError(checks.message(owner, "x0", "one point", received))
     paths, tolerance = 2**14, solution.tolerance
-    before = float(model.u0)
     estimator = solution.estimator(paths)
     estimate = estimates_at(model, estimator, points, paths, tolerance)[0]
     if () not in solution.differentiators:
         solution.differentiators[()] = Differentiator(model, solution.seed)
-    try:
+    with left_as_it_is(model):
         model.start_at(points[0])
         model.set_u0(estimate.u0)
         found = solution.differentiators[()](estimate, num_paths)
-    finally:
-        model.start_at(family.x0)
-        model.set_u0(before)
     return _named(family, family.equation.dim, found)
 
 
 def _near(owner, equation, name):
     """A small range that holds the equation's own value."""
-    names = [name for name in equation.get_config() if name not in ("dim", "x0")]
-    checks.one_of(owner, "parameter", name, names)
+    checks.one_of(owner, "parameter", name, names_of(equation))
     own = checks.as_numbers(getattr(equation, name))
     if own is None:
         # `Family` refuses it in words.

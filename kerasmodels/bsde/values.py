@@ -1,5 +1,6 @@
 """u of a solution at many points: its function at once, or an estimate at each."""
 
+import contextlib
 import math
 from typing import NamedTuple
 
@@ -120,8 +121,7 @@ def estimates_at(approximation, estimator, points, num_paths, tolerance):
         MethodFailed: the paths from a point contradict the approximation.
     """
     found = []
-    before = approximation.equation.x0, float(approximation.u0)
-    try:
+    with left_as_it_is(approximation):
         for point in points:
             approximation.start_at(point)
             estimate = newton_iteration(approximation, estimator, tolerance)
@@ -132,10 +132,18 @@ def estimates_at(approximation, estimator, points, num_paths, tolerance):
             if doubt:
                 raise MethodFailed(f"No interval holds at {point}, because {doubt}.")
             found.append(estimate)
-    finally:
-        approximation.start_at(before[0])
-        approximation.set_u0(before[1])
     return found
+
+
+@contextlib.contextmanager
+def left_as_it_is(approximation):
+    """Puts x0, u0 and z0 of a family's approximation back at the end of the block."""
+    u0 = float(approximation.u0)
+    try:
+        yield
+    finally:
+        approximation.start_at(approximation.equation.x0)
+        approximation.set_u0(u0)
 
 
 def region_error(approximation, estimator, seed):

@@ -17,7 +17,7 @@ def ranges_of(owner, equation, parameters):
         received = f"parameters={checks.describe(parameters)}"
         expected = "a dict of pairs (low, high) by name"
         raise checks.ArgumentError(checks.message(owner, "parameters", expected, received))
-    names = [name for name in equation.get_config() if name not in ("dim", "x0")]
+    names = names_of(equation)
     found = {}
     for name, ends in (parameters or {}).items():
         checks.one_of(owner, "parameter", name, names)
@@ -38,6 +38,11 @@ def ranges_of(owner, equation, parameters):
             raise checks.ArgumentError(checks.message(owner, name, expected, received))
         found[name] = own, (low, high)
     return found
+
+
+def names_of(equation):
+    """The arguments of an equation's constructor that may be parameters of a family."""
+    return [name for name in equation.get_config() if name not in ("dim", "x0")]
 
 
 def rebuilt(equation, **arguments):

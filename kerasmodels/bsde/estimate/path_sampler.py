@@ -135,21 +135,6 @@ def normals(seed, chunk, kind, shape, dtype):
     return tf.math.ndtri(uniform + np.finfo(dtype).eps / 2)
 
 
-def grid_parts(equation, z_at, index, times, state, noise, direction):
-    """`parts_of_iterated_integrals` of one step.
-
-    Args:
-        z_at, index, times, noise: as in `driven_step`.
-        state: the pair (x, z) at the start.
-        direction: Tensor `[batch, noise_dim]` of length one, independent of the noise.
-    """
-    (t, t_end), (x, z) = times, state
-    other = tf.sqrt(equation.noise_dim * (t_end - t)) * direction
-    states, along = probes(equation, t, t_end - t, x, z, other)
-    z_probed = z_at(index, tf.tile(t_end, (4, 1)), states)
-    return parts_of_iterated_integrals(t_end - t, along, z_probed, noise)
-
-
 def _columns(equation, end):
     mismatch = end["u"] - equation.terminal(end["x"])
     values = {**end, "mismatch": mismatch, "newton_step": mismatch / end["du_du0"]}
@@ -174,7 +159,10 @@ def _advance(model, state, index, times, noise, settings, sizes, inner_steps):
         return z_or_zero(model, index, t, x)
 
     def parts():
-        return grid_parts(equation, z_at, index, (t, t_end), (x, z), noise, direction)
+        other = tf.sqrt(equation.noise_dim * dt) * direction
+        states, along = probes(equation, t, dt, x, z, other)
+        z_probed = z_at(index, tf.tile(t_end, (4, 1)), states)
+        return parts_of_iterated_integrals(dt, along, z_probed, noise)
 
     found = tf.cond(iterated_integrals, parts, lambda: tf.zeros_like(tf.tile(u, (1, 4))))
     end = driven_step(
