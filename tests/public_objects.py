@@ -30,6 +30,10 @@ def times(*shape):
     return np.broadcast_to(np.float32([0.3, 0.5])[None, :, None], shape)
 
 
+def uniform(*shape):
+    return np.random.default_rng(0).uniform(size=shape).astype("float32")
+
+
 def path_inputs(batch, dim):
     return (normal(batch, 4, dim), normal(batch, 3, dim), np.float32(GRID))
 
@@ -62,6 +66,20 @@ def probabilities(*shape):
 def between(seed, count):
     """Starts between 0 and 1, in two dimensions."""
     return np.random.default_rng(seed).uniform(size=(count, 2))
+
+
+def regression(equation, first=1):
+    """A `RegressionFunction` whose u is no constant."""
+    function = bsde.RegressionFunction(equation, GRID, first, num_random=4)
+    function.coefficients.assign(normal(*function.coefficients.shape))
+    return function
+
+
+def network(terminal_skip=True):
+    """A `NetworkFunction` of two networks, for the two inner times."""
+    control = bsde.StackedControl(2, 3, activation="tanh")
+    skip = bsde.TerminalSkip(2, 4) if terminal_skip else None
+    return bsde.NetworkFunction(bsde.HJB(3), GRID, control, skip)
 
 
 class Entry(NamedTuple):
@@ -116,6 +134,8 @@ LAYERS = [
         lambda: bsde.ExchangeableControl(3, GRID[1:-1], features=2),
         (times(7, 2, 1), normal(7, 2, 3), normal(7, 2, 1), normal(7, 2, 3)),
     ),
+    Entry(lambda: regression(bsde.HJB(3)), (uniform(7, 1), normal(7, 3))),
+    Entry(network, (uniform(7, 1), normal(7, 3))),
     Entry(lambda: by_hand.HandDense(3, "tanh", l2=0.1), (normal(7, 3),)),
     Entry(
         lambda: by_hand.HandDense(
@@ -161,6 +181,16 @@ MODELS = [
         (path_inputs(7, 2),),
         path_data,
         logs=("u0",),
+    ),
+    Entry(
+        lambda: bsde.Policy(network(terminal_skip=False)),
+        ((uniform(7, 1), normal(7, 3)),),
+        normal(7, 3),
+    ),
+    Entry(
+        lambda: bsde.Surface(regression(bsde.HJB(3))),
+        ((uniform(7, 1), normal(7, 3)),),
+        normal(7, 1),
     ),
     Entry(
         lambda: recurrent.GRUStepVerifier(keras.layers.GRU(5, return_sequences=True)),
@@ -263,6 +293,7 @@ EQUATIONS = [
     Entry(lambda: bsde.DefaultRisk(3, recovery=0.5)),
     Entry(lambda: bsde.BlackScholesBasket(3, strike=90.0)),
     Entry(lambda: bsde.GeometricBasketCall(3, volatility=[0.1, 0.2, 0.3])),
+    Entry(lambda: bsde.LinearQuadratic(3, attraction=0.3)),
     Entry(lambda: bsde.Heat(3, x0=[1.0, 2.0, 3.0])),
 ]
 

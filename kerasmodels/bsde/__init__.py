@@ -14,6 +14,7 @@ from kerasmodels.bsde.control import (
     ZSubnet,
 )
 from kerasmodels.bsde.curve import Curve, curve
+from kerasmodels.bsde.deploy import PointFunction, Policy, Surface
 from kerasmodels.bsde.equation import (
     Equation,
     GeometricBrownian,
@@ -23,6 +24,7 @@ from kerasmodels.bsde.equation import (
 )
 from kerasmodels.bsde.equations import *  # noqa: F403  (its __all__ is the list)
 from kerasmodels.bsde.equations import __all__ as _equations
+from kerasmodels.bsde.equations.control_problem import ControlProblem
 from kerasmodels.bsde.equations.discounted import Discounted
 from kerasmodels.bsde.equations.family import Family
 from kerasmodels.bsde.estimate.derivatives import Derivatives, JumpError
@@ -32,6 +34,7 @@ from kerasmodels.bsde.estimate.newton import NewtonWarning
 from kerasmodels.bsde.fleet.on_ray import solve_on_ray
 from kerasmodels.bsde.fleet.sweep import sweep
 from kerasmodels.bsde.methods.base import Method, MethodFailed
+from kerasmodels.bsde.methods.deep_bsde.function import NetworkFunction
 from kerasmodels.bsde.methods.deep_bsde.global_model import GlobalModel
 from kerasmodels.bsde.methods.deep_bsde.losses import (
     ClippedSquaredError,
@@ -50,11 +53,13 @@ from kerasmodels.bsde.methods.deep_bsde.settings import default_settings
 from kerasmodels.bsde.methods.deep_bsde.start import baseline
 from kerasmodels.bsde.methods.deep_bsde.training import train
 from kerasmodels.bsde.methods.monte_carlo import MonteCarlo
+from kerasmodels.bsde.methods.regression.function import RegressionFunction
 from kerasmodels.bsde.methods.regression.method import Regression
 from kerasmodels.bsde.paths.dataset import path_dataset
 from kerasmodels.bsde.paths.distributed import distributed_paths
 from kerasmodels.bsde.paths.grid import tile_times, time_grid
 from kerasmodels.bsde.paths.sampling import sample_paths
+from kerasmodels.bsde.policy_cost import PolicyCost
 from kerasmodels.bsde.processes import (
     CorrelatedGeometricBrownian,
     CoxIngersollRoss,
@@ -88,6 +93,7 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "ClippedSquaredError",
+    "ControlProblem",
     "ControlProcess",
     "CorrelatedGeometricBrownian",
     "CoxIngersollRoss",
@@ -113,18 +119,24 @@ __all__ = [
     "Method",
     "MethodFailed",
     "MonteCarlo",
+    "NetworkFunction",
     "NewtonWarning",
     "NormalStart",
     "OrnsteinUhlenbeck",
     "PerStepControl",
+    "PointFunction",
     "PointsStart",
+    "Policy",
+    "PolicyCost",
     "Published",
     "Reference",
     "Regression",
+    "RegressionFunction",
     "Run",
     "SampledStart",
     "SharedControl",
     "StackedControl",
+    "Surface",
     "Values",
     "WorkerLost",
     "ZSubnet",

@@ -97,6 +97,13 @@ class Approximation(abc.ABC):
         """
         return None
 
+    def point_function(self):
+        """u and z as a `PointFunction`, a Keras layer in float32, for export.
+
+        None where the method finds neither.
+        """
+        return None
+
     @property
     def trained_u0(self):
         """u0 as the method left it, before any estimate; None where that is unknown."""

@@ -96,6 +96,8 @@ class Equation(abc.ABC):
     coupled = False
     # Whether `sample_start` draws other points than x0.
     start_varies = False
+    # Whether it is a control problem, with `optimal_control`.
+    has_control = False
     # How many of the coordinates are parameters, which do not move: the last ones.
     num_parameters = 0
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from kerasmodels._support import checks, files, registered
 from kerasmodels.bsde.approximation import Approximation
+from kerasmodels.bsde.deploy import Policy, Surface
 from kerasmodels.bsde.equation import Equation, Reference
 from kerasmodels.bsde.equations.family import Family
 from kerasmodels.bsde.estimate.estimator import Estimator
@@ -18,6 +19,7 @@ from kerasmodels.bsde.estimate.interval import Estimate
 from kerasmodels.bsde.figure import draw
 from kerasmodels.bsde.greeks import greeks_at
 from kerasmodels.bsde.methods.base import Method
+from kerasmodels.bsde.policy_cost import policy_cost
 from kerasmodels.bsde.values import estimates_at, points_at, values_at
 
 
@@ -187,6 +189,67 @@ class Solution:
     def sensitivity(self, name, x0=None, num_paths=2**14, **parameters):
         """du(0, x0) / dp of one parameter: `greeks` by its name."""
         return self.greeks(name, x0=x0, num_paths=num_paths, **parameters)[name]
+
+    def surface(self):
+        """u as a small Keras model (t, x) -> u, in float32, without an interval.
+
+        Of a `Family` (t, x, parameters) -> u. It needs nothing of the solution, and
+        exports as a SavedModel, to ONNX and to LiteRT.
+
+        Returns:
+            `Surface`.
+
+        Raises:
+            ValueError: the method gives no u(t, x).
+        """
+        function = self.approximation.point_function()
+        if function is None or not function.has_value:
+            raise checks.ArgumentError(
+                "`Solution.surface` needs u as a function of (t, x), which the method that "
+                'found this solution does not give. `solve(equation, "regression")` gives '
+                "it."
+            )
+        return Surface(function)
+
+    def policy(self):
+        """z as a small Keras model (t, x) -> z, as `surface` gives u.
+
+        Of a `ControlProblem` the model gives the optimal control.
+
+        Returns:
+            `Policy`.
+
+        Raises:
+            ValueError: the method gives no z.
+        """
+        function = self.approximation.point_function()
+        if function is None:
+            raise checks.ArgumentError(
+                "`Solution.policy` needs z as a function of (t, x), which the method that "
+                'found this solution does not give. `solve(equation, "regression")` gives '
+                "it."
+            )
+        return Policy(function)
+
+    def policy_cost(self, num_paths=2**14, num_steps=None):
+        """The mean cost of `policy` on fresh paths, of a `ControlProblem`.
+
+        No control costs less than u(0, x0), so that the cost bounds it from above.
+
+        Args:
+            num_paths: int.
+            num_steps: None for four times those of the solution, or an even int.
+
+        Returns:
+            `PolicyCost`.
+
+        Raises:
+            ValueError: the equation is no `ControlProblem`, or its start varies.
+            FloatingPointError: a path leaves the finite numbers.
+        """
+        num_steps = 4 * self.approximation.num_steps if num_steps is None else num_steps
+        # Other noise than that of the estimate.
+        return policy_cost(self.policy().function, self.seed + 1, num_paths, num_steps)
 
     def to_dict(self):
         """The numbers as plain Python values, ready for JSON. Unknown ones are None."""

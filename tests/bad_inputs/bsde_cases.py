@@ -182,6 +182,7 @@ class OtherShape(keras.layers.Layer):
 # Paths of ones start at its x0.
 HEAT = bsde.Heat(2, x0=1.0)
 EQUATION = instance_of(bsde.Heat)
+FUNCTION = bsde.RegressionFunction(HEAT, [0.0, 0.5, 1.0], 1, 3)
 MODEL = Lazy(lambda: bsde.GlobalModel(HEAT, num_steps=3, control="shared", u0=1.0, z0=0.0))
 STACKED = Lazy(lambda: bsde.GlobalModel(HEAT, num_steps=3, u0=1.0, z0=0.0))
 SUBNETS = Lazy(lambda: [bsde.ZSubnet(2), bsde.ZSubnet(2, seed=1)])
@@ -609,6 +610,50 @@ ENTRIES = [
         terminal_time=(1.0, POSITIVE),
     ),
     entry(
+        "bsde.RegressionFunction",
+        bsde.RegressionFunction,
+        equation=(HEAT, EQUATION),
+        grid=([0.0, 0.5, 1.0], GRID),
+        first=(1, [None, 2, -1, "a", 0.5, []]),
+        num_random=(3, [*COUNT_OR_ZERO, 10**15]),
+        own=(None, [3, [], object()]),
+    ),
+    entry(
+        "bsde.NetworkFunction",
+        bsde.NetworkFunction,
+        equation=(HEAT, EQUATION),
+        grid=([0.0, 0.5, 1.0], GRID),
+        control=(None, [3, "shared", [], object(), bsde.SharedControl]),
+        terminal_skip=(None, [3, True, [], object(), bsde.TerminalSkip]),
+    ),
+    *(
+        entry(
+            f"bsde.{cls.__name__}",
+            cls,
+            function=(FUNCTION, [*instance_of(bsde.PointFunction), HEAT, *more]),
+        )
+        for cls, more in (
+            (bsde.Surface, [bsde.NetworkFunction(HEAT, [0.0, 1.0], None)]),
+            (bsde.Policy, []),
+        )
+    ),
+    entry(
+        "bsde.Surface.call",
+        lambda inputs: bsde.Surface(FUNCTION)(inputs),
+        words={"inputs": "`Surface`"},
+        inputs=(
+            (np.ones((3, 1)), np.ones((3, 2))),
+            [3, [], (np.ones((3, 1)),), (np.ones(3), np.ones((3, 2)))],
+        ),
+    ),
+    entry(
+        "bsde.Surface.export",
+        lambda filepath, format: bsde.Surface(FUNCTION).export(filepath, format),
+        works=False,
+        filepath=("model", FOLDER),
+        format=("onnx", name_of(Near("onxx", "onnx"), "pdf")),
+    ),
+    entry(
         "bsde.GlobalModel",
         bsde.GlobalModel,
         words={"control": "Received"},
@@ -917,6 +962,15 @@ ENTRIES = [
         bsde.ReactionDiffusion, kappa=(0.6, FLOAT), wave_number=(0.7, optional(FLOAT))
     ),
     of_equation(bsde.HurePhamWarin),
+    of_equation(
+        bsde.LinearQuadratic,
+        growth=(0.5, FLOAT),
+        attraction=(1.0, FLOAT),
+        volatility=(1.0, POSITIVE),
+        state_cost=(1.0, POSITIVE),
+        control_cost=(1.0, POSITIVE),
+        terminal_cost=(1.0, NOT_NEGATIVE),
+    ),
     of_equation(bsde.Heat),
     geometric(
         bsde.BlackScholesBarenblatt,

@@ -18,7 +18,8 @@ NOT_CALLED = {
     "bsde": [
         *("Equation", "EquationError", "Estimate", "GeometricBrownian", "Published"),
         *("Reference", "Solution", "EQUATIONS", "CheckpointError", "WorkerLost"),
-        *("Approximation", "ControlProcess", "Method"),
+        *("Approximation", "ControlProblem", "ControlProcess", "Method"),
+        *("PointFunction", "PolicyCost"),
         *("Derivatives", "JumpError", "Values"),
         "DivergenceWarning",
         "MethodFailed",

@@ -10,6 +10,7 @@ from kerasmodels.bsde.equations.geometric_basket import GeometricBasketCall
 from kerasmodels.bsde.equations.heat import Heat
 from kerasmodels.bsde.equations.hjb import HJB
 from kerasmodels.bsde.equations.hure_pham_warin import HurePhamWarin
+from kerasmodels.bsde.equations.linear_quadratic import LinearQuadratic
 from kerasmodels.bsde.equations.pricing import DefaultRisk, DifferentRates
 from kerasmodels.bsde.equations.quadratic_gradient import QuadraticGradient
 from kerasmodels.bsde.equations.reaction_diffusion import ReactionDiffusion
@@ -27,6 +28,7 @@ EQUATIONS = {
     "default-risk": DefaultRisk,
     "black-scholes-basket": BlackScholesBasket,
     "geometric-basket": GeometricBasketCall,
+    "linear-quadratic": LinearQuadratic,
     "heat": Heat,
 }
 

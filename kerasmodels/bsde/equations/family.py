@@ -169,6 +169,17 @@ class Family(Equation):
         member, own, _ = self._member(x)
         return member.terminal(own)
 
+    @property
+    def has_control(self):
+        return self.equation.has_control
+
+    def optimal_control(self, t, x, z):
+        """The control of each member, where the equation is a `ControlProblem`."""
+        member, own, scale = self._member(x)
+        if scale is None:
+            return member.optimal_control(t, own, z)
+        return member.optimal_control(scale * t, own, z / ops.sqrt(scale))
+
     def exact_solution(self, t, x):
         """The equation's, where no parameter has a range; otherwise None."""
         return None if self.num_parameters else self.equation.exact_solution(t, x)

@@ -16,6 +16,7 @@ from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.outside_class import ARGUMENTS, PAGE
 from kerasmodels.bsde.paths.grid import paths_fit
 from kerasmodels.bsde.verify import points
+from kerasmodels.bsde.verify.check_control import check_control
 from kerasmodels.bsde.verify.check_solution import TOLERANCE, check_residual, check_terminal
 from kerasmodels.bsde.verify.points import (
     DRIVER_GUARD,
@@ -35,7 +36,8 @@ def check_equation(equation, num_points=16, seed=0):
     (the first row alone has the values that it has in the batch). The driver is checked at
     T too. At the random points `diffusion_prod` is linear in `dw`, and `step` has the noise
     and (up to 256 noises) the mean of the SDE over a short step. The config can be saved
-    and read. Where there is an exact solution, u(T, x) = g(x) and the PDE
+    and read. The `optimal_control` of a `ControlProblem` has no higher Hamiltonian than
+    random other controls. Where there is an exact solution, u(T, x) = g(x) and the PDE
 
         u_t + 1/2 Tr(sigma sigma^T Hess u) + mu . grad u + f(t, x, u, sigma^T grad u) = 0
 
@@ -69,6 +71,12 @@ def check_equation(equation, num_points=16, seed=0):
     seed = checks.seed_int("check_equation", seed)
     count = points.num_paths(equation, num_points)
     paths_fit("check_equation", "num_points", equation, 8, count, "float64")
+    if equation.has_control and not equation.start_varies:
+        # First, because the driver has no values where no control is the best.
+        x = tf.constant(np.tile(equation.x0, (num_points, 1)))
+        t = tf.fill((num_points, 1), tf.constant(equation.terminal_time / 3, x.dtype))
+        z = _normal((num_points, equation.noise_dim), seed + 2, "float64")
+        check_control(equation, t, x, z, seed)
     require_inside(equation)
     check_config(equation)
     for dtype in ("float32", "float64"):

@@ -2,6 +2,7 @@
 
 from kerasmodels._support import files
 from kerasmodels.bsde.approximation import Approximation
+from kerasmodels.bsde.methods.deep_bsde.function import function_of
 from kerasmodels.loading import load_model
 
 
@@ -47,6 +48,9 @@ class NetworkApproximation(Approximation):
 
     def z(self, index, t, x):
         return self.model.z_at(index, t, x)
+
+    def point_function(self):
+        return function_of(self.model)
 
     def describe(self):
         control = self.model.control

@@ -17,6 +17,7 @@ from kerasmodels.bsde.methods.deep_bsde.assembly import (
 )
 from kerasmodels.bsde.methods.deep_bsde.inputs import validated_inputs
 from kerasmodels.bsde.methods.deep_bsde.path_model import PathModel
+from kerasmodels.bsde.methods.deep_bsde.points import z_at_points
 from kerasmodels.bsde.paths.grid import as_time_grid
 from kerasmodels.bsde.recursion.driven import controlled_paths
 from kerasmodels.bsde.recursion.forward import RULES, forward_recursion
@@ -273,27 +274,21 @@ class GlobalModel(PathModel):
         """The control at grid times: constant on [t_n, t_{n+1}), as the recursion uses.
 
         Args:
-            t: Tensor `[batch, 1]`. Times in [0, T]; T itself takes the last step's, as
-                any later time does, and a negative time the first step's.
-            x: Tensor `[batch, dim]`. States. At t < t_1 the state is x0 and z is z0.
+            t: float, or Tensor `[batch, 1]`. Times in [0, T]; T itself takes the last
+                step's, as any later time does, and a negative time the first step's.
+            x: Tensor `[batch, dim]`, or `[dim]` for all times. States. At t < t_1 the
+                state is x0 and z is z0.
 
         Returns:
             z = sigma^T grad u, `[batch, noise_dim]`.
         """
-        owner, dim = "GlobalModel.z", self.equation.dim
-        x = ops.cast(checks.tensor(owner, "x", x), self.variable_dtype)
-        t = checks.tensor(owner, "t", t)
-        if not checks.same_shape((*t.shape[:1], 1), t.shape) or not checks.same_shape(
-            x.shape, (*t.shape[:1], dim)
-        ):
-            raise checks.ArgumentError(
-                f"`{owner}` expects `t` of shape (batch, 1) and `x` of shape (batch, "
-                f"{dim}). Received: t.shape={tuple(t.shape)}, x.shape={tuple(x.shape)}."
-            )
-        # A grid time that went through float32 must not fall into the step before it.
+        if tf.executing_eagerly():
+            return z_at_points(self, t, x)
+        # In a graph, whose times are unknown, all times are computed.
         slack = 1e-6 * self.grid[-1]
         inner = ops.convert_to_tensor(self.grid[1:-1] - slack, "float64")
         index = ops.sum(ops.cast(t, "float64") >= inner[None, :], axis=1)
+        x = ops.cast(x, self.variable_dtype)
         repeated = ops.repeat(x[:, None, :], self.num_steps + 1, axis=1)
         times = ops.convert_to_tensor(self.grid[None, :, None], x.dtype)
         times = times + ops.zeros_like(repeated[:, :, :1])

@@ -10,6 +10,7 @@ from kerasmodels._support import files, registered
 from kerasmodels.bsde.approximation import Approximation
 from kerasmodels.bsde.methods.regression.backward import Pass
 from kerasmodels.bsde.methods.regression.features import Features, stored
+from kerasmodels.bsde.methods.regression.function import RegressionFunction
 
 # An estimate contradicts the regression if its int |b|^2 dt is more than the first number
 # times that of the regression, or its mismatch more than the second times the residual.
@@ -37,6 +38,15 @@ class Regressed(Approximation):
         self._x0 = stored(self.equation.x0, self.dtype)
         # The first time at which u is a function of x.
         self._first = 0 if self.equation.start_varies else 1
+
+    def copy(self):
+        """The same numbers in variables of its own."""
+        return Regressed(self.features.copy(), self.found)
+
+    def take(self, other):
+        """Sets u as a function to that of another with the same sizes."""
+        self.features.take(other.features)
+        self._coefficients.assign(tf.cast(other.found.coefficients, self.dtype))
 
     @property
     def u0(self):
@@ -99,6 +109,21 @@ class Regressed(Approximation):
         grid = tf.constant(self.grid, self.dtype)
         share = (t - grid[k]) / (grid[k + 1] - grid[k])
         return before + share * (after - before)
+
+    def point_function(self):
+        features = self.features
+        function = RegressionFunction(
+            self.equation,
+            self.grid,
+            self._first,
+            features.num_random,
+            features.own,
+            dtype="float32",
+        )
+        for name, weight in function.tables.items():
+            weight.assign(tf.cast(features.tables[name], weight.dtype))
+        function.coefficients.assign(self.found.coefficients)
+        return function
 
     def contradicted_by(self, estimate):
         """Why an estimate on fresh paths shows that the regression cannot be trusted."""

@@ -80,7 +80,7 @@ class StepTooLong(MethodFailed):
     """A time step in which |df/du| dt is too large for an explicit rule."""
 
 
-def backward_pass(equation, grid, features, paths, strength=1.0):
+def backward_pass(equation, grid, features, paths, strength=1.0, steps=None):
     """One `Pass`.
 
     Args:
@@ -90,6 +90,7 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
         paths: `Paths`.
         strength: float. Factor of the driver, 1 at the end; smaller while the driver is
             switched on gradually.
+        steps: None, or `Steps` that work with these features.
 
     Raises:
         StepTooLong: the driver is stiff.
@@ -97,7 +98,7 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
     """
     x, noise, b = paths
     num_steps, dtype = len(grid) - 1, x.dtype
-    steps = _Steps(equation, features, noise)
+    steps = steps or Steps(equation, features, noise)
     times = tf.constant(grid, dtype)
     strength = tf.constant(strength, dtype)
     u, z = equation.terminal_and_z(tf.ones_like(x[0][:, :1]) * times[-1], x[-1])
@@ -142,7 +143,7 @@ def backward_pass(equation, grid, features, paths, strength=1.0):
     return Pass(coefficients, float(u0[0, 0]), z0[0], residual, *b_squares)
 
 
-class _Steps:
+class Steps:
     """The parts of a step between its regressions, each as a graph.
 
     `start` is the tuple (n, times, x_n, strength, b_n): index, all times of the grid,
@@ -150,7 +151,7 @@ class _Steps:
     """
 
     def __init__(self, equation, features, noise):
-        self._equation, self._features = equation, features
+        self._equation, self.features = equation, features
         names = ("target", "target_again", "function", "slopes")
         for name in names:
             setattr(self, name, compiled(getattr(self, f"_{name}"), noise))
@@ -167,7 +168,7 @@ class _Steps:
         end = u_end + self._half_step(n, n + 1, times, x_end, u_end, z_end, strength, b)
         end -= self._martingale(start, noise, end - u, z, weights)
         wanted = end + self._half_step(n, n, times, x, u, z, strength, b)
-        return end, wanted, self._features(n, _column(times, n, x), x), u, z
+        return end, wanted, self.features(n, _column(times, n, x), x), u, z
 
     def _later(self, start, x, weights):
         """u_{n+1} at the end of a step without noise from (t_n, x), and sigma^T grad of it.
@@ -181,7 +182,7 @@ class _Steps:
         def later(t, x):
             still = tf.zeros((tf.shape(x)[0], equation.noise_dim), x.dtype)
             end = equation.step(t, dt[None, None], x, still)
-            return self._features.value(n + 1, t + dt, end, weights)
+            return self.features.value(n + 1, t + dt, end, weights)
 
         u, z = equation.value_and_z(later, _column(times, n, x), x)
         return finite(u), finite(z)
@@ -194,7 +195,7 @@ class _Steps:
 
     def _function(self, start, weights):
         n, times, x, *_ = start
-        return self._features.value_and_z(n, _column(times, n, x), x, weights)
+        return self.features.value_and_z(n, _column(times, n, x), x, weights)
 
     def _slopes(self, start, u, z):
         """Means of |df/dz|^2, whole and shortened; |df/dz|^2; the mean of |df/du|."""

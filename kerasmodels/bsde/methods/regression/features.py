@@ -35,6 +35,8 @@ _NODES, _MOST_COORDINATES = 16, 80
 _FEW = 5
 # Deviations at which squares and products level off.
 _FAR = 5.0
+# Statistics with one number per time; the others have one per coordinate.
+PER_TIME = ("time", "m_deviation", "g_mean", "g_deviation")
 
 
 class Features:
@@ -47,9 +49,11 @@ class Features:
         seed: int. Of the random features, and of the noises behind s.
         dtype: "float32" or "float64".
         own: None, or a function (t, x) -> `[batch, k]` of further features.
+        store: None, or a function (name, value) -> variable, which holds a table.
 
     Call arguments:
         k: int Tensor. Index into the grid: which time's statistics and time left are used.
+            A scalar, or `[batch]` where the rows have times of their own.
         t: Tensor `[batch, 1]`. The time passed to the forward step and to `own`; it need
             not be the k-th.
         x: Tensor `[batch, dim]`.
@@ -60,20 +64,15 @@ class Features:
     Attributes:
         size: int. Number of features.
         num_base: int. How many of them come before the random ones.
+        tables: dict of variables by name: all numbers on which the features depend.
     """
 
-    def __init__(self, equation, statistics, num_random, seed, dtype, own=None):
+    def __init__(self, equation, statistics, num_random, seed, dtype, own=None, store=None):
         self.equation, self.statistics = equation, statistics
         self.num_random, self.seed, self.dtype, self.own = num_random, seed, dtype, own
-        rng = np.random.default_rng((seed, 1))
-        directions = rng.normal(size=(equation.dim, num_random)) / math.sqrt(equation.dim)
-        self._directions = stored(directions, dtype)
-        self._offsets = stored(rng.normal(size=num_random), dtype)
-        self._tensors = {k: stored(v, dtype) for k, v in statistics.items()}
-        times = statistics["time"]
-        self._left = stored(times[-1] - times, dtype)
-        nodes = _nodes(equation, seed)
-        self._nodes = None if nodes is None else stored(nodes, dtype)
+        store = store or (lambda name, value: stored(value, dtype))
+        values = _tables(equation, statistics, num_random, seed)
+        self.tables = {name: store(name, value) for name, value in values.items()}
         self._own = equation.dim - equation.num_parameters
         self._pairs = np.triu_indices(self._own) if 1 < self._own <= _FEW else None
         start = tf.constant(equation.x0[None, :], dtype)
@@ -81,7 +80,7 @@ class Features:
         self.num_base = self.size - num_random
 
     def __call__(self, k, t, x):
-        at = {name: tf.gather(value, k) for name, value in self._tensors.items()}
+        at = {name: tf.gather(self.tables[name], k) for name in self.statistics}
         q = (self.equation.terminal(x) - at["g_mean"]) / at["g_deviation"]
         whole = (x - at["mean"]) / at["deviation"]
         y, p = whole[:, : self._own], whole[:, self._own :]
@@ -92,7 +91,7 @@ class Features:
         columns += [m, near_m**2, near_q * near_m]
         columns += [tf.tanh(m - 1), tf.tanh(m), tf.tanh(m + 1)]
         columns += [_FAR**2 * tf.tanh(square / _FAR**2)]
-        if self._nodes is not None:
+        if "nodes" in self.tables:
             s = (self._later_g(k, t, x) - at["g_mean"]) / at["g_deviation"]
             near_s = _bounded(s)
             columns += [s, near_s**2, tf.tanh(s), near_s * near_m]
@@ -105,22 +104,50 @@ class Features:
         if self.own is not None:
             columns.append(tf.cast(self.own(t, x), x.dtype))
         if self.num_random:
-            columns.append(tf.tanh(tf.matmul(whole, self._directions) + self._offsets))
+            directions, offsets = (self.tables[name] for name in ("directions", "offsets"))
+            columns.append(tf.tanh(tf.matmul(whole, directions) + offsets))
         return tf.concat(columns, axis=-1)
 
     def _later_g(self, k, t, x):
         """The mean of g after one step over the time left, over the noises."""
-        count, left = self._nodes.shape[0], tf.gather(self._left, k)
-        noise = tf.repeat(self._nodes, tf.shape(x)[0], axis=0) * tf.sqrt(left)
-        states, times = tf.tile(x, (count, 1)), tf.tile(t, (count, 1))
-        end = self.equation.step(times, left[None, None], states, noise)
+        nodes = tf.convert_to_tensor(self.tables["nodes"])
+        count, left = nodes.shape[0], tf.gather(self.tables["left"], k)
+        # `[1, 1]`, or `[batch, 1]` where the rows have times of their own.
+        left = tf.reshape(left, (-1, 1))
+        noise = nodes[:, None] * tf.sqrt(left) + tf.zeros_like(x[:, :1])
+        noise = tf.reshape(noise, (-1, nodes.shape[1]))
+        states, times = _repeated(x, count), _repeated(t, count)
+        if left.shape[0] != 1:
+            left = _repeated(left, count)
+        end = self.equation.step(times, left, states, noise)
         # One step to T may leave the valid region, so the end is clipped to the sample's
         # range at T, widened by half on each side; NaN and infinity become 0 first.
-        low, high = self._tensors["low"][-1], self._tensors["high"][-1]
+        low, high = self.tables["low"][-1], self.tables["high"][-1]
         end = tf.clip_by_value(finite(end), low, high)
         return tf.reduce_mean(
             tf.reshape(self.equation.terminal(end), (count, -1, 1)), axis=0
         )
+
+    @property
+    def num_times(self):
+        """N + 1, the number of times of the grid."""
+        return len(self.statistics["time"])
+
+    def copy(self):
+        """The same features with tables of their own."""
+        return Features(
+            self.equation,
+            self.statistics,
+            self.num_random,
+            self.seed,
+            self.dtype,
+            self.own,
+        )
+
+    def take(self, other):
+        """Sets the tables to those of other features of the same equation and sizes."""
+        for name, table in self.tables.items():
+            table.assign(tf.cast(other.tables[name], table.dtype))
 
     def value(self, k, t, x, weights):
         """u = features . weights at the k-th time; weights `[size]`."""
@@ -186,6 +213,21 @@ def _moments(values):
     return mean, np.maximum(deviation, 1e-2 * scale)
 
 
+def _tables(equation, statistics, num_random, seed):
+    """The arrays on which features depend: `[N + 1, .]`, or the same at all times."""
+    rng = np.random.default_rng((seed, 1))
+    directions = rng.normal(size=(equation.dim, num_random)) / math.sqrt(equation.dim)
+    tables = {
+        "directions": directions,
+        "offsets": rng.normal(size=num_random),
+        "left": (statistics["time"][-1] - statistics["time"])[:, None],
+    }
+    for name, values in statistics.items():
+        tables[name] = values[:, None] if name in PER_TIME else values
+    nodes = _nodes(equation, seed)
+    return tables if nodes is None else {**tables, "nodes": nodes}
+
+
 def _nodes(equation, seed):
     """Noises `[nodes, noise_dim]` of mean zero and variance one.
 
@@ -219,6 +261,12 @@ def _with_parameters(columns, p):
     crossed = columns[:, :, None] * factors[:, None]
     crossed = tf.reshape(crossed, (-1, columns.shape[-1] * factors.shape[-1]))
     return [columns, crossed, p**3, p**4]
+
+
+def _repeated(rows, count):
+    """The rows, `count` times; not by tf.tile, which LiteRT mistakes for a broadcast."""
+    zeros = tf.zeros((count, 1, 1), rows.dtype)
+    return tf.reshape(rows + zeros, (-1, rows.shape[-1]))
 
 
 def _bounded(value):

@@ -14,6 +14,7 @@ from kerasmodels.bsde.methods.base import Method, MethodFailed
 from kerasmodels.bsde.methods.regression.approximation import SMALL_DRIFT, Regressed
 from kerasmodels.bsde.methods.regression.backward import StepTooLong, backward_pass
 from kerasmodels.bsde.methods.regression.features import Features, statistics_of
+from kerasmodels.bsde.methods.regression.graphs import Graphs
 from kerasmodels.bsde.methods.regression.paths import sample
 from kerasmodels.bsde.paths.grid import as_time_grid, check_steps_or_grid, paths_fit
 
@@ -183,7 +184,7 @@ class _Passes:
 
     def __init__(self, method, equation, run):
         self._method, self._equation, self._run = method, equation, run
-        self._done = 0
+        self._done, self._graphs = 0, Graphs(equation)
         # The mean of g(X_T) and its standard error, from the first undriven pass.
         self.baseline = None
         # The last pass with a weaker driver, and its strength.
@@ -279,7 +280,9 @@ class _Passes:
         self._done += 1
         run.line.phase(f"regression on {num_paths} paths, pass {self._done}")
         key, dtype = (run.seed, self._done), method.dtype
-        paths = sample(equation, grid, num_paths, key, dtype, before, strength)
+        paths = sample(
+            equation, grid, num_paths, key, dtype, before, strength, self._graphs
+        )
         if self.baseline is None:
             g = np.asarray(equation.terminal(paths.x[-1]), "float64")[:, 0]
             self.baseline = float(np.mean(g)), standard_error(g)
@@ -287,4 +290,6 @@ class _Passes:
         features = Features(
             equation, statistics, method.num_random, run.seed, dtype, method.features
         )
-        return Regressed(features, backward_pass(equation, grid, features, paths, strength))
+        steps = self._graphs.steps(features, paths.noise)
+        found = backward_pass(equation, grid, features, paths, strength, steps)
+        return Regressed(features, found)

@@ -4,13 +4,14 @@ import numpy as np
 import tensorflow as tf
 
 from kerasmodels.bsde.methods.base import MethodFailed
-from kerasmodels.bsde.methods.regression.backward import LARGEST, Paths, compiled
+from kerasmodels.bsde.methods.regression.backward import LARGEST, Paths
+from kerasmodels.bsde.methods.regression.graphs import Graphs
 from kerasmodels.bsde.paths import streams
 from kerasmodels.bsde.paths.increments import brownian_increments
 from kerasmodels.bsde.recursion.driven import control_drift
 
 
-def sample(equation, grid, num_paths, key, dtype, before=None, strength=1.0):
+def sample(equation, grid, num_paths, key, dtype, before=None, strength=1.0, graphs=None):
     """`Paths` of one pass.
 
     Args:
@@ -21,6 +22,7 @@ def sample(equation, grid, num_paths, key, dtype, before=None, strength=1.0):
         dtype: "float32" or "float64".
         before: None, or `Regressed`, which drives the paths by b = df/dz at its u and z.
         strength: float. Factor of the driver.
+        graphs: None, or `Graphs` that other passes have used.
 
     Raises:
         MethodFailed: a path is no longer a finite number.
@@ -35,11 +37,7 @@ def sample(equation, grid, num_paths, key, dtype, before=None, strength=1.0):
         # The times of both grids may differ.
         nearest = np.abs(grid[:, None] - before.grid).argmin(axis=1)
         u, z = one * before.u0, tf.zeros_like(noise[0]) + before.z0
-
-        def drift_at(k, t, dt, x):
-            return control_drift(equation, t, dt, x, *before.value_and_z(k, t, x))[1]
-
-        drift_at = compiled(drift_at, noise)
+        drift_at = (graphs or Graphs(equation)).drift(before, noise)
     states, drifts = [x], []
     for n, dw in enumerate(noise):
         t = one * tf.constant(grid[n], dtype)
