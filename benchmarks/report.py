@@ -114,8 +114,8 @@ SECTIONS = [
         "`python benchmarks/regression.py` solves the problems of the accuracy table by "
         '`solve(equation, "regression")` with a tolerance of 0.02 %, the default. *failed* '
         "counts the runs that ended with `MethodFailed`. The seconds are those of a run "
-        "that shares the machine with another run; code that XLA compiled for one run "
-        "serves no other.",
+        "that shares the machine with another run, and where a problem has twenty runs, "
+        "with further programs; code that XLA compiled for one run serves no other.",
         regression,
     ),
     (

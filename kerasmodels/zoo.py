@@ -46,6 +46,11 @@ ENTRIES = (
         "deltas, vegas and rho of 20 assets in one pass, each with its interval",
     ),
     Entry(
+        "bsde_control",
+        "deep BSDE, control",
+        "the value of a control problem, its policy as a file, and what the policy costs",
+    ),
+    Entry(
         "gru_step",
         "GRU, LSTM, simple RNN step by step",
         "a value worked out on paper is compared with Keras, and its mistake is named",

@@ -21,7 +21,7 @@ def python_blocks(path):
 
 # A solve of a hundred dimensions twice, one of a user's own equation, and other trainings.
 LONG = ("README.md-0", "README.md-1", "README.md-2", "bsde.md-0", "bsde.md-1")
-LONG += ("bsde_region.md-0", "bsde_greeks.md-0")
+LONG += ("README.md-3", "bsde_region.md-0", "bsde_greeks.md-0", "bsde_control.md-0")
 LONG += ("bsde_sweep.md-0", "spiral.md-0", "generalized_dice.md-0", "your_subnets.md-0")
 BLOCKS = [
     pytest.param(block, id=name, marks=pytest.mark.slow if name in LONG else [])

@@ -723,7 +723,7 @@ ENTRIES = [
     entry(
         "bsde.GlobalModel.z",
         lambda t, x: MODEL.get().z(t, x),
-        t=(np.ones((5, 1)), arrays((5,), (5, 2), (4, 1), ())),
+        t=(np.ones((5, 1)), arrays((4,), (5, 2), (4, 1), (5, 1, 1))),
         x=(np.ones((5, 2)), arrays((5,), (5, 3), (4, 2), ())),
     ),
     entry(

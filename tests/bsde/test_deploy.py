@@ -190,7 +190,6 @@ def run_litert(path, inputs):
     return output
 
 
-@pytest.mark.filterwarnings("ignore:.*np.object:FutureWarning")
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 @pytest.mark.parametrize("kind", ["surface", "policy"])
 @pytest.mark.parametrize("name", [pytest.param("basket", marks=pytest.mark.slow), "hjb"])
@@ -233,7 +232,6 @@ def test_policy_of_networks_is_their_z(control, tmp_path):
     np.testing.assert_allclose(policy((end, x)), last, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:.*np.object:FutureWarning")
 @pytest.mark.parametrize("control", ["stacked", "exchangeable"])
 def test_policy_of_networks_runs_in_onnx(control, tmp_path):
     equation = bsde.HJB(3, x0=0.5)
@@ -261,6 +259,18 @@ def test_missing_package_is_named(tmp_path, monkeypatch):
     function = bsde.RegressionFunction(bsde.Heat(2), [0.0, 0.5, 1.0], 1, 3)
     with pytest.raises(ImportError, match=r"tf2onnx.*pip install '.\[onnx\]'"):
         bsde.Surface(function).export(tmp_path / "model.onnx", format="onnx")
+
+
+def test_one_time_step_leaves_the_terminal_condition():
+    equation = bsde.Heat(2)
+    function = bsde.RegressionFunction(equation, [0.0, 1.0], 1, num_random=0)
+    # u(T) = mean + deviation (g - mean) / deviation, as a regression ends.
+    weights = np.zeros(function.coefficients.shape)
+    weights[-1, :2] = 1.0
+    function.coefficients.assign(weights)
+    t, x = points(4, equation)
+    u = bsde.Surface(function)((t, x))
+    np.testing.assert_allclose(u, equation.terminal(tf.constant(x)), rtol=1e-6)
 
 
 def test_inputs_of_another_shape_are_refused(basket):

@@ -427,7 +427,7 @@ def test_targets_of_another_shape_are_refused(target, message):
         model.fit((x, dw, t), y, verbose=0)
 
 
-@pytest.mark.parametrize("t, x", [((3,), (3, 2)), ((3, 1), (3, 5)), ((), (3, 2))])
+@pytest.mark.parametrize("t, x", [((4,), (3, 2)), ((3, 1), (3, 5)), ((3, 2), (3, 2))])
 def test_z_refuses_other_shapes(t, x):
     model = bsde.GlobalModel(bsde.Heat(2), num_steps=4)
     with pytest.raises(ValueError, match=r"`t` of shape \(batch, 1\)"):

@@ -14,6 +14,7 @@ from kerasmodels.bsde.methods.regression import backward
 from kerasmodels.bsde.methods.regression.approximation import Regressed
 from kerasmodels.bsde.methods.regression.backward import StepTooLong
 from kerasmodels.bsde.methods.regression.features import Features, statistics_of
+from kerasmodels.bsde.methods.regression.graphs import Graphs
 from kerasmodels.bsde.methods.regression.least_squares import LeastSquares
 from kerasmodels.bsde.methods.regression.method import _Passes
 from kerasmodels.bsde.methods.regression.paths import sample
@@ -60,14 +61,53 @@ def test_constant_feature_gets_no_weight():
     assert weights[1] == 0
 
 
-def one_pass(equation, num_paths=2000, before=None, num_steps=8, own=None):
+def one_pass(
+    equation, num_paths=2000, before=None, num_steps=8, own=None, graphs=None, number=1
+):
     grid = np.linspace(0.0, equation.terminal_time, num_steps + 1)
-    paths = sample(equation, grid, num_paths, (0, 1), "float64", before)
+    key = 0, number
+    paths = sample(equation, grid, num_paths, key, "float64", before, graphs=graphs)
     statistics = statistics_of(equation, grid, paths.x)
     features = Features(equation, statistics, 5, 0, "float64", own)
-    return Regressed(
-        features, backward.backward_pass(equation, grid, features, paths)
-    ), paths
+    steps = None if graphs is None else graphs.steps(features, paths.noise)
+    found = backward.backward_pass(equation, grid, features, paths, steps=steps)
+    return Regressed(features, found), paths
+
+
+@keras.saving.register_keras_serializable(package="test_regression")
+class Counted(bsde.HJB):
+    """Counts how often Python runs its driver: in each tracing, not in the graphs."""
+
+    calls = 0
+
+    def driver(self, t, x, u, z):
+        Counted.calls += 1
+        return super().driver(t, x, u, z)
+
+
+def test_passes_share_graphs_and_give_the_numbers_of_fresh_ones():
+    equation = Counted(2, control_cost=3.0)
+    options = {"num_paths": 200, "num_steps": 3}
+    graphs, found, calls = Graphs(equation), [None], []
+    for number in range(1, 5):
+        before = Counted.calls
+        found.append(
+            one_pass(equation, before=found[-1], graphs=graphs, number=number, **options)[0]
+        )
+        calls.append(Counted.calls - before)
+    # The first pass is not driven, the second one is. Outside of graphs the driver runs
+    # once per pass, at x0.
+    assert calls[0] > 1 and calls[1] > 1 and calls[2:] == [1, 1]
+    alone, _ = one_pass(equation, before=found[-2], number=4, **options)
+    np.testing.assert_array_equal(alone.found.coefficients, found[-1].found.coefficients)
+    # Earlier passes keep their own numbers.
+    first, _ = one_pass(equation, number=1, **options)
+    point = tf.constant([[0.3, -0.2]], "float64")
+    t = tf.zeros((1, 1), "float64") + 1 / 3
+    for fresh, kept in zip(
+        first.value_and_z(1, t, point), found[1].value_and_z(1, t, point)
+    ):
+        np.testing.assert_array_equal(fresh, kept)
 
 
 def test_pass_finds_a_solution_that_its_features_hold():

@@ -1,5 +1,7 @@
 """The solution u and its policy z as Keras models that Keras itself can export."""
 
+import warnings
+
 import keras
 import tensorflow as tf
 
@@ -26,6 +28,17 @@ class _OfPoints(SavedAsKeras, keras.Model):
             function = registered.deserialize(owner, function)
         self.function = checks.instance(owner, "function", function, PointFunction)
         self.built = True
+
+    def __call__(self, inputs, *args, **kwargs):
+        # Keras takes lists of numbers for several tensors.
+        parts = inputs if isinstance(inputs, (tuple, list)) else [inputs]
+        inputs = tuple(
+            part
+            if keras.ops.is_tensor(part) or isinstance(part, keras.KerasTensor)
+            else checks.tensor(type(self).__name__, "inputs", part)
+            for part in parts
+        )
+        return super().__call__(inputs, *args, **kwargs)
 
     @property
     def equation(self):
@@ -83,7 +96,10 @@ class _OfPoints(SavedAsKeras, keras.Model):
         ]
         kwargs = {"input_signature": signature, "verbose": False, **kwargs}
         try:
-            return super().export(str(path), format=format, **kwargs)
+            with warnings.catch_warnings():
+                # Of Keras's own test for an old name of NumPy, when it imports tf2onnx.
+                warnings.filterwarnings("ignore", ".*np.object", FutureWarning)
+                return super().export(str(path), format=format, **kwargs)
         except ImportError as error:
             raise ImportError(
                 f"`{owner}` needs a package that is missing ({error}). In a clone of "

@@ -103,6 +103,9 @@ class Regressed(Approximation):
     def u(self, t, x):
         """Between two times of the grid on the straight line between their values."""
         t, x = (tf.cast(value, self.dtype) for value in (t, x))
+        if self._first == self.num_steps:
+            # A single step: u is a function of x at T alone.
+            return self.value_and_z(self._first, t, x)[0]
         inner = tf.constant(self.grid[self._first + 1 : -1], self.dtype)
         k = self._first + tf.searchsorted(inner, t[:1, 0], side="right")[0]
         before, after = (self.value_and_z(j, t, x)[0] for j in (k, k + 1))

@@ -78,6 +78,10 @@ class RegressionFunction(PointFunction):
         return weight
 
     def value(self, t, x):
+        last = len(self.grid) - 1
+        if self.first == last:
+            # A single step: u is a function of x at T alone.
+            return self._at(last, t, x)
         grid = tf.constant(self.grid, x.dtype)
         inner = grid[None, self.first + 1 : -1]
         later = tf.reduce_sum(tf.cast(t >= inner, "int32"), axis=1)
