@@ -42,6 +42,7 @@ NOT_RUN = {
     "make soak": HOURS,
     "pip install .": NETWORK,
     "pip install '.[ray]'": NETWORK,
+    "pip install '.[onnx]'": NETWORK,
     # The other way to do what `make solve` does.
     "pip install -r requirements.txt && python experiments/bsde.py": NETWORK,
     "source .venv/bin/activate": "changes the shell that it is typed into",

@@ -359,7 +359,7 @@ def test_committed_numbers_carry_their_commit(name):
         assert entry["clean"] in (True, False, None) and entry["machine"]
         assert entry["script"] in entry["code"]
     runs = list(runs_below(results))
-    if runs and name in ("accuracy", "ablation", "coverage", "outside"):
+    if runs and name in ("accuracy", "ablation", "coverage", "outside", "regression"):
         assert {run["measured"] for run in runs} == set(results["measured"])
     else:
         assert len(results["measured"]) == 1
