@@ -3,40 +3,59 @@
 The gradients of TensorFlow hold operations of their own (`TanhGrad`, `StridedSliceGrad`,
 `BroadcastGradientArgs`), which no other runtime has. `gradient` walks a graph backward and
 takes the rules of the table here instead: the same numbers from sums, products and slices.
-An operation without a rule has the gradient of TensorFlow.
-
 Shapes are those of the graph, in which the size of the batch alone may be unknown; so a
-gradient may not sum over the batch.
+rule may not sum over the batch.
+
+Where no rule fits an operation, it keeps the gradient of TensorFlow. Within `strictly()`,
+as for a file of another runtime, such an operation is refused, if that gradient has
+operations of its own.
 """
+
+import contextlib
+import contextvars
 
 import numpy as np
 import tensorflow as tf
 
 from kerasmodels._support import checks
 
-# Function (operation, gradient of its output) -> gradients of its inputs, by type.
-_RULES = {}
+# Function (operation, gradient of its output) -> gradients of its inputs, by type. A rule
+# for an operation of several outputs takes the list of their gradients.
+_RULES, _OF_SEVERAL = {}, {}
+# Operations of TensorFlow alone, by the ends of their names.
+_FOREIGN = ("Grad", "BroadcastGradientArgs", "ConcatOffset", "DynamicStitch")
+_STRICT = contextvars.ContextVar("strict", default=False)
 
 
 class NoPlainGradient(checks.RunError):
     """An operation whose gradient has no form that another runtime could run."""
 
 
+@contextlib.contextmanager
+def strictly():
+    """Refuses operations without a plain gradient, instead of taking TensorFlow's."""
+    token = _STRICT.set(True)
+    try:
+        yield
+    finally:
+        _STRICT.reset(token)
+
+
 def gradient(y, x, output_gradients=None):
     """sum(output_gradients . dy/dx) in a graph, `x.shape`; ones where they are None.
 
     Raises:
-        NoPlainGradient: an operation between x and y mixes the rows of the batch, or
-            computes sizes or places.
+        NoPlainGradient: within `strictly()`, an operation between x and y has no plain
+            gradient.
     """
     path = _between(x, y)
     first = tf.ones_like(y) if output_gradients is None else output_gradients
     found = {y.ref(): first}
     for op in reversed(path):
-        of_output = found.get(op.outputs[0].ref())
-        if of_output is None:
+        of_outputs = [found.get(output.ref()) for output in op.outputs]
+        if all(part is None for part in of_outputs):
             continue
-        for tensor, part in zip(op.inputs, _of_inputs(op, of_output)):
+        for tensor, part in zip(op.inputs, _of_inputs(op, of_outputs)):
             if part is not None:
                 before = found.get(tensor.ref())
                 found[tensor.ref()] = part if before is None else before + part
@@ -66,13 +85,40 @@ def _between(x, y):
     return path
 
 
-def _of_inputs(op, of_output):
+def _of_inputs(op, of_outputs):
     """The gradients of the inputs of an operation, None where it has none."""
-    if op.type not in _RULES:
-        inputs = list(op.inputs)
-        return tf.gradients(op.outputs[:1], inputs, [of_output], stop_gradients=inputs)
-    found = _RULES[op.type](op, of_output)
-    return found if isinstance(found, tuple) else (found,)
+    try:
+        if op.type in _OF_SEVERAL:
+            return _OF_SEVERAL[op.type](op, of_outputs)
+        if op.type in _RULES:
+            found = _RULES[op.type](op, of_outputs[0])
+            return found if isinstance(found, tuple) else (found,)
+    except NoPlainGradient:
+        if _STRICT.get():
+            raise
+    return _of_tensorflow(op, of_outputs)
+
+
+def _of_tensorflow(op, of_outputs):
+    """The gradients of the inputs as TensorFlow gives them."""
+    # Each tensor once, because the gradient of one that comes twice is the sum of both.
+    inputs = list({tensor.ref(): tensor for tensor in op.inputs}.values())
+    pairs = [pair for pair in zip(op.outputs, of_outputs) if pair[1] is not None]
+    outputs, weights = zip(*pairs)
+    count = len(op.graph.get_operations())
+    found = tf.gradients(list(outputs), inputs, list(weights), stop_gradients=inputs)
+    foreign = {
+        new.type for new in op.graph.get_operations()[count:] if new.type.endswith(_FOREIGN)
+    }
+    if foreign and _STRICT.get():
+        raise NoPlainGradient(
+            f"The operation {op.type} has a gradient of {', '.join(sorted(foreign))}, "
+            "which no other runtime has. Write it in other operations, or export a "
+            "SavedModel."
+        )
+    once = dict(zip((tensor.ref() for tensor in inputs), found))
+    # An input that comes a second time has no further gradient.
+    return [once.pop(tensor.ref(), None) for tensor in op.inputs]
 
 
 def _rule(*types):
@@ -89,7 +135,7 @@ def _sizes(op, tensor):
     if shape.rank is None or shape.as_list().count(None) > 1:
         raise NoPlainGradient(
             f"The operation {op.type} has a result of the unknown shape {shape}, so that "
-            "its gradient cannot be exported. Give sizes as numbers, the batch excepted."
+            "no other runtime has its gradient. Give sizes as numbers, the batch excepted."
         )
     return shape.as_list()
 
@@ -99,8 +145,8 @@ def _constant(op, tensor):
     value = tf.get_static_value(tensor)
     if value is None:
         raise NoPlainGradient(
-            f"The operation {op.type} takes sizes or places that are computed, so that its "
-            "gradient cannot be exported."
+            f"The operation {op.type} takes sizes or places that are computed, so that no "
+            "other runtime has its gradient."
         )
     return value
 
@@ -258,8 +304,8 @@ def _kept(op, value):
     axes = np.atleast_1d(_constant(op, op.inputs[1])) % len(sizes)
     if any(sizes[k] is None for k in axes):
         raise NoPlainGradient(
-            f"The operation {op.type} mixes the rows of a batch, so that its gradient "
-            "cannot be exported."
+            f"The operation {op.type} mixes the rows of a batch, so that no other runtime "
+            "has its gradient."
         )
     kept = [1 if k in axes else -1 if n is None else n for k, n in enumerate(sizes)]
     count = int(np.prod([sizes[k] for k in axes]))
@@ -326,8 +372,33 @@ def _concat(op, grad):
     axis = int(_constant(op, axis)) % grad.shape.rank
     sizes = [_sizes(op, part)[axis] for part in parts]
     if None in sizes:
-        raise NoPlainGradient("A concatenation along the batch cannot be exported.")
+        raise NoPlainGradient("A concatenation along the batch has no plain gradient.")
     return (*tf.split(grad, sizes, axis=axis), None)
+
+
+def _parts(op, of_outputs):
+    """The gradients of all outputs, with zeros for those that nothing reads."""
+    return [
+        tf.zeros_like(output) if part is None else part
+        for output, part in zip(op.outputs, of_outputs)
+    ]
+
+
+def _split_v(op, of_outputs):
+    axis = int(_constant(op, op.inputs[2]))
+    return tf.concat(_parts(op, of_outputs), axis=axis), None, None
+
+
+def _split(op, of_outputs):
+    axis = int(_constant(op, op.inputs[0]))
+    return None, tf.concat(_parts(op, of_outputs), axis=axis)
+
+
+def _unpack(op, of_outputs):
+    return (tf.stack(_parts(op, of_outputs), axis=op.get_attr("axis")),)
+
+
+_OF_SEVERAL.update(SplitV=_split_v, Split=_split, Unpack=_unpack)
 
 
 @_rule("GatherV2")
@@ -351,7 +422,7 @@ def _strided_slice(op, grad):
     for size, part in zip(sizes, _slices(op, len(sizes))):
         start, stop = (0, 0) if size is None else part.indices(size)[:2]
         if size is None and part != slice(None):
-            raise NoPlainGradient("A slice of the batch cannot be exported.")
+            raise NoPlainGradient("A slice of the batch has no plain gradient.")
         before.append(start)
         after.append(0 if size is None else size - max(stop, start))
         kept.append(-1 if size is None else max(stop - start, 0))
@@ -376,7 +447,7 @@ def _slices(op, rank):
         elif masks["shrink_axis"] >> k & 1:
             found.append(slice(first, None if first == -1 else first + 1))
         elif stride != 1:
-            raise NoPlainGradient("A slice with a stride cannot be exported.")
+            raise NoPlainGradient("A slice with a stride has no plain gradient.")
         else:
             first = None if masks["begin"] >> k & 1 else first
             found.append(slice(first, None if masks["end"] >> k & 1 else last))

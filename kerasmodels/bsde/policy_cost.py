@@ -15,9 +15,10 @@ _NUMBERS = 2**24
 class PolicyCost(NamedTuple):
     """The mean cost of a policy from x0, with what is uncertain in it.
 
-    cost: float. No control costs less than the value u(0, x0).
-    interval: pair of floats. 95 % of the sampling error, and the effect of the time grid.
-    standard_error: float.
+    cost: float. No control costs less than the value u(0, x0), so that the upper end of
+        the interval bounds it from above, with 97.5 % confidence.
+    interval: pair of floats. cost -+ (1.96 standard_error + time_grid).
+    standard_error: float. Of the sampling of paths.
     time_grid: float. Distance of `cost` from the cost on the finer grid alone.
     num_paths, num_steps: int.
     """
@@ -47,7 +48,7 @@ def policy_cost(function, seed, num_paths, num_steps):
         FloatingPointError: a path leaves the finite numbers.
     """
     owner, equation = "Solution.policy_cost", function.equation
-    num_paths = checks.positive_int(owner, "num_paths", num_paths)
+    num_paths = checks.positive_int(owner, "num_paths", num_paths, 2)
     num_steps = checks.positive_int(owner, "num_steps", num_steps)
     if num_steps % 2:
         received = f"num_steps={num_steps}"

@@ -193,8 +193,9 @@ class Solution:
     def surface(self):
         """u as a small Keras model (t, x) -> u, in float32, without an interval.
 
-        Of a `Family` (t, x, parameters) -> u. It needs nothing of the solution, and
-        exports as a SavedModel, to ONNX and to LiteRT.
+        Of a `Family` with parameters (t, x, parameters) -> u. The model needs nothing of
+        the solution, and exports as a SavedModel, to ONNX and to LiteRT. Before t_1, the
+        end of the first step, it gives u(t_1, x), except for a `Family`.
 
         Returns:
             `Surface`.

@@ -1,5 +1,6 @@
 """The solution u and its policy z as Keras models that Keras itself can export."""
 
+import contextlib
 import warnings
 
 import keras
@@ -9,6 +10,7 @@ from kerasmodels._support import checks, registered
 from kerasmodels._support.saving import SavedAsKeras
 from kerasmodels.bsde.deploy.functions import PointFunction
 from kerasmodels.bsde.equations.family import Family
+from kerasmodels.bsde.plain_gradients import strictly
 
 # The pip extra that brings what the format needs.
 _FORMATS = {"tf_saved_model": None, "onnx": "onnx", "litert": None}
@@ -83,6 +85,8 @@ class _OfPoints(SavedAsKeras, keras.Model):
 
         Raises:
             ValueError: `format` is another one.
+            RunError: "onnx" or "litert" has no operations for the gradient of a
+                coefficient.
             ImportError: a package for the format is missing.
         """
         owner = f"{type(self).__name__}.export"
@@ -96,11 +100,14 @@ class _OfPoints(SavedAsKeras, keras.Model):
         ]
         kwargs = {"input_signature": signature, "verbose": False, **kwargs}
         try:
-            with warnings.catch_warnings():
-                # Of Keras's own test for an old name of NumPy, when it imports tf2onnx.
+            with warnings.catch_warnings(), _gradients(format):
+                # Keras tests an old name of NumPy when Keras imports tf2onnx, and NumPy
+                # warns.
                 warnings.filterwarnings("ignore", ".*np.object", FutureWarning)
                 return super().export(str(path), format=format, **kwargs)
         except ImportError as error:
+            if extra is None:
+                raise
             raise ImportError(
                 f"`{owner}` needs a package that is missing ({error}). In a clone of "
                 f"kerasmodels: pip install '.[{extra}]'."
@@ -109,6 +116,11 @@ class _OfPoints(SavedAsKeras, keras.Model):
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
         return {**super().get_config(), "function": serialize(self.function)}
+
+
+def _gradients(format):
+    """The context for the gradients of a file: any of TensorFlow's in a SavedModel."""
+    return contextlib.nullcontext() if format == "tf_saved_model" else strictly()
 
 
 @keras.saving.register_keras_serializable(package="kerasmodels")
@@ -121,7 +133,8 @@ class Surface(_OfPoints):
     Call arguments:
         inputs: the tuple (t, x): t `[batch, 1]`, x `[batch, dim]`. Of a `Family` with
             parameters (t, x, parameters), with `[batch, num_parameters]` in the order of
-            `parameter_names`.
+            `parameter_names`; if one of them is the terminal time p, t runs to that of the
+            family, T, and stands for t p / T.
 
     Output shape:
         u, `[batch, 1]`.

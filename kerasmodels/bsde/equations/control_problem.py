@@ -10,24 +10,30 @@ from kerasmodels._support import checks
 from kerasmodels.bsde.equation import Equation
 from kerasmodels.bsde.plain_gradients import value_and_gradient
 
+# Stands for infinity in a control: its square is still a float32.
+FAR = 1e18
+
 
 class ControlProblem(Equation):
-    """A control problem whose control acts through the noise, still abstract.
+    """A control problem whose control adds a drift, still abstract.
 
         u(t, x) = min over a of E[ int_t^T L(s, X, a) ds + g(X_T) | X_t = x ]
         dX = (mu(t, X) + sigma(t, X) theta(t, X, a)) dt + sigma(t, X) dW
         f(t, x, u, z) = min over a of L(t, x, a) + theta(t, x, a) . z
 
+    The drift of the control, sigma theta, is in the range of sigma, because f depends on
+    grad u only through z = sigma^T grad u. A control of sigma itself is outside.
+
     A subclass gives `diffusion_prod`, `control_drift` (theta), `running_cost` (L) and
     `terminal` (g), and `drift` (mu, of the uncontrolled state) if it is not zero. The
-    constructor sets `control_dim` before it is used.
+    class or its constructor sets `control_dim`.
 
-    `optimal_control` finds the minimum over a by Newton's method, each coordinate of a for
-    itself, and keeps to the bounds. One step is exact where L is quadratic in a, theta is
-    linear in a, and no product of two coordinates of a is in L. Where L is another convex
-    function, set `control_iterations` to some steps more. Where coordinates mix, or L is
-    not convex in a, override `optimal_control`. `check_equation` compares it with other
-    controls.
+    `optimal_control` finds the minimum over a by Newton's method from a = 0 in all
+    coordinates at once, each as if the others were fixed, and keeps to the bounds. One
+    step is exact where L is quadratic in a without products of two coordinates, and theta
+    is linear in a. Where L is another function with a positive second derivative, set
+    `control_iterations` to some steps more. Where coordinates mix, or L is not convex in
+    a, override `optimal_control`. `check_equation` compares it with other controls.
 
     A maximum is the minimum of -L and -g, and its value is -u.
 
@@ -61,7 +67,8 @@ class ControlProblem(Equation):
     def optimal_control(self, t, x, z):
         """The a that minimises the Hamiltonian at (t, x, z), `[batch, control_dim]`."""
         low, high = self.bounds()
-        low, high = (tf.constant(end, x.dtype) for end in (low, high))
+        # Not infinite, because other runtimes multiply what `where` does not choose.
+        low, high = (tf.constant(np.clip(end, -FAR, FAR), x.dtype) for end in (low, high))
         zeros = tf.zeros_like(x[:, :1])
         a = zeros + tf.clip_by_value(tf.zeros_like(low), low, high)
         least, most = zeros + low, zeros + high
@@ -73,8 +80,7 @@ class ControlProblem(Equation):
             convex = curvature > 0
             newton = slope / tf.where(convex, curvature, tf.ones_like(curvature))
             # Where the Hamiltonian is not convex, as far down as the bounds allow.
-            endless = tf.where(slope == 0, slope, np.inf * tf.sign(slope))
-            change = tf.where(convex, newton, endless)
+            change = tf.where(convex, newton, FAR * tf.sign(slope))
             wanted = tf.clip_by_value(a - change, low, high)
             # Between two earlier controls where Newton's step leaves their interval.
             outside = (wanted < least) | (wanted > most)

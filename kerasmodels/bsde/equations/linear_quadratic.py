@@ -35,17 +35,11 @@ class LinearQuadratic(ControlProblem):
     Raises:
         ValueError: an argument is not of the form above.
 
-    Reference: Fleming and Soner (2006), https://doi.org/10.1007/0-387-31071-1 (section
-    VI.8, the linear regulator)
+    Reference: Fleming and Soner (2006), https://doi.org/10.1007/0-387-31071-1 (the linear
+    regulator)
     """
 
-    published = Published(
-        "Fleming and Soner (2006), https://doi.org/10.1007/0-387-31071-1",
-        50,
-        1.0,
-        40,
-        "1",
-    )
+    published = Published("textbook", 50, 1.0, 40, "1")
 
     def __init__(
         self,

@@ -93,6 +93,9 @@ def check_equation(equation, num_points=16, seed=0):
         _check_coefficients(equation, end, x_end, seed, ("driver",), END_GUARD)
     _check_linearity(equation, t, x, seed)
     _check_step(equation, t, x, seed)
+    if equation.has_control and not equation.start_varies:
+        z = _normal((num_points, equation.noise_dim), seed + 2, "float64")
+        check_control(equation, t, x, z, seed)
     report = {"num_points": num_points}
     if equation.has_exact_solution:
         error, checked = check_terminal(equation, paths[:, -1])

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kerasmodels._support import checks, memory, registered
 from kerasmodels.bsde.deploy.functions import PointFunction
-from kerasmodels.bsde.methods.regression.features import PER_TIME, Features
+from kerasmodels.bsde.methods.regression.features import PER_TIME, Features, finite
 from kerasmodels.bsde.paths.grid import as_time_grid
 
 
@@ -14,7 +14,7 @@ from kerasmodels.bsde.paths.grid import as_time_grid
 class RegressionFunction(PointFunction):
     """u(t, x) between the times of a grid on the straight line between their regressions.
 
-    Before the time `grid[first]` it is the regression of that time.
+    Before the time `grid[first]` u is the regression of that time.
 
     Args:
         equation: `Equation`.
@@ -77,6 +77,10 @@ class RegressionFunction(PointFunction):
         weight.assign(value)
         return weight
 
+    def z(self, t, x):
+        # As in a regression, an infinite slope at a kink counts as none.
+        return finite(super().z(t, x))
+
     def value(self, t, x):
         last = len(self.grid) - 1
         if self.first == last:
@@ -94,7 +98,7 @@ class RegressionFunction(PointFunction):
     def _at(self, k, t, x):
         coefficients = tf.gather(tf.convert_to_tensor(self.coefficients), k)
         values = self._features(k, t, x) * coefficients
-        return tf.reduce_sum(values, axis=1, keepdims=True)
+        return finite(tf.reduce_sum(values, axis=1, keepdims=True))
 
     def get_config(self):
         own = self.own

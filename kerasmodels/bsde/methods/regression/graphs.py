@@ -1,7 +1,7 @@
 """Graphs of the passes of a solve, which stay from one pass to the next.
 
-Tracing the parts of a pass takes seconds, and running them a fraction of one. The graphs
-read variables, which each pass sets to its own tables.
+Tracing the parts of a pass takes seconds, and running them a fraction of a second. The
+graphs read variables, which each pass sets to its own tables.
 """
 
 from kerasmodels.bsde.methods.regression.backward import Steps, compiled
