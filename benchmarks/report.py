@@ -274,7 +274,9 @@ def readme():
         # The columns come from two machines, whose seconds cannot be compared.
         told = evidence.told_short(results_of(regression))
         short = (
-            f"{short.rstrip()}\n\nThe columns *regression* were measured apart. {told}\n"
+            f"{short.rstrip()}\n\nThe columns *regression* were measured apart; further "
+            "programs ran beside the problems with twenty runs, whose seconds are "
+            f"therefore too long. {told}\n"
         )
     text = embedded(text_of("README.md"), "accuracy", short)
     table = OUTSIDE + outside.short_table(results_of(outside)) if measured(outside) else ""

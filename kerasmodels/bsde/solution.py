@@ -203,14 +203,7 @@ class Solution:
         Raises:
             ValueError: the method gives no u(t, x).
         """
-        function = self.approximation.point_function()
-        if function is None or not function.has_value:
-            raise checks.ArgumentError(
-                "`Solution.surface` needs u as a function of (t, x), which the method that "
-                'found this solution does not give. `solve(equation, "regression")` gives '
-                "it."
-            )
-        return Surface(function)
+        return Surface(self._point_function("Solution.surface", "u"))
 
     def policy(self):
         """z as a small Keras model (t, x) -> z, as `surface` gives u.
@@ -223,19 +216,24 @@ class Solution:
         Raises:
             ValueError: the method gives no z.
         """
+        return Policy(self._point_function("Solution.policy", "z"))
+
+    def _point_function(self, owner, part):
+        """The `PointFunction` of the approximation, which gives `part`: "u" or "z"."""
         function = self.approximation.point_function()
-        if function is None:
+        if function is None or part == "u" and not function.has_value:
             raise checks.ArgumentError(
-                "`Solution.policy` needs z as a function of (t, x), which the method that "
+                f"`{owner}` needs {part} as a function of (t, x), which the method that "
                 'found this solution does not give. `solve(equation, "regression")` gives '
                 "it."
             )
-        return Policy(function)
+        return function
 
     def policy_cost(self, num_paths=2**14, num_steps=None):
         """The mean cost of `policy` on fresh paths, of a `ControlProblem`.
 
-        No control costs less than u(0, x0), so that the cost bounds it from above.
+        No control costs less than u(0, x0), so that the upper end of the interval of the
+        cost bounds u(0, x0) from above.
 
         Args:
             num_paths: int.
